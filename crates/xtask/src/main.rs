@@ -1,0 +1,141 @@
+//! Task runner: `cargo xtask demo`, `test`, `build`, `wasm`.
+//!
+//! Each command first sets up what this machine lacks (the wasm target, npm packages, Debian packages), so that a fresh
+//! clone needs nothing but rustup's stable toolchain, a C compiler and node. Nothing is fetched from anywhere but the
+//! Rust, npm and Debian registries.
+//!
+//! Invariants: a step that fails ends the run with its name and a non-zero exit code; the output of the tools is never
+//! swallowed; nothing that needs root is attempted by anyone else, the command to run is printed instead.
+
+mod demo;
+mod postgres;
+mod process;
+mod progress;
+mod setup;
+mod test;
+mod wasm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use crate::test::Part;
+use crate::workspace::Workspace;
+
+const HELP: &str = "\
+Usage: cargo xtask COMMAND
+
+Commands:
+  demo [ARGS]     build everything and run `wanryo demo ARGS`: shop, sandbox and back office on this machine
+  test            every test: lints, Rust tests on SQLite and PostgreSQL, browser tests
+  test lints      formatting and clippy, for the server and for the browser
+  test rust       Rust tests, with a temporary PostgreSQL
+  test browser    browser tests, in Debian's Chromium
+  build           release build of the server with the browser code inside
+  wasm            the browser code alone, into target/site/pkg
+
+What is missing on this machine (wasm target, npm packages, Chromium, PostgreSQL) is set up first.
+That takes root for Debian packages; as a normal user the command to run is printed.";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Task {
+    Help,
+    Demo(Vec<String>),
+    Test(Part),
+    Build,
+    Wasm,
+}
+
+fn main() -> ExitCode {
+    match run(std::env::args().skip(1).collect()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nxtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: Vec<String>) -> Result<()> {
+    let task = parse(args)?;
+    if task == Task::Help {
+        println!("{HELP}");
+        return Ok(());
+    }
+    let workspace = Workspace::find()?;
+    match task {
+        Task::Help => Ok(()),
+        Task::Demo(args) => demo::run(&workspace, &args),
+        Task::Test(part) => test::run(&workspace, part),
+        Task::Build => wasm::run_with_server(&workspace),
+        Task::Wasm => wasm::run(&workspace),
+    }
+}
+
+fn parse(mut args: Vec<String>) -> Result<Task> {
+    if args.is_empty() {
+        bail!("no command given\n\n{HELP}");
+    }
+    let command = args.remove(0);
+    let rest: Vec<&str> = args.iter().map(String::as_str).collect();
+    match (command.as_str(), rest.as_slice()) {
+        ("help" | "--help" | "-h", _) | ("test" | "build" | "wasm", ["--help" | "-h"]) => {
+            Ok(Task::Help)
+        }
+        ("demo", _) => Ok(Task::Demo(args)),
+        ("test", []) => Ok(Task::Test(Part::All)),
+        ("test", ["lints"]) => Ok(Task::Test(Part::Lints)),
+        ("test", ["rust"]) => Ok(Task::Test(Part::Rust)),
+        ("test", ["browser"]) => Ok(Task::Test(Part::Browser)),
+        ("build", []) => Ok(Task::Build),
+        ("wasm", []) => Ok(Task::Wasm),
+        _ => bail!(
+            "unknown command: {command} {}\n\n{HELP}",
+            rest.join(" ").trim_end()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Part, Task, parse};
+
+    fn check(line: &str, expected: Task) {
+        let args = line.split_whitespace().map(str::to_owned).collect();
+
+        assert_eq!(parse(args).unwrap(), expected, "{line}");
+    }
+
+    #[test]
+    fn commands_are_read() {
+        check("--help", Task::Help);
+        check("test --help", Task::Help);
+        check("test", Task::Test(Part::All));
+        check("test lints", Task::Test(Part::Lints));
+        check("test rust", Task::Test(Part::Rust));
+        check("test browser", Task::Test(Part::Browser));
+        check("build", Task::Build);
+        check("wasm", Task::Wasm);
+    }
+
+    #[test]
+    fn what_follows_demo_belongs_to_the_server() {
+        let args = ["--addr", "127.0.0.1:0", "--help"].map(str::to_owned);
+
+        check(
+            "demo --addr 127.0.0.1:0 --help",
+            Task::Demo(args.into_iter().collect()),
+        );
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_runs_nothing() {
+        for line in ["", "tset", "test everything", "build --debug", "wasm now"] {
+            let args = line.split_whitespace().map(str::to_owned).collect();
+
+            assert!(parse(args).is_err(), "{line}");
+        }
+    }
+}

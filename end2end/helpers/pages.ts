@@ -1,0 +1,98 @@
+// What must hold for every page.
+import { AxeBuilder } from "@axe-core/playwright";
+import { expect, type Page, type Request } from "@playwright/test";
+
+/** Everything that axe can find of WCAG 2.2, levels A and AA. */
+const WCAG_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+/**
+ * Where axe would give up on contrast: at the notches of a perforation, which are pseudo-elements beside the text, and at
+ * marks such as ✓, which have to be seen like any text.
+ */
+const CONTRAST_OPTIONS = { ignorePseudo: true, ignoreUnicode: false };
+const AXE_OPTIONS = { rules: {}, checks: { "color-contrast": { options: CONTRAST_OPTIONS } } };
+/** The narrowest screen that WCAG 2.2 names (1.4.10), in CSS pixels. */
+const NARROW_PX = 320;
+
+/** What a page did while a test looked at it. */
+export interface Record {
+  requests: Request[];
+  /** Errors that the browser reported: scripts, content policy, failed loads. */
+  errors: string[];
+}
+
+/** Keeps record from now on. */
+export function record(page: Page): Record {
+  const requests: Request[] = [];
+  const errors: string[] = [];
+  page.on("request", (request) => requests.push(request));
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    // The browser calls every document that is answered 4xx an error of its own address.
+    const isDocument = message.location().url === page.url() && message.text().includes("the server responded with a status");
+    if (message.type() === "error" && !isDocument) {
+      errors.push(message.text());
+    }
+  });
+  return { requests, errors };
+}
+
+/** Fails if the page asked anybody but `origin` for anything. */
+export function expectOwnRequestsOnly({ requests }: Record, origin: string): void {
+  expect(requests.map((request) => request.url()).filter((url) => new URL(url).origin !== origin)).toEqual([]);
+}
+
+/** Fails if the page takes more than the one answer that brought it, and its icon. */
+export function expectOneAnswerOnly({ requests }: Record): void {
+  expect(requests.map((request) => new URL(request.url()).pathname).filter((path) => path !== "/favicon.svg")).toHaveLength(1);
+}
+
+/**
+ * Fails on each thing that axe finds, and on each text whose contrast it cannot tell.
+ *
+ * Axe is a script, so without scripts it cannot run; the projects that have them show it the same documents.
+ */
+export async function expectAccessible(page: Page): Promise<void> {
+  if (await page.evaluate(() => matchMedia("(scripting: none)").matches)) {
+    return;
+  }
+  await page.evaluate(flattenGradients);
+  // In one frame: axe would open a page of its own to judge others, and a page of ours has none.
+  const { violations, incomplete } = await new AxeBuilder({ page }).options(AXE_OPTIONS).withTags(WCAG_TAGS).setLegacyMode().analyze();
+  const untold = incomplete.filter(({ id }) => id === "color-contrast");
+  const found = [...violations, ...untold].flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+  );
+  expect(found).toEqual([]);
+}
+
+/** Axe judges no text on a gradient. Each is replaced by one colour: that of its most opaque stop, where texts have the hardest time. */
+function flattenGradients(): void {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const paint = canvas.getContext("2d", { willReadFrequently: true });
+  if (paint === null) {
+    throw new Error("no canvas to mix colours on");
+  }
+  const mix = (...colors: string[]) => {
+    paint.clearRect(0, 0, 1, 1);
+    for (const color of colors) {
+      paint.fillStyle = color;
+      paint.fillRect(0, 0, 1, 1);
+    }
+    return paint.getImageData(0, 0, 1, 1).data;
+  };
+  for (const element of document.querySelectorAll<HTMLElement>("body, body *")) {
+    const { backgroundImage, backgroundColor } = getComputedStyle(element);
+    const stops = backgroundImage.includes("gradient") ? (backgroundImage.match(/[a-z]+\([^()]*\d[^()]*\)/g) ?? []) : [];
+    const [strongest] = stops.toSorted((one, other) => (mix(other)[3] ?? 0) - (mix(one)[3] ?? 0));
+    if (strongest !== undefined) {
+      const [red, green, blue, alpha] = mix(backgroundColor, strongest);
+      element.style.background = `rgb(${red} ${green} ${blue} / ${(alpha ?? 255) / 255})`;
+    }
+  }
+}
+
+/** Fails if the page has to be scrolled sideways on the narrowest screen. */
+export async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  await page.setViewportSize({ width: NARROW_PX, height: 640 });
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(NARROW_PX);
+}

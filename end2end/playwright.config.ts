@@ -1,0 +1,52 @@
+// Every page must work on a phone and on a desktop, with JavaScript and without it, so every test runs four times.
+// What cannot be asked everywhere says so by a tag: @scripts where there are scripts, @desktop where there is a desktop with
+// scripts.
+import { defineConfig, devices } from "@playwright/test";
+
+const phone = {
+  ...devices["Pixel 7"],
+  viewport: { width: 390, height: 844 },
+  screen: { width: 390, height: 844 },
+};
+
+const desktop = {
+  ...devices["Desktop Chrome"],
+  viewport: { width: 1280, height: 800 },
+  screen: { width: 1280, height: 800 },
+};
+
+export default defineConfig({
+  testDir: "tests",
+  outputDir: "test-results",
+  workers: 2,
+  // A test that passes at the second try has found something.
+  retries: 0,
+  forbidOnly: Boolean(process.env.CI),
+  timeout: 30_000,
+  expect: { timeout: 5_000 },
+  reporter: [["list"]],
+  use: {
+    locale: "ko-KR",
+    timezoneId: "Asia/Seoul",
+    trace: "retain-on-failure",
+    launchOptions: {
+      // Debian's: Playwright's own build would come from its vendor's server.
+      executablePath: "/usr/bin/chromium",
+      args: [
+        "--no-sandbox", // Chromium refuses to run as root otherwise, and it opens nothing here but our own pages.
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    },
+  },
+  projects: [
+    { name: "phone", use: { ...phone }, grepInvert: /@desktop/ },
+    { name: "phone-nojs", use: { ...phone, javaScriptEnabled: false }, grepInvert: /@desktop|@scripts/ },
+    { name: "desktop", use: { ...desktop } },
+    { name: "desktop-nojs", use: { ...desktop, javaScriptEnabled: false }, grepInvert: /@desktop|@scripts/ },
+  ],
+});

@@ -1,0 +1,211 @@
+// The merchant's back office: plain documents and forms, the same with scripts and without.
+import type { Page } from "@playwright/test";
+
+import { expect, type Stack, test, user } from "../fixtures.ts";
+import { comeBack, completePath, pay } from "../helpers/portone.ts";
+import { expectAccessible, expectNoSidewaysScroll, record } from "../helpers/pages.ts";
+
+async function signIn(page: Page): Promise<void> {
+  await page.goto("/login");
+  await page.getByLabel("이메일").fill(user.email);
+  await page.getByLabel("비밀번호").fill(user.password);
+  await page.getByRole("button", { name: "로그인" }).click();
+  await expect(page).toHaveURL("/orders");
+}
+
+/** An order that was paid with another amount than its own. */
+async function heldOrder(stack: Stack) {
+  const order = await stack.createOrder({ amount: 64_900, buyer: { name: "김하늘", email: "buyer@example.com" } });
+  const impUid = await pay(stack, order, { amount: 100 });
+  expect(await comeBack(stack, completePath(order, impUid))).toBe("held");
+  return { order, impUid };
+}
+
+test("signing in and out by keyboard alone", async ({ page, context }) => {
+  await page.goto("/orders");
+  await expect(page).toHaveURL(/\/login\?next=/);
+  await expect(page.getByLabel("이메일")).toBeFocused();
+
+  await page.keyboard.type(user.email);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(user.password);
+  await page.keyboard.press("Enter");
+
+  await expect(page).toHaveURL("/orders");
+  await expect(page.getByRole("banner")).toContainText(user.email);
+  const [session, ...others] = await context.cookies();
+  expect(others).toEqual([]);
+  expect(session).toMatchObject({ httpOnly: true, sameSite: "Lax", path: "/" });
+
+  await page.getByRole("button", { name: "로그아웃" }).focus();
+  await page.keyboard.press("Enter");
+
+  await expect(page).toHaveURL("/login");
+  expect(await context.cookies()).toEqual([]);
+  await page.goto("/orders");
+  await expect(page).toHaveURL(/\/login/);
+});
+
+test("a session that was signed out is worth nothing to who kept it", async ({ page, context }) => {
+  await signIn(page);
+  const kept = await context.cookies();
+  await page.getByRole("button", { name: "로그아웃" }).click();
+  await expect(page).toHaveURL("/login");
+
+  await context.addCookies(kept);
+  await page.goto("/orders");
+
+  await expect(page).toHaveURL(/\/login/);
+});
+
+for (const { wrong, email, password } of [
+  { wrong: "password", email: user.email, password: "correct horse battery stapler" },
+  { wrong: "address", email: "nobody@example.com", password: user.password },
+]) {
+  test(`a wrong ${wrong} is refused in the same words`, async ({ page, context }) => {
+    await page.goto("/login");
+    await page.getByLabel("이메일").fill(email);
+    await page.getByLabel("비밀번호").fill(password);
+    await page.getByRole("button", { name: "로그인" }).click();
+
+    await expect(page.getByRole("alert")).toHaveText("이메일이나 비밀번호가 맞지 않아요.");
+    await expect(page.getByLabel("비밀번호")).toHaveValue("");
+    expect(await context.cookies()).toEqual([]);
+    await expectAccessible(page);
+  });
+}
+
+test("orders are listed newest first and found by status and by number", async ({ page, stack }) => {
+  const open = await stack.createOrder();
+  const { order: held, impUid } = await heldOrder(stack);
+  await signIn(page);
+
+  const rows = page.getByRole("table").getByRole("row");
+  const row = (id: string) => rows.filter({ has: page.getByRole("link", { name: id, exact: true }) });
+  await expect(rows.nth(1)).toContainText(held.payment_id);
+  await expect(rows.nth(2)).toContainText(open.payment_id);
+  await expect(row(held.payment_id)).toContainText("64,900원");
+  await expectAccessible(page);
+
+  await page.getByLabel("상태").selectOption("held");
+  await page.getByRole("button", { name: "찾기" }).click();
+  await expect(page).toHaveURL(/status=held/);
+  await expect(row(held.payment_id)).toBeVisible();
+  await expect(row(open.payment_id)).toHaveCount(0);
+
+  await page.getByLabel("상태").selectOption("");
+  await page.getByLabel("주문번호 또는 거래번호").fill(open.payment_id);
+  await page.keyboard.press("Enter");
+  await expect(row(open.payment_id)).toBeVisible();
+  await expect(row(held.payment_id)).toHaveCount(0);
+
+  await page.getByLabel("주문번호 또는 거래번호").fill(impUid);
+  await page.getByRole("button", { name: "찾기" }).click();
+  await expect(row(held.payment_id)).toBeVisible();
+  await expect(rows).toHaveCount(2);
+
+  await page.getByLabel("주문번호 또는 거래번호").fill("NO-SUCH-ORDER");
+  await page.getByRole("button", { name: "찾기" }).click();
+  await expect(page.getByRole("table")).toHaveCount(0);
+  await expect(page.getByRole("main")).toContainText("조건에 맞는 주문이 없어요");
+  await page.getByRole("link", { name: "조건 지우기" }).click();
+  await expect(page).toHaveURL("/orders");
+});
+
+test("a held order shows every check with what was wanted and found, and its whole history", async ({ page, stack }) => {
+  const { order, impUid } = await heldOrder(stack);
+  await signIn(page);
+  const seen = record(page);
+
+  await page.getByRole("link", { name: order.payment_id, exact: true }).click();
+
+  await expect(page.getByRole("heading", { level: 1 })).toContainText(order.payment_id);
+  const attempt = page.getByRole("article").filter({ hasText: impUid });
+  const checks = attempt.getByRole("table").getByRole("row");
+  const check = (name: string) => checks.filter({ has: page.getByRole("rowheader", { name }) });
+  // The head, and one row for each check.
+  await expect(checks).toHaveCount(7);
+  await expect(check("금액")).toContainText("64900");
+  await expect(check("금액")).toContainText("100");
+  await expect(check("금액")).toContainText("불일치");
+  await expect(check("통화")).toContainText("KRW");
+  await expect(check("통화")).not.toContainText("불일치");
+  await expect(check("주문번호")).toContainText(order.payment_id);
+  await expect(check("거래번호")).toContainText(impUid);
+  for (const happened of ["주문이 만들어졌어요", "구매자가 결제창에서 돌아왔어요", "PortOne의 답을 확인했어요", "상태가 바뀌었어요"]) {
+    await expect(page.getByRole("listitem").filter({ hasText: happened }).first()).toBeVisible();
+  }
+  await expect(page.getByRole("main")).toContainText("buyer@example.com");
+  await expectAccessible(page);
+  await expectNoSidewaysScroll(page);
+  expect(seen.errors).toEqual([]);
+});
+
+test("the button asks PortOne, and the order stands where it says", async ({ page, stack }) => {
+  const order = await stack.createOrder();
+  await signIn(page);
+  await page.goto(`/orders/${order.payment_id}`);
+  const summary = page.locator("section", { has: page.getByRole("heading", { level: 1 }) });
+  await expect(summary).toHaveAttribute("data-status", "open");
+  await pay(stack, order);
+
+  await page.getByRole("button", { name: "PortOne에 지금 물어보기" }).click();
+
+  await expect(page.getByRole("status")).toBeVisible();
+  await expect(summary).toHaveAttribute("data-status", "paid");
+});
+
+test("the button says when PortOne does not answer, and changes nothing", async ({ page, stack }) => {
+  const order = await stack.createOrder();
+  await pay(stack, order);
+  await signIn(page);
+  await page.goto(`/orders/${order.payment_id}`);
+  await stack.sandboxPost("/_sandbox/faults", { call: "any", kind: "status", status: 503 });
+
+  await page.getByRole("button", { name: "PortOne에 지금 물어보기" }).click();
+
+  await expect(page.getByRole("alert")).toContainText("PortOne");
+  await expect(page.locator("section", { has: page.getByRole("heading", { level: 1 }) })).toHaveAttribute("data-status", "open");
+});
+
+test("closing an order is asked twice, and a payment after that is late", async ({ page, stack }) => {
+  const order = await stack.createOrder();
+  await signIn(page);
+  await page.goto(`/orders/${order.payment_id}`);
+  const close = page.getByRole("button", { name: "주문 닫기" });
+  await expect(close).toBeHidden();
+
+  await page.getByText("이 주문 닫기").click();
+  await close.click();
+
+  const summary = page.locator("section", { has: page.getByRole("heading", { level: 1 }) });
+  await expect(summary).toHaveAttribute("data-status", "closed");
+  expect(await comeBack(stack, completePath(order, await pay(stack, order)))).toBe("late");
+  await page.reload();
+  await expect(page.getByRole("article")).toHaveAttribute("data-verdict", "late");
+  await expectAccessible(page);
+});
+
+test("the sign-in page is a page for everybody, in both languages", async ({ page, context }) => {
+  const seen = record(page);
+  await page.goto("/login");
+  await expect(page.locator("html")).toHaveAttribute("lang", "ko");
+  await expectAccessible(page);
+
+  await page.getByRole("link", { name: "English" }).click();
+
+  await expect(page.locator("html")).toHaveAttribute("lang", "en");
+  await expect(page.getByRole("button", { name: "Sign in" })).toBeVisible();
+  await expectNoSidewaysScroll(page);
+  expect(seen.errors).toEqual([]);
+  expect(await context.cookies()).toEqual([]);
+});
+
+test("strangers see nothing of an order, whether it exists or not", async ({ page, stack }) => {
+  const order = await stack.createOrder();
+
+  for (const id of [order.payment_id, "NO-SUCH-ORDER"]) {
+    await page.goto(`/orders/${id}`);
+    await expect(page).toHaveURL(`/login?next=${encodeURIComponent(`/orders/${id}`).replaceAll("-", "%2D")}`);
+  }
+});

@@ -1,0 +1,195 @@
+-- The first tables. `migrations/sqlite` has the same tables and columns under the same number.
+--
+-- Times are microseconds since 1970 in UTC. Amounts are whole minor units of their currency.
+-- What must never be false is a named constraint here, so that no program error can make it so.
+-- COLLATE "C": keys compare by their bytes, as in SQLite, and no update of the system's locales can spoil an index.
+
+CREATE TABLE orders (
+    payment_id              TEXT COLLATE "C" NOT NULL,
+    version                 BIGINT NOT NULL,
+    name                    TEXT NOT NULL,
+    amount_minor            BIGINT NOT NULL,
+    currency                TEXT NOT NULL,
+    portone                 TEXT NOT NULL,
+    pay_method              TEXT,
+    channel_key             TEXT,
+    buyer_name              TEXT,
+    buyer_email             TEXT,
+    buyer_tel               TEXT,
+    return_url              TEXT,
+    locale                  TEXT,
+    metadata                TEXT,
+    fingerprint             TEXT NOT NULL,
+    status_token            TEXT COLLATE "C" NOT NULL,
+    pay_token               TEXT COLLATE "C" NOT NULL,
+    status                  TEXT NOT NULL,
+    accepted_transaction_id TEXT COLLATE "C",
+    refunded_minor          BIGINT NOT NULL,
+    expires_at              BIGINT,
+    expired_at              BIGINT,
+    closed_at               BIGINT,
+    checked_at              BIGINT,
+    next_check_at           BIGINT,
+    checks_without_change   BIGINT NOT NULL,
+    prepared_at             BIGINT,
+    created_at              BIGINT NOT NULL,
+    updated_at              BIGINT NOT NULL,
+    CONSTRAINT orders_pkey PRIMARY KEY (payment_id),
+    CONSTRAINT orders_status_token_key UNIQUE (status_token),
+    -- A transaction pays at most one order.
+    CONSTRAINT orders_accepted_transaction_id_key UNIQUE (accepted_transaction_id),
+    -- Paid means: paid by a transaction that is named.
+    CONSTRAINT orders_paid_by_transaction
+        CHECK ((status IN ('paid', 'partially_refunded', 'refunded')) = (accepted_transaction_id IS NOT NULL)),
+    CONSTRAINT orders_version_check CHECK (version >= 0),
+    -- 2^53 - 1: what every JSON reader holds exactly.
+    CONSTRAINT orders_amount_check CHECK (amount_minor BETWEEN 0 AND 9007199254740991),
+    CONSTRAINT orders_refunded_check CHECK (refunded_minor BETWEEN 0 AND amount_minor),
+    CONSTRAINT orders_currency_check CHECK (length(currency) = 3),
+    CONSTRAINT orders_portone_check CHECK (portone IN ('v1', 'v2')),
+    CONSTRAINT orders_status_check CHECK (status IN (
+        'open', 'awaiting_deposit', 'paid', 'partially_refunded', 'refunded', 'held', 'expired', 'closed')),
+    CONSTRAINT orders_checks_without_change_check CHECK (checks_without_change >= 0)
+);
+
+CREATE INDEX orders_created_at_idx ON orders (created_at, payment_id);
+CREATE INDEX orders_next_check_at_idx ON orders (next_check_at, payment_id) WHERE next_check_at IS NOT NULL;
+
+CREATE TABLE transactions (
+    transaction_id                 TEXT COLLATE "C" NOT NULL,
+    payment_id                     TEXT COLLATE "C" NOT NULL,
+    status                         TEXT NOT NULL,
+    verdict                        TEXT NOT NULL,
+    amount_minor                   BIGINT,
+    currency                       TEXT,
+    cancelled_minor                BIGINT NOT NULL,
+    test                           BOOLEAN,
+    pay_method                     TEXT,
+    pg_provider                    TEXT,
+    approval_number                TEXT,
+    method_name                    TEXT,
+    fail_reason                    TEXT,
+    receipt_url                    TEXT,
+    virtual_account_bank           TEXT,
+    virtual_account_number         TEXT,
+    virtual_account_holder         TEXT,
+    virtual_account_expires_at     BIGINT,
+    paid_at                        BIGINT,
+    checks                         TEXT NOT NULL,
+    first_seen_at                  BIGINT NOT NULL,
+    checked_at                     BIGINT NOT NULL,
+    -- A transaction belongs to one order.
+    CONSTRAINT transactions_pkey PRIMARY KEY (transaction_id),
+    -- What orders_accepted_transaction_fkey points at.
+    CONSTRAINT transactions_payment_id_transaction_id_key UNIQUE (payment_id, transaction_id),
+    CONSTRAINT transactions_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES orders (payment_id),
+    CONSTRAINT transactions_status_check CHECK (status IN ('ready', 'failed', 'paid', 'cancelled')),
+    CONSTRAINT transactions_verdict_check CHECK (verdict IN (
+        'pending', 'awaiting_deposit', 'failed', 'accepted', 'duplicate', 'late', 'held')),
+    -- No upper bound and no comparison of the two: these are PortOne's figures, kept even when they make no sense.
+    CONSTRAINT transactions_amount_check CHECK (amount_minor >= 0),
+    CONSTRAINT transactions_cancelled_check CHECK (cancelled_minor >= 0),
+    CONSTRAINT transactions_virtual_account_check CHECK (
+        (virtual_account_bank IS NULL) = (virtual_account_number IS NULL)
+        AND (virtual_account_bank IS NOT NULL OR (virtual_account_holder IS NULL AND virtual_account_expires_at IS NULL)))
+);
+
+-- An order accepts at most one transaction.
+CREATE UNIQUE INDEX transactions_accepted_once ON transactions (payment_id) WHERE verdict = 'accepted';
+
+-- What pays an order is one of its own transactions. Deferred: the order is written before its transactions, as it is the lock.
+ALTER TABLE orders ADD CONSTRAINT orders_accepted_transaction_fkey FOREIGN KEY (payment_id, accepted_transaction_id)
+    REFERENCES transactions (payment_id, transaction_id) DEFERRABLE INITIALLY DEFERRED;
+
+CREATE TABLE history (
+    payment_id TEXT COLLATE "C" NOT NULL,
+    seq        BIGINT NOT NULL,
+    at         BIGINT NOT NULL,
+    kind       TEXT NOT NULL,
+    actor      TEXT NOT NULL,
+    data       TEXT NOT NULL,
+    once_key   TEXT COLLATE "C",
+    CONSTRAINT history_pkey PRIMARY KEY (payment_id, seq),
+    -- A repeated redirect is one entry. Entries without a key are all kept: NULLs differ from each other.
+    CONSTRAINT history_once_key UNIQUE (payment_id, once_key),
+    CONSTRAINT history_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES orders (payment_id),
+    CONSTRAINT history_seq_check CHECK (seq >= 1),
+    CONSTRAINT history_kind_check CHECK (kind IN (
+        'order_created', 'prepared', 'prepare_failed', 'redirect', 'webhook', 'checked', 'check_failed', 'transition',
+        'evidence_refused', 'closed', 'expired'))
+);
+
+CREATE TABLE outbox (
+    -- Made of the transition: the same transition twice is one event.
+    id             TEXT COLLATE "C" NOT NULL,
+    payment_id     TEXT COLLATE "C" NOT NULL,
+    seq            BIGINT NOT NULL,
+    event_type     TEXT NOT NULL,
+    transaction_id TEXT COLLATE "C",
+    status         TEXT NOT NULL,
+    refunded_minor BIGINT NOT NULL,
+    at             BIGINT NOT NULL,
+    CONSTRAINT outbox_pkey PRIMARY KEY (id),
+    CONSTRAINT outbox_payment_id_seq_key UNIQUE (payment_id, seq),
+    CONSTRAINT outbox_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES orders (payment_id),
+    CONSTRAINT outbox_seq_check CHECK (seq >= 1),
+    CONSTRAINT outbox_event_type_check CHECK (event_type IN (
+        'order.paid', 'order.virtual_account_issued', 'order.payment_failed', 'order.held', 'order.duplicate_payment',
+        'order.late_payment', 'order.refunded', 'order.partially_refunded', 'order.expired')),
+    CONSTRAINT outbox_status_check CHECK (status IN (
+        'open', 'awaiting_deposit', 'paid', 'partially_refunded', 'refunded', 'held', 'expired', 'closed')),
+    CONSTRAINT outbox_refunded_check CHECK (refunded_minor >= 0)
+);
+
+-- Webhooks as they came. No foreign key: a webhook may be faster than its order, or speak of none.
+CREATE TABLE inbox (
+    id             BIGINT GENERATED ALWAYS AS IDENTITY,
+    received_at    BIGINT NOT NULL,
+    version        TEXT NOT NULL,
+    payment_id     TEXT COLLATE "C" NOT NULL,
+    transaction_id TEXT COLLATE "C",
+    claimed_status TEXT,
+    state          TEXT NOT NULL,
+    try_at         BIGINT,
+    attempts       BIGINT NOT NULL,
+    CONSTRAINT inbox_pkey PRIMARY KEY (id),
+    CONSTRAINT inbox_version_check CHECK (version IN ('v1', 'v2')),
+    CONSTRAINT inbox_state_check CHECK (state IN ('waiting', 'done', 'dropped')),
+    CONSTRAINT inbox_waiting_has_time CHECK ((state = 'waiting') = (try_at IS NOT NULL)),
+    CONSTRAINT inbox_attempts_check CHECK (attempts >= 0)
+);
+
+CREATE INDEX inbox_try_at_idx ON inbox (try_at, id) WHERE state = 'waiting';
+CREATE INDEX inbox_payment_id_idx ON inbox (payment_id) WHERE state = 'waiting';
+
+CREATE TABLE users (
+    id            BIGINT GENERATED ALWAYS AS IDENTITY,
+    email         TEXT COLLATE "C" NOT NULL,
+    password_hash TEXT NOT NULL,
+    created_at    BIGINT NOT NULL,
+    updated_at    BIGINT NOT NULL,
+    CONSTRAINT users_pkey PRIMARY KEY (id),
+    CONSTRAINT users_email_key UNIQUE (email)
+);
+
+CREATE TABLE api_keys (
+    key_hash   BYTEA NOT NULL,
+    name       TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    CONSTRAINT api_keys_pkey PRIMARY KEY (key_hash),
+    CONSTRAINT api_keys_hash_check CHECK (length(key_hash) = 32)
+);
+
+CREATE TABLE sessions (
+    token_hash BYTEA NOT NULL,
+    user_id    BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    seen_at    BIGINT NOT NULL,
+    CONSTRAINT sessions_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
+    CONSTRAINT sessions_hash_check CHECK (length(token_hash) = 32)
+);
+
+CREATE INDEX sessions_user_id_idx ON sessions (user_id);
+CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);

@@ -1,0 +1,5 @@
+//! The outside, made to fit the ports.
+
+pub mod portone;
+pub mod store;
+pub mod system;

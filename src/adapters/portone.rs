@@ -1,0 +1,172 @@
+//! PortOne's API as evidence: turns what `crates/portone` parsed into [`Record`]s, and decides nothing.
+
+use async_trait::async_trait;
+use portone::v1::{self, ImpUid, MerchantUid};
+
+use crate::domain::evidence::Record;
+use crate::domain::ids::{PaymentId, TransactionId};
+use crate::domain::money::Money;
+use crate::domain::transaction::{TransactionStatus, VirtualAccount};
+use crate::ports::gateway::{Gateway, GatewayError};
+
+/// Longest text that is kept of a gateway's, in characters.
+const TEXT_CHARS_MAX: usize = 500;
+
+/// PortOne V1.
+#[derive(Debug, Clone)]
+pub struct PortoneV1 {
+    client: v1::Client,
+}
+
+impl PortoneV1 {
+    /// Asks through this client.
+    #[must_use]
+    pub fn new(client: v1::Client) -> Self {
+        Self { client }
+    }
+}
+
+#[async_trait]
+impl Gateway for PortoneV1 {
+    async fn transaction(&self, id: &TransactionId) -> Result<Option<Record>, GatewayError> {
+        let imp_uid = ImpUid::parse(id.as_str()).map_err(|_| GatewayError::Refused)?;
+        match self.client.payment(&imp_uid).await {
+            Ok(payment) => record(payment, Some(id.clone())).map(Some),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    async fn transactions_of(&self, id: &PaymentId) -> Result<Vec<Record>, GatewayError> {
+        match self.client.payments_of(&merchant_uid(id)?).await {
+            Ok(payments) => payments
+                .into_iter()
+                .map(|payment| record(payment, None))
+                .collect(),
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+
+    async fn prepare(&self, id: &PaymentId, amount: Money) -> Result<(), GatewayError> {
+        let uid = merchant_uid(id)?;
+        let (major, currency) = (amount.to_major(), amount.currency.code());
+        let refused = match self.client.prepare(&uid, major, Some(currency)).await {
+            Ok(_) => return Ok(()),
+            Err(error) => failure(&error),
+        };
+        if refused != GatewayError::Refused {
+            return Err(refused);
+        }
+        // Registered before, perhaps by an order that was lost with its database: bring it in line.
+        match self.client.prepared(&uid).await {
+            Ok(Some(there))
+                if there.amount == major && there.currency.as_deref() == Some(currency) =>
+            {
+                Ok(())
+            }
+            Ok(Some(_)) => self
+                .client
+                .update_prepared(&uid, major, Some(currency))
+                .await
+                .map(drop)
+                .map_err(|error| failure(&error)),
+            Ok(None) => Err(refused),
+            Err(error) => Err(failure(&error)),
+        }
+    }
+}
+
+fn merchant_uid(id: &PaymentId) -> Result<MerchantUid, GatewayError> {
+    MerchantUid::parse(id.as_str()).map_err(|_| GatewayError::Refused)
+}
+
+fn failure(error: &portone::Error) -> GatewayError {
+    if error.is_unauthorized() {
+        tracing::error!(
+            error = error as &dyn std::error::Error,
+            "PortOne refused the API key and secret; check PORTONE_V1_API_KEY and PORTONE_V1_API_SECRET"
+        );
+        return GatewayError::Unauthorized;
+    }
+    tracing::debug!(
+        error = error as &dyn std::error::Error,
+        "a call to PortOne failed"
+    );
+    match error {
+        portone::Error::Rejected { .. } | portone::Error::NotFound => GatewayError::Refused,
+        portone::Error::Garbled(_)
+        | portone::Error::BodyTooLarge
+        | portone::Error::TooManyPages => GatewayError::Garbled,
+        portone::Error::Http {
+            status: 400..=428, ..
+        } => GatewayError::Refused,
+        portone::Error::Http { .. }
+        | portone::Error::Timeout
+        | portone::Error::Connect(_)
+        | portone::Error::Interrupted(_)
+        | portone::Error::Unauthorized
+        | portone::Error::InvalidConfiguration(_) => GatewayError::Unavailable,
+    }
+}
+
+fn record(payment: v1::Payment, asked: Option<TransactionId>) -> Result<Record, GatewayError> {
+    // An id that cannot be stored or shown is no answer to anything.
+    let transaction_id =
+        TransactionId::parse(payment.imp_uid.as_str()).map_err(|_| GatewayError::Garbled)?;
+    let virtual_account = virtual_account(&payment);
+    Ok(Record {
+        asked,
+        transaction_id,
+        payment_id: payment.merchant_uid,
+        status: match payment.status {
+            v1::Status::Ready => Some(TransactionStatus::Ready),
+            v1::Status::Paid => Some(TransactionStatus::Paid),
+            v1::Status::Failed => Some(TransactionStatus::Failed),
+            v1::Status::Cancelled => Some(TransactionStatus::Cancelled),
+            v1::Status::Unrecognized(_) => None,
+        },
+        amount_major: payment.amount,
+        cancelled_major: payment.cancel_amount,
+        // What is no code at all is no currency: it must not become one by being cleaned.
+        currency: payment
+            .currency
+            .filter(|code| code.len() <= 8 && code.bytes().all(|b| b.is_ascii_graphic())),
+        test: payment.sandbox,
+        method_name: payment.card_name.or(payment.bank_name).and_then(text),
+        pay_method: payment.pay_method.and_then(text),
+        pg_provider: payment.pg_provider.and_then(text),
+        approval_number: payment.apply_num.and_then(text),
+        fail_reason: payment.fail_reason.and_then(text),
+        receipt_url: payment.receipt_url.and_then(text),
+        virtual_account,
+        paid_at: payment.paid_at,
+    })
+}
+
+fn virtual_account(payment: &v1::Payment) -> Option<VirtualAccount> {
+    let account_number = payment.vbank_num.clone().and_then(text)?;
+    let bank = payment
+        .vbank_name
+        .clone()
+        .or_else(|| payment.vbank_code.clone())
+        .and_then(text)
+        .unwrap_or_default();
+    let holder = payment.vbank_holder.clone().and_then(text);
+    Some(VirtualAccount {
+        bank,
+        account_number,
+        holder,
+        expires_at: payment.vbank_date,
+    })
+}
+
+/// A gateway's text without control characters, which PostgreSQL would refuse in part and no page wants, cut to a sane length.
+fn text(text: String) -> Option<String> {
+    let clean: String = text
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(TEXT_CHARS_MAX)
+        .collect();
+    Some(clean).filter(|clean| !clean.is_empty())
+}

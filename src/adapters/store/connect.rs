@@ -1,0 +1,252 @@
+//! Opening: the address, the settings that durability rests on, the migrations.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, SqlitePool};
+use thiserror::Error;
+
+use super::{Dialect, Pools, SqlitePools};
+
+/// How long SQLite waits for another process, such as a backup, to let go of the file.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a writer waits for the writers before it.
+const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Readers do not block each other; more than a few only fight for the page cache.
+const SQLITE_READERS_MAX: u32 = 4;
+/// Each instance of the app takes up to this many of PostgreSQL's connections (its default is 100).
+const POSTGRES_CONNECTIONS_MAX: u32 = 10;
+/// How long a call waits for one of them; opening one included.
+const POSTGRES_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Asks of each PostgreSQL connection: no statement, lock or forgotten transaction without end, and no acknowledgement
+/// before the change is on disk. `synchronous_commit` is only raised: stronger settings of the server stay.
+const POSTGRES_SETTINGS: &str = "
+    SET statement_timeout = '10s';
+    SET lock_timeout = '10s';
+    SET idle_in_transaction_session_timeout = '30s';
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
+
+/// Why a database could not be opened.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    /// The address is neither `sqlite://PATH` nor `postgres://…`.
+    #[error("the database's address is not understood: {0}")]
+    Address(&'static str),
+    /// The file could not be made, or the server not reached.
+    #[error("the database could not be opened")]
+    Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// SQLite did not take a setting without which payments could be lost; network file systems do that.
+    #[error("SQLite runs with {name}={found} where {wanted} is needed")]
+    Setting {
+        /// The PRAGMA.
+        name: &'static str,
+        /// What must hold.
+        wanted: &'static str,
+        /// What SQLite reports.
+        found: String,
+    },
+    /// The tables could not be brought up to date; a database that a newer version has used is refused, too.
+    #[error("the database's tables could not be brought up to date")]
+    Migrate(#[from] MigrateError),
+}
+
+impl From<sqlx::Error> for OpenError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Connect(Box::new(error))
+    }
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        Self::Connect(Box::new(error))
+    }
+}
+
+pub(super) async fn open(url: &str) -> Result<Pools, OpenError> {
+    if let Some(path) = url.strip_prefix("sqlite://") {
+        Ok(Dialect::Sqlite(open_sqlite(&sqlite_path(path)?).await?))
+    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        Ok(Dialect::Postgres(open_postgres(url).await?))
+    } else {
+        Err(OpenError::Address(
+            "it begins with neither sqlite:// nor postgres://",
+        ))
+    }
+}
+
+/// Absolute, so that SQLite does not give a name such as `:memory:` or `file:x` a meaning of its own.
+fn sqlite_path(text: &str) -> Result<PathBuf, OpenError> {
+    if text.contains('?') {
+        return Err(OpenError::Address(
+            "sqlite:// takes a path and no parameters; write %3F for a question mark",
+        ));
+    }
+    let path = percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| OpenError::Address("the path is not UTF-8"))?;
+    if path.is_empty() || path.ends_with('/') {
+        return Err(OpenError::Address("sqlite:// needs the path of a file"));
+    }
+    Ok(std::path::absolute(path.as_ref())?)
+}
+
+async fn open_sqlite(path: &Path) -> Result<SqlitePools, OpenError> {
+    create_private(path).await?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(SQLITE_BUSY_TIMEOUT);
+    // Connections stay open: each new one would read the schema again.
+    let pool = || {
+        SqlitePoolOptions::new()
+            .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+    };
+    let writer = pool()
+        .max_connections(1)
+        .connect_with(options.clone())
+        .await?;
+    check_settings(&writer).await?;
+    SQLITE_MIGRATIONS
+        .run_direct(None, &mut *writer.acquire().await?, false)
+        .await?;
+    let readers = pool()
+        .max_connections(SQLITE_READERS_MAX)
+        .connect_with(options.pragma("query_only", "ON"))
+        .await?;
+    Ok(SqlitePools { writer, readers })
+}
+
+/// Makes the file readable by its owner alone, as it holds names and telephone numbers. SQLite gives the write-ahead log
+/// the same mode.
+async fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = tokio::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    match options.open(path).await {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
+}
+
+/// Believes SQLite's own answer: a PRAGMA that cannot be obeyed is ignored without an error.
+async fn check_settings(pool: &SqlitePool) -> Result<(), OpenError> {
+    let mut conn = pool.acquire().await?;
+    let (journal_mode,): (String,) = sqlx::query_as("PRAGMA journal_mode")
+        .fetch_one(&mut *conn)
+        .await?;
+    let (synchronous,): (i64,) = sqlx::query_as("PRAGMA synchronous")
+        .fetch_one(&mut *conn)
+        .await?;
+    let (foreign_keys,): (i64,) = sqlx::query_as("PRAGMA foreign_keys")
+        .fetch_one(&mut *conn)
+        .await?;
+    let found = [
+        ("journal_mode", "wal", journal_mode),
+        ("synchronous", "2", synchronous.to_string()),
+        ("foreign_keys", "1", foreign_keys.to_string()),
+    ];
+    for (name, wanted, found) in found {
+        if found != wanted {
+            return Err(OpenError::Setting {
+                name,
+                wanted,
+                found,
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn open_postgres(url: &str) -> Result<PgPool, OpenError> {
+    let options: PgConnectOptions = url.parse()?;
+    // A connection of its own, without the limits below: an instance that starts while another migrates waits for it.
+    let mut migrating = PgConnection::connect_with(&options).await?;
+    POSTGRES_MIGRATIONS
+        .run_direct(None, &mut migrating, false)
+        .await?;
+    migrating.close().await?;
+    let pool = PgPoolOptions::new()
+        .max_connections(POSTGRES_CONNECTIONS_MAX)
+        .acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
+        .after_connect(|conn, _| {
+            Box::pin(async move {
+                conn.execute(sqlx::raw_sql(POSTGRES_SETTINGS)).await?;
+                Ok(())
+            })
+        });
+    Ok(pool.connect_with(options).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_names_a_file_and_nothing_else() {
+        let path = |text| {
+            sqlite_path(text)
+                .map(|path| path.display().to_string())
+                .ok()
+        };
+
+        assert_eq!(
+            path("/var/lib/my shop/w.db").as_deref(),
+            Some("/var/lib/my shop/w.db")
+        );
+        assert_eq!(
+            path("/var/lib/my%20shop/%ED%8E%98%3F.db").as_deref(),
+            Some("/var/lib/my shop/페?.db")
+        );
+        assert_eq!(path("/100%.db").as_deref(), Some("/100%.db"));
+        assert!(
+            path("wanryo.db")
+                .is_some_and(|path| path.starts_with('/') && path.ends_with("/wanryo.db"))
+        );
+        // To SQLite these would be a database in memory and an address.
+        assert!(path(":memory:").is_some_and(|path| path.ends_with("/:memory:")));
+        assert!(path("file:x.db").is_some_and(|path| path.ends_with("/file:x.db")));
+        for text in [
+            "",
+            "dir/",
+            "/w.db?mode=ro",
+            "/w.db?synchronous=off",
+            "%FF.db",
+        ] {
+            assert_eq!(path(text), None, "{text:?} was taken");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_setting_that_did_not_hold_is_refused() {
+        let good = || SqliteConnectOptions::new().in_memory(true);
+        let open = |options| {
+            SqlitePoolOptions::new()
+                .max_connections(1)
+                .connect_with(options)
+        };
+
+        // A database in memory cannot have a write-ahead log: SQLite says so only when asked.
+        let memory = open(good().journal_mode(SqliteJournalMode::Wal))
+            .await
+            .unwrap();
+        let refused = check_settings(&memory).await;
+
+        assert!(
+            matches!(refused, Err(OpenError::Setting { name: "journal_mode", wanted: "wal", found }) if found == "memory")
+        );
+    }
+}

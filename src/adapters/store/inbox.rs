@@ -1,0 +1,100 @@
+//! Webhooks on disk before they are acknowledged.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::Database;
+use super::query::{execute, fetch_all, retried};
+use super::rows::{InboxRow, micros};
+use crate::domain::ids::{PaymentId, TransactionId};
+use crate::ports::store::{InboxEntry, InboxResult, InboxStore, Received, StoreError};
+
+#[async_trait]
+impl InboxStore for Database {
+    async fn receive(&self, received: &Received, try_at: Timestamp) -> Result<i64, StoreError> {
+        retried(|| async {
+            let mut conn = self.writer().await?;
+            let rows: Vec<(i64,)> = fetch_all!(
+                &mut conn,
+                "INSERT INTO inbox (received_at, version, payment_id, transaction_id, claimed_status, state, try_at, attempts)
+                VALUES ($1, $2, $3, $4, $5, 'waiting', $6, 0) RETURNING id",
+                micros(received.at),
+                received.version,
+                received.payment_id.as_str(),
+                received.transaction_id.as_ref().map(TransactionId::as_str),
+                &received.claimed_status,
+                micros(try_at),
+            )?;
+            let (id,) = rows.into_iter().next().ok_or(sqlx::Error::RowNotFound)?;
+            Ok(id)
+        })
+        .await
+    }
+
+    /// What was settled stays so: a worker that held the webhook beyond its lease cannot bring it back.
+    async fn settle(&self, id: i64, result: InboxResult) -> Result<(), StoreError> {
+        let (state, try_at, attempts) = match result {
+            InboxResult::Done => ("done", None, 0),
+            InboxResult::Dropped => ("dropped", None, 0),
+            InboxResult::Again(at) => ("waiting", Some(micros(at)), 1_i64),
+        };
+        retried(|| async {
+            let mut conn = self.writer().await?;
+            execute!(
+                &mut conn,
+                "UPDATE inbox SET state = $2, try_at = $3, attempts = attempts + $4 WHERE id = $1 AND state = 'waiting'",
+                id,
+                state,
+                try_at,
+                attempts,
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn lease_inbox(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<InboxEntry>, StoreError> {
+        retried(|| async {
+            let mut conn = self.writer().await?;
+            // Two texts for the same reasons as in `lease_due`.
+            let sql = conn.text(
+                "UPDATE inbox SET try_at = $2 WHERE id IN (
+                    SELECT id FROM inbox WHERE state = 'waiting' AND try_at <= $1 ORDER BY try_at, id LIMIT $3
+                ) RETURNING id, payment_id, transaction_id, claimed_status, received_at, attempts",
+                "UPDATE inbox SET try_at = $2 WHERE id = ANY(ARRAY(
+                    SELECT id FROM inbox WHERE state = 'waiting' AND try_at <= $1 ORDER BY try_at, id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+                )) RETURNING id, payment_id, transaction_id, claimed_status, received_at, attempts",
+            );
+            let rows: Vec<InboxRow> = fetch_all!(&mut conn, sql, micros(now), micros(lease_until), i64::from(limit))?;
+            Ok(readable(rows))
+        })
+        .await
+    }
+
+    async fn wake_inbox(&self, id: &PaymentId, now: Timestamp) -> Result<(), StoreError> {
+        retried(|| async {
+            let mut conn = self.writer().await?;
+            // Those that are due already keep their place in the queue.
+            execute!(
+                &mut conn,
+                "UPDATE inbox SET try_at = $2 WHERE payment_id = $1 AND state = 'waiting' AND try_at > $2",
+                id.as_str(),
+                micros(now),
+            )?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// An unreadable row must not keep the others from their turn.
+fn readable(rows: Vec<InboxRow>) -> Vec<InboxEntry> {
+    rows.into_iter()
+        .filter_map(|row| row.into_domain().inspect_err(|failure| tracing::error!(%failure, "skipping a webhook whose row is unreadable")).ok())
+        .collect()
+}

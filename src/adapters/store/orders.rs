@@ -1,0 +1,488 @@
+//! Orders with their transactions, history and events.
+//!
+//! A change begins with the order's own row: on PostgreSQL its lock lines up everybody who changes the order, on SQLite
+//! there is one writer anyway. So the numbers in history and outbox have no gaps and no races.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::query::{Failure, execute, fetch_all, fetch_optional, is_taken, retried};
+use super::rows::{
+    EntryRow, EventRow, OrderRow, PaymentIdRow, TransactionRow, micros, order_columns,
+    transaction_columns,
+};
+use super::{Database, Tx};
+use crate::domain::event::Event;
+use crate::domain::history::{Entry, StoredEntry};
+use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
+use crate::domain::order::Order;
+use crate::domain::transaction::Transaction;
+use crate::ports::store::{
+    Commit, Committed, Created, OrderFilter, OrderStore, OutboxEvent, Snapshot, StoreError,
+};
+
+/// Most orders that one page lists, whatever the caller asks for.
+const PAGE_ORDERS_MAX: u32 = 100;
+
+/// What the shop ordered is written once, when the order is made; a commit moves its state and nothing else.
+#[async_trait]
+impl OrderStore for Database {
+    async fn create_order(&self, order: &Order, entry: &Entry) -> Result<Created, StoreError> {
+        retried(|| self.try_create(order, entry)).await
+    }
+
+    async fn find_order(&self, id: &PaymentId) -> Result<Option<Snapshot>, StoreError> {
+        retried(|| self.try_find(id)).await
+    }
+
+    async fn find_order_by_token(
+        &self,
+        token: &StatusToken,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let found: Option<PaymentIdRow> = fetch_optional!(
+                &mut conn,
+                "SELECT payment_id FROM orders WHERE status_token = $1",
+                token.as_str()
+            )?;
+            // Given back first: holding one connection while waiting for another can starve a pool.
+            drop(conn);
+            match found {
+                // Which order a token opens never changes, so this needs no common view with the query above.
+                Some(row) => self.try_find(&row.into_domain("orders")?).await,
+                None => Ok(None),
+            }
+        })
+        .await
+    }
+
+    async fn find_owner(&self, id: &TransactionId) -> Result<Option<PaymentId>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let found: Option<PaymentIdRow> = fetch_optional!(
+                &mut conn,
+                "SELECT payment_id FROM transactions WHERE transaction_id = $1",
+                id.as_str()
+            )?;
+            found.map(|row| row.into_domain("transactions")).transpose()
+        })
+        .await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
+        retried(|| self.try_commit(commit)).await
+    }
+
+    async fn append_history(
+        &self,
+        id: &PaymentId,
+        entries: &[Entry],
+        per_kind_max: u32,
+    ) -> Result<(), StoreError> {
+        retried(|| self.try_append_history(id, entries, per_kind_max)).await
+    }
+
+    async fn history(&self, id: &PaymentId) -> Result<Vec<StoredEntry>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let rows: Vec<EntryRow> =
+                fetch_all!(&mut conn, "SELECT seq, at, kind, actor, data, once_key FROM history WHERE payment_id = $1 ORDER BY seq", id.as_str())?;
+            rows.into_iter().map(EntryRow::into_domain).collect()
+        })
+        .await
+    }
+
+    async fn outbox(&self, id: &PaymentId) -> Result<Vec<OutboxEvent>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let rows: Vec<EventRow> = fetch_all!(
+                &mut conn,
+                "SELECT id, payment_id, seq, event_type, transaction_id, status, refunded_minor, at FROM outbox WHERE payment_id = $1 ORDER BY seq",
+                id.as_str(),
+            )?;
+            rows.into_iter().map(EventRow::into_domain).collect()
+        })
+        .await
+    }
+
+    async fn list_orders(&self, filter: &OrderFilter) -> Result<Vec<Order>, StoreError> {
+        retried(|| self.try_list(filter)).await
+    }
+
+    async fn lease_due(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PaymentId>, StoreError> {
+        retried(|| async {
+            let mut conn = self.writer().await?;
+            // PostgreSQL: ARRAY(…) is worked out once. A plain IN (…) may be planned as a loop that locks again and again and
+            // takes more than the limit. A row that another worker is just taking is skipped, not waited for.
+            let sql = conn.text(
+                "UPDATE orders SET next_check_at = $2 WHERE payment_id IN (
+                    SELECT payment_id FROM orders WHERE next_check_at <= $1 ORDER BY next_check_at, payment_id LIMIT $3
+                ) RETURNING payment_id",
+                "UPDATE orders SET next_check_at = $2 WHERE payment_id = ANY(ARRAY(
+                    SELECT payment_id FROM orders WHERE next_check_at <= $1 ORDER BY next_check_at, payment_id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+                )) RETURNING payment_id",
+            );
+            let rows: Vec<PaymentIdRow> = fetch_all!(&mut conn, sql, micros(now), micros(lease_until), i64::from(limit))?;
+            Ok(readable(rows))
+        })
+        .await
+    }
+
+    async fn schedule_check(
+        &self,
+        id: &PaymentId,
+        next_check_at: Option<Timestamp>,
+        checks_without_change: i64,
+    ) -> Result<(), StoreError> {
+        retried(|| async {
+            let mut conn = self.writer().await?;
+            execute!(
+                &mut conn,
+                "UPDATE orders SET next_check_at = $2, checks_without_change = $3 WHERE payment_id = $1",
+                id.as_str(),
+                next_check_at.map(micros),
+                checks_without_change,
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn mark_prepared(&self, id: &PaymentId, at: Timestamp) -> Result<(), StoreError> {
+        retried(|| async {
+            let mut conn = self.writer().await?;
+            execute!(
+                &mut conn,
+                "UPDATE orders SET prepared_at = $2 WHERE payment_id = $1",
+                id.as_str(),
+                micros(at)
+            )?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl Database {
+    async fn try_create(&self, order: &Order, entry: &Entry) -> Result<Created, Failure> {
+        let mut tx = self.begin_write().await?;
+        if !insert_order(&mut tx, order).await? {
+            tx.roll_back().await?;
+            let existing = self
+                .try_find(&order.payment_id)
+                .await?
+                .ok_or(Failure::TokenInUse)?;
+            return Ok(Created::Existing(Box::new(existing)));
+        }
+        append_entry(&mut tx, &order.payment_id, entry, u32::MAX).await?;
+        tx.commit().await?;
+        Ok(Created::New)
+    }
+
+    async fn try_find(&self, id: &PaymentId) -> Result<Option<Snapshot>, Failure> {
+        let mut tx = self.begin_read().await?;
+        let order: Option<OrderRow> = fetch_optional!(
+            &mut tx,
+            concat!(
+                "SELECT ",
+                order_columns!(),
+                " FROM orders WHERE payment_id = $1"
+            ),
+            id.as_str()
+        )?;
+        let transactions: Vec<TransactionRow> = match order {
+            Some(_) => fetch_all!(
+                &mut tx,
+                concat!(
+                    "SELECT ",
+                    transaction_columns!(),
+                    " FROM transactions WHERE payment_id = $1 ORDER BY first_seen_at, transaction_id"
+                ),
+                id.as_str(),
+            )?,
+            None => Vec::new(),
+        };
+        tx.commit().await?;
+        let Some(order) = order else { return Ok(None) };
+        let order = order.into_domain()?;
+        let transactions = transactions
+            .into_iter()
+            .map(TransactionRow::into_domain)
+            .collect::<Result<_, _>>()?;
+        Ok(Some(Snapshot {
+            order,
+            transactions,
+        }))
+    }
+
+    async fn try_commit(&self, commit: &Commit) -> Result<Committed, Failure> {
+        let mut tx = self.begin_write().await?;
+        let committed = write_commit(&mut tx, commit).await?;
+        match committed {
+            Committed::Done => tx.commit().await?,
+            Committed::Conflict | Committed::TransactionTaken => tx.roll_back().await?,
+        }
+        Ok(committed)
+    }
+
+    /// Writes nothing when there is no such order: history belongs to one.
+    async fn try_append_history(
+        &self,
+        id: &PaymentId,
+        entries: &[Entry],
+        per_kind_max: u32,
+    ) -> Result<(), Failure> {
+        let mut tx = self.begin_write().await?;
+        let sql = tx.text(
+            "SELECT payment_id FROM orders WHERE payment_id = $1",
+            "SELECT payment_id FROM orders WHERE payment_id = $1 FOR NO KEY UPDATE",
+        );
+        let locked: Option<PaymentIdRow> = fetch_optional!(&mut tx, sql, id.as_str())?;
+        if locked.is_none() {
+            return tx.roll_back().await;
+        }
+        for entry in entries {
+            append_entry(&mut tx, id, entry, per_kind_max).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn try_list(&self, filter: &OrderFilter) -> Result<Vec<Order>, Failure> {
+        let mut conn = self.reader().await?;
+        let query = filter.query.as_deref();
+        let (after_created_at, after_payment_id) = filter
+            .after
+            .as_ref()
+            .map(|(at, id)| (micros(*at), id.as_str()))
+            .unzip();
+        // `substr` and not LIKE: it knows no wildcards, and SQLite's LIKE takes capital and small letters for the same.
+        let rows: Vec<OrderRow> = fetch_all!(
+            &mut conn,
+            concat!(
+                "SELECT ",
+                order_columns!(),
+                " FROM orders
+                WHERE ($1 IS NULL OR status = $1)
+                AND ($2 IS NULL OR substr(payment_id, 1, length($2)) = $2
+                    OR EXISTS (SELECT 1 FROM transactions WHERE transactions.transaction_id = $2 AND transactions.payment_id = orders.payment_id))
+                AND ($3 IS NULL OR created_at >= $3)
+                AND ($4 IS NULL OR created_at < $4)
+                AND ($5 IS NULL OR created_at < $5 OR (created_at = $5 AND payment_id < $6))
+                ORDER BY created_at DESC, payment_id DESC LIMIT $7"
+            ),
+            filter.status.map(|status| status.as_str()),
+            query,
+            filter.from.map(micros),
+            filter.to.map(micros),
+            after_created_at,
+            after_payment_id,
+            i64::from(filter.limit.clamp(1, PAGE_ORDERS_MAX)),
+        )?;
+        rows.into_iter().map(OrderRow::into_domain).collect()
+    }
+}
+
+/// Says whether it was written; if not, an order has its id or its status token.
+async fn insert_order(tx: &mut Tx, order: &Order) -> Result<bool, Failure> {
+    // No key is named after ON CONFLICT: two instances that write the same order at once may clash on either one first.
+    let written = execute!(
+        tx,
+        concat!(
+            "INSERT INTO orders (",
+            order_columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, \
+             $26, $27, $28, $29) ON CONFLICT DO NOTHING"
+        ),
+        order.payment_id.as_str(),
+        order.version,
+        &order.name,
+        order.amount.minor,
+        order.amount.currency.code(),
+        order.portone.as_str(),
+        &order.pay_method,
+        &order.channel_key,
+        &order.buyer.name,
+        &order.buyer.email,
+        &order.buyer.tel,
+        &order.return_url,
+        &order.locale,
+        &order.metadata,
+        &order.fingerprint,
+        order.status_token.as_str(),
+        order.pay_token.as_str(),
+        order.status.as_str(),
+        order
+            .accepted_transaction_id
+            .as_ref()
+            .map(TransactionId::as_str),
+        order.refunded_minor,
+        order.expires_at.map(micros),
+        order.expired_at.map(micros),
+        order.closed_at.map(micros),
+        order.checked_at.map(micros),
+        order.next_check_at.map(micros),
+        order.checks_without_change,
+        order.prepared_at.map(micros),
+        micros(order.created_at),
+        micros(order.updated_at),
+    )?;
+    Ok(written == 1)
+}
+
+/// Writes a change up to, not including, the commit. Anything but `Done` must be rolled back.
+async fn write_commit(tx: &mut Tx, commit: &Commit) -> Result<Committed, Failure> {
+    let id = &commit.order.payment_id;
+    match move_order(tx, &commit.order).await? {
+        Committed::Done => {}
+        refused @ (Committed::Conflict | Committed::TransactionTaken) => return Ok(refused),
+    }
+    // In one order for everybody, so that two changes that want the same transactions wait for, and do not lock out, each other.
+    let mut transactions: Vec<&Transaction> = commit.transactions.iter().collect();
+    transactions.sort_by_key(|transaction| &transaction.transaction_id);
+    for transaction in transactions {
+        if transaction.payment_id != *id || !put_transaction(tx, transaction).await? {
+            return Ok(Committed::TransactionTaken);
+        }
+    }
+    for entry in &commit.entries {
+        append_entry(tx, id, entry, u32::MAX).await?;
+    }
+    for event in &commit.events {
+        append_event(tx, id, event).await?;
+    }
+    Ok(Committed::Done)
+}
+
+/// Moves an order's state if its version is the expected one. `prepared_at` is kept once it is known: it is noted without
+/// taking a version, so a change that was decided before must not undo it.
+async fn move_order(tx: &mut Tx, order: &Order) -> Result<Committed, Failure> {
+    let moved = execute!(
+        tx,
+        "UPDATE orders SET version = version + 1, status = $3, accepted_transaction_id = $4, refunded_minor = $5, expires_at = $6,
+            expired_at = $7, closed_at = $8, checked_at = $9, next_check_at = $10, checks_without_change = $11,
+            prepared_at = COALESCE($12, prepared_at), updated_at = $13
+        WHERE payment_id = $1 AND version = $2",
+        order.payment_id.as_str(),
+        order.version,
+        order.status.as_str(),
+        order.accepted_transaction_id.as_ref().map(TransactionId::as_str),
+        order.refunded_minor,
+        order.expires_at.map(micros),
+        order.expired_at.map(micros),
+        order.closed_at.map(micros),
+        order.checked_at.map(micros),
+        order.next_check_at.map(micros),
+        order.checks_without_change,
+        order.prepared_at.map(micros),
+        micros(order.updated_at),
+    );
+    match moved {
+        Ok(0) => Ok(Committed::Conflict),
+        Ok(_) => Ok(Committed::Done),
+        // The accepted transaction is the only key among these columns.
+        Err(error) if is_taken(&error) => Ok(Committed::TransactionTaken),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Inserts or replaces a transaction; says whether it was the order's to write.
+async fn put_transaction(tx: &mut Tx, transaction: &Transaction) -> Result<bool, Failure> {
+    let account = transaction.virtual_account.as_ref();
+    let written = execute!(
+        tx,
+        concat!(
+            "INSERT INTO transactions (",
+            transaction_columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+            ON CONFLICT (transaction_id) DO UPDATE SET status = excluded.status, verdict = excluded.verdict,
+                amount_minor = excluded.amount_minor, currency = excluded.currency, cancelled_minor = excluded.cancelled_minor,
+                test = excluded.test, pay_method = excluded.pay_method, pg_provider = excluded.pg_provider,
+                approval_number = excluded.approval_number, method_name = excluded.method_name, fail_reason = excluded.fail_reason,
+                receipt_url = excluded.receipt_url, virtual_account_bank = excluded.virtual_account_bank,
+                virtual_account_number = excluded.virtual_account_number, virtual_account_holder = excluded.virtual_account_holder,
+                virtual_account_expires_at = excluded.virtual_account_expires_at, paid_at = excluded.paid_at,
+                checks = excluded.checks, first_seen_at = excluded.first_seen_at, checked_at = excluded.checked_at
+            WHERE transactions.payment_id = excluded.payment_id"
+        ),
+        transaction.transaction_id.as_str(),
+        transaction.payment_id.as_str(),
+        transaction.status.as_str(),
+        transaction.verdict.as_str(),
+        transaction.amount_minor,
+        &transaction.currency,
+        transaction.cancelled_minor,
+        transaction.test,
+        &transaction.pay_method,
+        &transaction.pg_provider,
+        &transaction.approval_number,
+        &transaction.method_name,
+        &transaction.fail_reason,
+        &transaction.receipt_url,
+        account.map(|account| &account.bank),
+        account.map(|account| &account.account_number),
+        account.and_then(|account| account.holder.as_ref()),
+        account.and_then(|account| account.expires_at).map(micros),
+        transaction.paid_at.map(micros),
+        json!(transaction.checks).to_string(),
+        micros(transaction.first_seen_at),
+        micros(transaction.checked_at),
+    )?;
+    Ok(written == 1)
+}
+
+/// Appends an entry unless the order has its `once_key`, or has enough of its kind.
+async fn append_entry(
+    tx: &mut Tx,
+    id: &PaymentId,
+    entry: &Entry,
+    per_kind_max: u32,
+) -> Result<(), Failure> {
+    execute!(
+        tx,
+        "INSERT INTO history (payment_id, seq, at, kind, actor, data, once_key)
+        SELECT $1, last.seq + 1, $2, $3, $4, $5, $6
+        FROM (SELECT COALESCE(MAX(seq), 0) AS seq FROM history WHERE payment_id = $1) AS last
+        WHERE (SELECT COUNT(*) FROM history WHERE payment_id = $1 AND kind = $3) < $7
+        ON CONFLICT (payment_id, once_key) DO NOTHING",
+        id.as_str(),
+        micros(entry.at),
+        entry.kind.as_str(),
+        &entry.actor,
+        entry.data.to_string(),
+        &entry.once_key,
+        i64::from(per_kind_max),
+    )?;
+    Ok(())
+}
+
+/// Puts an event into the outbox unless it is there.
+async fn append_event(tx: &mut Tx, id: &PaymentId, event: &Event) -> Result<(), Failure> {
+    execute!(
+        tx,
+        "INSERT INTO outbox (id, payment_id, seq, event_type, transaction_id, status, refunded_minor, at)
+        VALUES ($1, $2, (SELECT COALESCE(MAX(seq), 0) + 1 FROM outbox WHERE payment_id = $2), $3, $4, $5, $6, $7)
+        ON CONFLICT (id) DO NOTHING",
+        &event.id,
+        id.as_str(),
+        event.event_type.as_str(),
+        event.transaction_id.as_ref().map(TransactionId::as_str),
+        event.status.as_str(),
+        event.refunded_minor,
+        micros(event.at),
+    )?;
+    Ok(())
+}
+
+/// For background work: an order with an unreadable id must not keep the others from their turn.
+fn readable(rows: Vec<PaymentIdRow>) -> Vec<PaymentId> {
+    rows.into_iter()
+        .filter_map(|row| row.into_domain("orders").inspect_err(|failure| tracing::error!(%failure, "skipping an order whose row is unreadable")).ok())
+        .collect()
+}

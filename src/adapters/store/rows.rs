@@ -1,0 +1,317 @@
+//! Rows of the tables and the domain's values they stand for.
+
+use jiff::Timestamp;
+use sqlx::FromRow;
+
+use super::query::Failure;
+use crate::domain::event::{Event, EventType};
+use crate::domain::history::{Entry, EntryKind, StoredEntry};
+use crate::domain::ids::{PayToken, PaymentId, StatusToken, TransactionId};
+use crate::domain::money::{Currency, Money};
+use crate::domain::order::{Buyer, Order, OrderStatus, Portone};
+use crate::domain::transaction::{Transaction, TransactionStatus, Verdict, VirtualAccount};
+use crate::ports::store::{InboxEntry, OutboxEvent};
+
+/// A time as the tables keep it.
+pub(super) fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+/// Reads the values of one table; an unreadable one is named.
+struct Table(&'static str);
+
+impl Table {
+    fn read<T>(&self, column: &'static str, value: Option<T>) -> Result<T, Failure> {
+        value.ok_or(Failure::Corrupt {
+            table: self.0,
+            column,
+        })
+    }
+
+    fn time(&self, column: &'static str, micros: i64) -> Result<Timestamp, Failure> {
+        self.read(column, Timestamp::from_microsecond(micros).ok())
+    }
+
+    fn time_or_none(
+        &self,
+        column: &'static str,
+        micros: Option<i64>,
+    ) -> Result<Option<Timestamp>, Failure> {
+        micros.map(|micros| self.time(column, micros)).transpose()
+    }
+
+    fn payment_id(&self, text: &str) -> Result<PaymentId, Failure> {
+        self.read("payment_id", PaymentId::parse(text).ok())
+    }
+
+    fn transaction_id(&self, column: &'static str, text: &str) -> Result<TransactionId, Failure> {
+        self.read(column, TransactionId::parse(text).ok())
+    }
+
+    fn transaction_id_or_none(
+        &self,
+        column: &'static str,
+        text: Option<&str>,
+    ) -> Result<Option<TransactionId>, Failure> {
+        text.map(|text| self.transaction_id(column, text))
+            .transpose()
+    }
+}
+
+/// A row that only names an order.
+#[derive(FromRow)]
+pub(super) struct PaymentIdRow {
+    payment_id: String,
+}
+
+impl PaymentIdRow {
+    pub(super) fn into_domain(self, table: &'static str) -> Result<PaymentId, Failure> {
+        Table(table).payment_id(&self.payment_id)
+    }
+}
+
+/// Every column of `orders`.
+macro_rules! order_columns {
+    () => {
+        "payment_id, version, name, amount_minor, currency, portone, pay_method, channel_key, buyer_name, buyer_email, buyer_tel, \
+         return_url, locale, metadata, fingerprint, status_token, pay_token, status, accepted_transaction_id, refunded_minor, expires_at, \
+         expired_at, closed_at, checked_at, next_check_at, checks_without_change, prepared_at, created_at, updated_at"
+    };
+}
+
+#[derive(FromRow)]
+pub(super) struct OrderRow {
+    payment_id: String,
+    version: i64,
+    name: String,
+    amount_minor: i64,
+    currency: String,
+    portone: String,
+    pay_method: Option<String>,
+    channel_key: Option<String>,
+    buyer_name: Option<String>,
+    buyer_email: Option<String>,
+    buyer_tel: Option<String>,
+    return_url: Option<String>,
+    locale: Option<String>,
+    metadata: Option<String>,
+    fingerprint: String,
+    status_token: String,
+    pay_token: String,
+    status: String,
+    accepted_transaction_id: Option<String>,
+    refunded_minor: i64,
+    expires_at: Option<i64>,
+    expired_at: Option<i64>,
+    closed_at: Option<i64>,
+    checked_at: Option<i64>,
+    next_check_at: Option<i64>,
+    checks_without_change: i64,
+    prepared_at: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl OrderRow {
+    pub(super) fn into_domain(self) -> Result<Order, Failure> {
+        let orders = Table("orders");
+        let currency = orders.read("currency", Currency::parse(&self.currency).ok())?;
+        Ok(Order {
+            payment_id: orders.payment_id(&self.payment_id)?,
+            version: self.version,
+            name: self.name,
+            amount: orders.read("amount_minor", Money::new(self.amount_minor, currency).ok())?,
+            portone: orders.read("portone", Portone::from_word(&self.portone))?,
+            pay_method: self.pay_method,
+            channel_key: self.channel_key,
+            buyer: Buyer {
+                name: self.buyer_name,
+                email: self.buyer_email,
+                tel: self.buyer_tel,
+            },
+            return_url: self.return_url,
+            locale: self.locale,
+            metadata: self.metadata,
+            fingerprint: self.fingerprint,
+            status_token: orders
+                .read("status_token", StatusToken::parse(&self.status_token).ok())?,
+            pay_token: orders.read("pay_token", PayToken::parse(&self.pay_token).ok())?,
+            status: orders.read("status", OrderStatus::from_word(&self.status))?,
+            accepted_transaction_id: orders.transaction_id_or_none(
+                "accepted_transaction_id",
+                self.accepted_transaction_id.as_deref(),
+            )?,
+            refunded_minor: self.refunded_minor,
+            expires_at: orders.time_or_none("expires_at", self.expires_at)?,
+            expired_at: orders.time_or_none("expired_at", self.expired_at)?,
+            closed_at: orders.time_or_none("closed_at", self.closed_at)?,
+            checked_at: orders.time_or_none("checked_at", self.checked_at)?,
+            next_check_at: orders.time_or_none("next_check_at", self.next_check_at)?,
+            checks_without_change: self.checks_without_change,
+            prepared_at: orders.time_or_none("prepared_at", self.prepared_at)?,
+            created_at: orders.time("created_at", self.created_at)?,
+            updated_at: orders.time("updated_at", self.updated_at)?,
+        })
+    }
+}
+
+/// Every column of `transactions`.
+macro_rules! transaction_columns {
+    () => {
+        "transaction_id, payment_id, status, verdict, amount_minor, currency, cancelled_minor, test, pay_method, pg_provider, \
+         approval_number, method_name, fail_reason, receipt_url, virtual_account_bank, virtual_account_number, \
+         virtual_account_holder, virtual_account_expires_at, paid_at, checks, first_seen_at, checked_at"
+    };
+}
+
+pub(super) use {order_columns, transaction_columns};
+
+#[derive(FromRow)]
+pub(super) struct TransactionRow {
+    transaction_id: String,
+    payment_id: String,
+    status: String,
+    verdict: String,
+    amount_minor: Option<i64>,
+    currency: Option<String>,
+    cancelled_minor: i64,
+    test: Option<bool>,
+    pay_method: Option<String>,
+    pg_provider: Option<String>,
+    approval_number: Option<String>,
+    method_name: Option<String>,
+    fail_reason: Option<String>,
+    receipt_url: Option<String>,
+    virtual_account_bank: Option<String>,
+    virtual_account_number: Option<String>,
+    virtual_account_holder: Option<String>,
+    virtual_account_expires_at: Option<i64>,
+    paid_at: Option<i64>,
+    checks: String,
+    first_seen_at: i64,
+    checked_at: i64,
+}
+
+impl TransactionRow {
+    pub(super) fn into_domain(self) -> Result<Transaction, Failure> {
+        let transactions = Table("transactions");
+        let virtual_account = match self.virtual_account_bank {
+            Some(bank) => Some(VirtualAccount {
+                bank,
+                account_number: transactions
+                    .read("virtual_account_number", self.virtual_account_number)?,
+                holder: self.virtual_account_holder,
+                expires_at: transactions.time_or_none(
+                    "virtual_account_expires_at",
+                    self.virtual_account_expires_at,
+                )?,
+            }),
+            None => None,
+        };
+        Ok(Transaction {
+            transaction_id: transactions.transaction_id("transaction_id", &self.transaction_id)?,
+            payment_id: transactions.payment_id(&self.payment_id)?,
+            status: transactions.read("status", TransactionStatus::from_word(&self.status))?,
+            verdict: transactions.read("verdict", Verdict::from_word(&self.verdict))?,
+            amount_minor: self.amount_minor,
+            currency: self.currency,
+            cancelled_minor: self.cancelled_minor,
+            test: self.test,
+            pay_method: self.pay_method,
+            pg_provider: self.pg_provider,
+            approval_number: self.approval_number,
+            method_name: self.method_name,
+            fail_reason: self.fail_reason,
+            receipt_url: self.receipt_url,
+            virtual_account,
+            paid_at: transactions.time_or_none("paid_at", self.paid_at)?,
+            checks: transactions.read("checks", serde_json::from_str(&self.checks).ok())?,
+            first_seen_at: transactions.time("first_seen_at", self.first_seen_at)?,
+            checked_at: transactions.time("checked_at", self.checked_at)?,
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct EntryRow {
+    seq: i64,
+    at: i64,
+    kind: String,
+    actor: String,
+    data: String,
+    once_key: Option<String>,
+}
+
+impl EntryRow {
+    pub(super) fn into_domain(self) -> Result<StoredEntry, Failure> {
+        let history = Table("history");
+        let entry = Entry {
+            at: history.time("at", self.at)?,
+            kind: history.read("kind", EntryKind::from_word(&self.kind))?,
+            actor: self.actor,
+            data: history.read("data", serde_json::from_str(&self.data).ok())?,
+            once_key: self.once_key,
+        };
+        Ok(StoredEntry {
+            seq: self.seq,
+            entry,
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct EventRow {
+    id: String,
+    payment_id: String,
+    seq: i64,
+    event_type: String,
+    transaction_id: Option<String>,
+    status: String,
+    refunded_minor: i64,
+    at: i64,
+}
+
+impl EventRow {
+    pub(super) fn into_domain(self) -> Result<OutboxEvent, Failure> {
+        let outbox = Table("outbox");
+        let event = Event {
+            id: self.id,
+            event_type: outbox.read("event_type", EventType::from_word(&self.event_type))?,
+            payment_id: outbox.payment_id(&self.payment_id)?,
+            transaction_id: outbox
+                .transaction_id_or_none("transaction_id", self.transaction_id.as_deref())?,
+            status: outbox.read("status", OrderStatus::from_word(&self.status))?,
+            refunded_minor: self.refunded_minor,
+            at: outbox.time("at", self.at)?,
+        };
+        Ok(OutboxEvent {
+            seq: self.seq,
+            event,
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct InboxRow {
+    id: i64,
+    payment_id: String,
+    transaction_id: Option<String>,
+    claimed_status: Option<String>,
+    received_at: i64,
+    attempts: i64,
+}
+
+impl InboxRow {
+    pub(super) fn into_domain(self) -> Result<InboxEntry, Failure> {
+        let inbox = Table("inbox");
+        Ok(InboxEntry {
+            id: self.id,
+            payment_id: inbox.payment_id(&self.payment_id)?,
+            transaction_id: inbox
+                .transaction_id_or_none("transaction_id", self.transaction_id.as_deref())?,
+            claimed_status: self.claimed_status,
+            received_at: inbox.time("received_at", self.received_at)?,
+            attempts: self.attempts,
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! The machine's clock and its source of chance: the one home of both.
+
+use jiff::Timestamp;
+use rand::TryRngCore;
+use rand::rngs::OsRng;
+
+use crate::ports::clock::Clock;
+use crate::ports::entropy::Entropy;
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock's one home")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// The operating system's random source.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness no secret can be made, and going on would be worse than stopping"
+    )]
+    fn fill(&self, bytes: &mut [u8]) {
+        OsRng
+            .try_fill_bytes(bytes)
+            .expect("the operating system gives random bytes");
+    }
+}

@@ -1,0 +1,187 @@
+//! The program's commands.
+
+use std::io::{BufRead, IsTerminal};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::compose;
+use crate::config::{RawSettings, Settings};
+use crate::service::access;
+
+/// wanryo (완료): the moment a PortOne payment is done, verified before it is shown
+#[derive(Debug, Parser)]
+#[command(
+    name = "wanryo",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    settings: Box<RawSettings>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the site (the default)
+    Serve {
+        #[command(flatten)]
+        settings: Box<RawSettings>,
+    },
+    /// Serve the site on a fresh database, with a local PortOne, a sample shop and sample orders
+    Demo(crate::demo::Options),
+    /// Bring the database up to date and end
+    Migrate {
+        #[command(flatten)]
+        settings: Box<RawSettings>,
+    },
+    /// API keys of the shop's server
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// People who may sign in to the back office
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make a key and print it, this once
+    Create {
+        /// What the key is for, as the history names it
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        settings: Box<RawSettings>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Add a person, or give one a new password
+    Add {
+        /// E-mail address
+        email: String,
+        /// Read the password from standard input instead of asking for it
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        settings: Box<RawSettings>,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What stopped it, to be printed once.
+pub async fn run(cli: Cli) -> anyhow::Result<()> {
+    let Some(command) = cli.command else {
+        return serve(cli.settings.check()?).await;
+    };
+    match command {
+        Command::Serve { settings } => serve(settings.check()?).await,
+        Command::Demo(options) => crate::demo::run(options).await,
+        Command::Migrate { settings } => {
+            let (_, database) = compose::offline(&settings.check()?).await?;
+            database.close().await;
+            Ok(())
+        }
+        Command::Key {
+            command: KeyCommand::Create { name, settings },
+        } => make_key(&settings.check()?, &name).await,
+        Command::User {
+            command:
+                UserCommand::Add {
+                    email,
+                    password_stdin,
+                    settings,
+                },
+        } => add_user(&settings.check()?, &email, password_stdin).await,
+    }
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
+    if settings.v1.is_none() {
+        tracing::warn!(
+            "no PortOne is configured: orders are not taken; set PORTONE_V1_MERCHANT_CODE, PORTONE_V1_API_KEY and PORTONE_V1_API_SECRET"
+        );
+    }
+    let mut running = compose::start(settings).await?;
+    let broken = tokio::select! {
+        asked = stop_asked() => { asked?; false }
+        () = running.broken() => true,
+    };
+    tracing::info!("stopping: no new requests are taken");
+    running.stop().await;
+    anyhow::ensure!(!broken, "a part of the server ended by itself; see the log");
+    Ok(())
+}
+
+/// Waits for Ctrl-C or a service manager's SIGTERM.
+///
+/// # Errors
+/// When signals cannot be listened to.
+pub async fn stop_asked() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be listened to")?;
+    tokio::select! {
+        interrupt = tokio::signal::ctrl_c() => interrupt.context("Ctrl-C cannot be listened to"),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+async fn make_key(settings: &Settings, name: &str) -> anyhow::Result<()> {
+    let name = name.trim();
+    anyhow::ensure!(
+        (1..=60).contains(&name.chars().count()) && !name.chars().any(char::is_control),
+        "--name must have 1 to 60 characters, none of them control characters"
+    );
+    let (core, database) = compose::offline(settings).await?;
+    let key = access::make_api_key(&core, name).await?;
+    print_line(key.expose_secret())?;
+    database.close().await;
+    Ok(())
+}
+
+async fn add_user(settings: &Settings, email: &str, password_stdin: bool) -> anyhow::Result<()> {
+    let password = read_password(password_stdin)?;
+    let (core, database) = compose::offline(settings).await?;
+    access::put_user(&core, email, password).await?;
+    database.close().await;
+    Ok(())
+}
+
+fn read_password(from_stdin: bool) -> anyhow::Result<SecretString> {
+    if from_stdin {
+        let mut line = String::new();
+        std::io::stdin()
+            .lock()
+            .read_line(&mut line)
+            .context("the password cannot be read from standard input")?;
+        return Ok(SecretString::from(
+            line.trim_end_matches(['\r', '\n']).to_owned(),
+        ));
+    }
+    anyhow::ensure!(
+        std::io::stdin().is_terminal(),
+        "there is no terminal to ask for the password; use --password-stdin"
+    );
+    let first = rpassword::prompt_password("Password: ").context("the password cannot be read")?;
+    let second =
+        rpassword::prompt_password("Once more: ").context("the password cannot be read")?;
+    anyhow::ensure!(first == second, "the two passwords differ");
+    Ok(SecretString::from(first))
+}
+
+/// What a command makes goes to standard output, alone on its line; the log goes to standard error.
+fn print_line(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    writeln!(std::io::stdout().lock(), "{text}").context("standard output cannot be written")
+}

@@ -1,0 +1,201 @@
+//! Puts the program together: the only file that names concrete adapters.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use leptos::config::{LeptosOptions, get_configuration};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::adapters::portone::PortoneV1;
+use crate::adapters::store::Database;
+use crate::adapters::system::{SystemClock, SystemEntropy};
+use crate::config::{Settings, V1Settings};
+use crate::ports::gateway::Gateway;
+use crate::service::{Core, ServiceSettings};
+use crate::ui::context::{Site, V1Sdk};
+use crate::web::{App, Network, assets, router, server};
+use crate::worker;
+
+mod nobody;
+
+/// Time that detached work gets after the server stopped taking requests.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A server that runs.
+pub struct Running {
+    /// Where it listens.
+    pub addr: SocketAddr,
+    /// Address that browsers see.
+    pub public_url: String,
+    /// The use cases, for tests and the demo.
+    pub core: Arc<Core>,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+    worker: JoinHandle<()>,
+    database: Arc<Database>,
+}
+
+impl Running {
+    /// Returns when the server or the worker has ended by itself, which neither should.
+    pub async fn broken(&mut self) {
+        tokio::select! {
+            _ = &mut self.server => {}
+            _ = &mut self.worker => {}
+        }
+    }
+
+    /// Takes no more requests, finishes what is in hand, and ends.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for (name, task) in [("server", self.server), ("worker", self.worker)] {
+            // A task that has ended before was reported when it did.
+            if !task.is_finished()
+                && let Err(error) = task.await
+            {
+                tracing::error!(
+                    task = name,
+                    error = &error as &dyn std::error::Error,
+                    "a task ended badly"
+                );
+            }
+        }
+        self.core.tasks.close();
+        if tokio::time::timeout(DRAIN_TIMEOUT, self.core.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "some verifications were still running when the server stopped; they are asked for again at the next start"
+            );
+        }
+        self.database.close().await;
+    }
+}
+
+/// Opens the database, migrates it, listens, and starts to work.
+///
+/// # Errors
+/// What could not be opened, with the setting that names it.
+pub async fn start(settings: Settings) -> anyhow::Result<Running> {
+    let database = open(&settings).await?;
+    let listener = TcpListener::bind(settings.addr)
+        .await
+        .with_context(|| format!("WANRYO_ADDR: cannot listen on {}", settings.addr))?;
+    let addr = listener
+        .local_addr()
+        .context("the listening address is unknown")?;
+    let public_url = settings
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{addr}"));
+    let core = Arc::new(core(&settings, &public_url, &database)?);
+    let app = App {
+        core: Arc::clone(&core),
+        site: Arc::new(site(&settings, &public_url)),
+        scripts: scripts(),
+        network: Arc::new(network(&settings, &public_url)),
+    };
+
+    // Leptos drives its async pages with tokio; a second start in one process finds it set already.
+    let _already_set = any_spawner::Executor::init_tokio();
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(server::serve(listener, router::router(app), stop.clone()));
+    let worker = tokio::spawn(worker::run(Arc::clone(&core), stop.clone()));
+    tracing::info!(%addr, public_url, mode = settings.mode.as_str(), "listening on http://{addr}");
+    Ok(Running {
+        addr,
+        public_url,
+        core,
+        stop,
+        server,
+        worker,
+        database,
+    })
+}
+
+/// The use cases without a server, for the short commands.
+///
+/// # Errors
+/// What could not be opened.
+pub async fn offline(settings: &Settings) -> anyhow::Result<(Core, Arc<Database>)> {
+    let database = open(settings).await?;
+    let public_url = settings
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{}", settings.addr));
+    Ok((core(settings, &public_url, &database)?, database))
+}
+
+async fn open(settings: &Settings) -> anyhow::Result<Arc<Database>> {
+    Ok(Arc::new(
+        Database::open(&settings.database_url)
+            .await
+            .context("DATABASE_URL: the database cannot be opened")?,
+    ))
+}
+
+fn core(settings: &Settings, public_url: &str, database: &Arc<Database>) -> anyhow::Result<Core> {
+    let service_settings = ServiceSettings {
+        mode: settings.mode,
+        public_url: public_url.to_owned(),
+        shop_url: settings.shop_url.clone(),
+    };
+    let gateway: Arc<dyn Gateway> = match &settings.v1 {
+        Some(v1) => Arc::new(portone_v1(v1, settings.portone_timeout)?),
+        None => Arc::new(nobody::Nobody),
+    };
+    Ok(Core::new(
+        Arc::clone(database) as _,
+        Arc::clone(database) as _,
+        Arc::clone(database) as _,
+        gateway,
+        Arc::new(SystemClock),
+        Arc::new(SystemEntropy),
+        service_settings,
+    ))
+}
+
+fn portone_v1(v1: &V1Settings, timeout: Duration) -> anyhow::Result<PortoneV1> {
+    let client = portone::v1::Client::builder(v1.api_url.clone(), v1.api_key.clone(), v1.api_secret.clone())
+        .timeout(timeout)
+        .build()
+        .context("PORTONE_V1_API_URL, PORTONE_V1_API_KEY, PORTONE_V1_API_SECRET: no client can be made of them")?;
+    Ok(PortoneV1::new(client))
+}
+
+fn site(settings: &Settings, public_url: &str) -> Site {
+    Site {
+        shop_name: settings.shop_name.clone(),
+        shop_url: settings.shop_url.clone(),
+        support_url: settings.support_url.clone(),
+        public_url: public_url.to_owned(),
+        mode: settings.mode,
+        v1: settings.v1.as_ref().map(|v1| V1Sdk {
+            sdk_url: v1.sdk_url.to_string(),
+            merchant_code: v1.merchant_code.clone(),
+        }),
+    }
+}
+
+fn network(settings: &Settings, public_url: &str) -> Network {
+    Network {
+        trusted_proxies: settings.trusted_proxies.clone(),
+        webhook_sources: settings.webhook_sources.clone(),
+        secure: public_url.starts_with("https://"),
+    }
+}
+
+/// Where the islands' script is: in the folder that cargo-leptos builds into while it watches, else in the binary, else
+/// nowhere.
+fn scripts() -> Option<LeptosOptions> {
+    if assets::BUILT_BY_CARGO_LEPTOS {
+        return get_configuration(None)
+            .ok()
+            .map(|found| found.leptos_options);
+    }
+    assets::PKG_OUTPUT_NAME.map(|name| LeptosOptions::builder().output_name(name).build())
+}

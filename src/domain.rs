@@ -1,0 +1,13 @@
+//! What a payment is and what may become of it. Pure: no I/O, no clock, no PortOne types, nothing of the web.
+
+pub mod decision;
+pub mod event;
+pub mod evidence;
+pub mod history;
+pub mod ids;
+pub mod money;
+pub mod order;
+pub mod outcome;
+pub mod schedule;
+pub mod transaction;
+pub mod verification;

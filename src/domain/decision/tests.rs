@@ -1,0 +1,572 @@
+use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use rust_decimal::Decimal;
+
+use super::fixtures::{at, order};
+use super::*;
+use crate::domain::outcome::{FailureReason, Outcome, outcome_of};
+use crate::domain::transaction::VirtualAccount;
+
+fn id(text: &str) -> TransactionId {
+    TransactionId::parse(text).expect("an id")
+}
+
+fn record(transaction: &str, status: TransactionStatus) -> Record {
+    Record {
+        asked: None,
+        transaction_id: id(transaction),
+        payment_id: "ORD-1".to_owned(),
+        status: Some(status),
+        amount_major: Decimal::from(65_000),
+        cancelled_major: Decimal::ZERO,
+        currency: Some("KRW".to_owned()),
+        test: Some(false),
+        pay_method: Some("card".to_owned()),
+        pg_provider: None,
+        approval_number: None,
+        method_name: None,
+        fail_reason: None,
+        receipt_url: None,
+        virtual_account: None,
+        paid_at: matches!(
+            status,
+            TransactionStatus::Paid | TransactionStatus::Cancelled
+        )
+        .then(|| at(60)),
+    }
+}
+
+fn account(transaction: &str) -> Record {
+    let virtual_account = Some(VirtualAccount {
+        bank: "국민은행".to_owned(),
+        account_number: "123-45".to_owned(),
+        holder: None,
+        expires_at: Some(at(259_200)),
+    });
+    Record {
+        virtual_account,
+        ..record(transaction, TransactionStatus::Ready)
+    }
+}
+
+fn refunded(transaction: &str, major: i64) -> Record {
+    Record {
+        cancelled_major: Decimal::from(major),
+        ..record(transaction, TransactionStatus::Cancelled)
+    }
+}
+
+/// An order and its transactions, moved by one round of evidence after the other, as the store would.
+struct Story {
+    order: Order,
+    transactions: Vec<Transaction>,
+    events: Vec<Event>,
+    now: i64,
+}
+
+impl Story {
+    fn of(order: Order) -> Self {
+        Self {
+            order,
+            transactions: Vec::new(),
+            events: Vec::new(),
+            now: 100,
+        }
+    }
+
+    fn hears(&mut self, records: &[Record]) -> Decision {
+        self.hears_with(records, &BTreeSet::new(), Mode::Live)
+    }
+
+    fn hears_with(
+        &mut self,
+        records: &[Record],
+        taken: &BTreeSet<TransactionId>,
+        mode: Mode,
+    ) -> Decision {
+        self.now += 10;
+        let evidence = Evidence {
+            fetched_at: at(self.now),
+            records: records.to_vec(),
+        };
+        let decision = decide(
+            &self.order,
+            &self.transactions,
+            &evidence,
+            taken,
+            at(self.now),
+            mode,
+        );
+        self.order = decision.order.clone();
+        for changed in &decision.transactions {
+            match self
+                .transactions
+                .iter_mut()
+                .find(|t| t.transaction_id == changed.transaction_id)
+            {
+                Some(stored) => *stored = changed.clone(),
+                None => self.transactions.push(changed.clone()),
+            }
+        }
+        self.events.extend(decision.events.iter().cloned());
+        decision
+    }
+
+    fn told(&self) -> Vec<&'static str> {
+        self.events
+            .iter()
+            .map(|event| event.event_type.as_str())
+            .collect()
+    }
+
+    fn outcome(&self, asked: &str) -> Outcome {
+        outcome_of(
+            &self.order,
+            &self.transactions,
+            Some(&id(asked)),
+            true,
+            at(self.now),
+        )
+        .0
+    }
+}
+
+#[test]
+fn a_good_payment_is_accepted_once() {
+    let mut story = Story::of(order());
+
+    let first = story.hears(&[record("imp_1", TransactionStatus::Paid)]);
+    let again = story.hears(&[record("imp_1", TransactionStatus::Paid)]);
+
+    assert!(
+        first.moved && !again.moved && again.notes.is_empty(),
+        "{again:?}"
+    );
+    assert_eq!(
+        (
+            story.order.status,
+            story.order.accepted_transaction_id.clone()
+        ),
+        (OrderStatus::Paid, Some(id("imp_1")))
+    );
+    assert_eq!(story.told(), ["order.paid"]);
+    assert_eq!(story.outcome("imp_1"), Outcome::Paid);
+}
+
+#[test]
+fn each_wrong_value_holds_the_payment() {
+    let good = record("imp_1", TransactionStatus::Paid);
+    let wrong = [
+        Record {
+            amount_major: Decimal::from(64_999),
+            ..good.clone()
+        },
+        Record {
+            amount_major: Decimal::from(65_001),
+            ..good.clone()
+        },
+        Record {
+            amount_major: Decimal::new(650_005, 1),
+            ..good.clone()
+        },
+        Record {
+            amount_major: Decimal::ZERO,
+            ..good.clone()
+        },
+        Record {
+            currency: Some("JPY".to_owned()),
+            ..good.clone()
+        },
+        Record {
+            currency: Some("krw".to_owned()),
+            ..good.clone()
+        },
+        Record {
+            currency: None,
+            ..good.clone()
+        },
+        Record {
+            test: Some(true),
+            ..good.clone()
+        },
+        Record {
+            test: None,
+            ..good.clone()
+        },
+    ];
+    for record in wrong {
+        let mut story = Story::of(order());
+        let decision = story.hears(std::slice::from_ref(&record));
+
+        assert_eq!(story.order.status, OrderStatus::Held, "{record:?}");
+        assert_eq!(story.outcome("imp_1"), Outcome::Held);
+        assert_eq!(story.told(), ["order.held"]);
+        assert_eq!(
+            decision.transactions[0]
+                .checks
+                .iter()
+                .filter(|check| !check.passed)
+                .count()
+                .min(1),
+            1
+        );
+    }
+}
+
+#[test]
+fn a_transaction_of_something_else_touches_nothing() {
+    let good = record("imp_1", TransactionStatus::Paid);
+    let foreign = [
+        (
+            Record {
+                payment_id: "ORD-2".to_owned(),
+                ..good.clone()
+            },
+            BTreeSet::new(),
+        ),
+        (
+            Record {
+                asked: Some(id("imp_9")),
+                ..good.clone()
+            },
+            BTreeSet::new(),
+        ),
+        (good, BTreeSet::from([id("imp_1")])),
+    ];
+    for (record, taken) in foreign {
+        let mut story = Story::of(order());
+        let decision = story.hears_with(&[record], &taken, Mode::Live);
+
+        assert!(!decision.moved && decision.transactions.is_empty() && decision.events.is_empty());
+        assert_eq!(decision.foreign, [id("imp_1")]);
+        assert_eq!(story.order.status, OrderStatus::Open);
+    }
+}
+
+#[test]
+fn test_money_is_good_in_test_mode_and_live_money_is_not() {
+    let mut test = Story::of(order());
+    test.hears_with(
+        &[Record {
+            test: Some(true),
+            ..record("imp_1", TransactionStatus::Paid)
+        }],
+        &BTreeSet::new(),
+        Mode::Test,
+    );
+    let mut live = Story::of(order());
+    live.hears_with(
+        &[record("imp_1", TransactionStatus::Paid)],
+        &BTreeSet::new(),
+        Mode::Test,
+    );
+
+    assert_eq!(
+        (test.order.status, live.order.status),
+        (OrderStatus::Paid, OrderStatus::Held)
+    );
+}
+
+#[test]
+fn failure_is_not_the_end_but_paid_is() {
+    let mut story = Story::of(order());
+    story.hears(&[Record {
+        fail_reason: Some("[결제포기] 사용자가 결제를 취소하셨습니다".to_owned()),
+        ..record("imp_1", TransactionStatus::Failed)
+    }]);
+    assert_eq!(
+        (story.order.status, story.outcome("imp_1")),
+        (
+            OrderStatus::Open,
+            Outcome::Failed(FailureReason::BuyerCancelled)
+        )
+    );
+
+    story.hears(&[record("imp_1", TransactionStatus::Paid)]);
+    let stale = story.hears(&[record("imp_1", TransactionStatus::Failed)]);
+    story.hears(&[record("imp_1", TransactionStatus::Ready)]);
+
+    assert!(!stale.moved);
+    assert_eq!(stale.notes[0].kind, EntryKind::EvidenceRefused);
+    assert_eq!(
+        (story.order.status, story.outcome("imp_1")),
+        (OrderStatus::Paid, Outcome::Paid)
+    );
+    assert_eq!(story.told(), ["order.payment_failed", "order.paid"]);
+}
+
+#[test]
+fn a_failed_attempt_beside_a_paid_one_is_never_called_failed() {
+    let mut story = Story::of(order());
+    story.hears(&[
+        record("imp_1", TransactionStatus::Failed),
+        record("imp_2", TransactionStatus::Paid),
+    ]);
+
+    assert_eq!(
+        (story.outcome("imp_1"), story.outcome("imp_2")),
+        (Outcome::Paid, Outcome::Paid)
+    );
+}
+
+#[test]
+fn an_issued_account_is_not_paid_until_the_deposit() {
+    let mut story = Story::of(order());
+    story.hears(&[account("imp_1")]);
+    assert_eq!(
+        (story.order.status, story.outcome("imp_1")),
+        (OrderStatus::AwaitingDeposit, Outcome::VirtualAccountIssued)
+    );
+
+    story.hears(&[Record {
+        status: Some(TransactionStatus::Paid),
+        paid_at: Some(at(110)),
+        ..account("imp_1")
+    }]);
+    assert_eq!(
+        (story.order.status, story.outcome("imp_1")),
+        (OrderStatus::Paid, Outcome::Paid)
+    );
+    assert_eq!(story.told(), ["order.virtual_account_issued", "order.paid"]);
+}
+
+#[test]
+fn a_second_payment_is_surfaced_and_changes_nothing_else() {
+    let mut story = Story::of(order());
+    story.hears(&[record("imp_1", TransactionStatus::Paid)]);
+    story.hears(&[record("imp_2", TransactionStatus::Paid)]);
+
+    assert_eq!(
+        (story.outcome("imp_1"), story.outcome("imp_2")),
+        (Outcome::Paid, Outcome::Duplicate)
+    );
+    assert_eq!(
+        (
+            story.order.status,
+            story.order.accepted_transaction_id.clone()
+        ),
+        (OrderStatus::Paid, Some(id("imp_1")))
+    );
+    assert_eq!(story.told(), ["order.paid", "order.duplicate_payment"]);
+
+    story.hears(&[refunded("imp_2", 65_000)]);
+    assert_eq!(
+        (story.order.status, story.outcome("imp_2")),
+        (OrderStatus::Paid, Outcome::Refunded)
+    );
+}
+
+#[test]
+fn a_payment_after_the_end_is_late() {
+    let closed = Order {
+        closed_at: Some(at(30)),
+        status: OrderStatus::Closed,
+        ..order()
+    };
+    let expired = Order {
+        expires_at: Some(at(30)),
+        ..order()
+    };
+    for ended in [closed, expired] {
+        let mut story = Story::of(ended.clone());
+        story.hears(&[record("imp_1", TransactionStatus::Paid)]);
+        assert_eq!(
+            (story.outcome("imp_1"), story.told()),
+            (Outcome::Late, vec!["order.late_payment"])
+        );
+
+        let mut in_time = Story::of(ended);
+        in_time.hears(&[Record {
+            paid_at: Some(at(29)),
+            ..record("imp_1", TransactionStatus::Paid)
+        }]);
+        assert_eq!(in_time.outcome("imp_1"), Outcome::Paid);
+    }
+}
+
+#[test]
+fn a_date_from_before_the_order_is_no_excuse_for_being_late() {
+    let mut story = Story::of(Order {
+        closed_at: Some(at(30)),
+        status: OrderStatus::Closed,
+        ..order()
+    });
+    story.hears(&[Record {
+        paid_at: Some(at(-100_000)),
+        ..record("imp_1", TransactionStatus::Paid)
+    }]);
+
+    assert_eq!(story.outcome("imp_1"), Outcome::Late);
+}
+
+#[test]
+fn refunds_only_grow() {
+    let mut story = Story::of(order());
+    story.hears(&[record("imp_1", TransactionStatus::Paid)]);
+    story.hears(&[refunded("imp_1", 15_000)]);
+    assert_eq!(
+        (
+            story.order.status,
+            story.order.refunded_minor,
+            story.outcome("imp_1")
+        ),
+        (
+            OrderStatus::PartiallyRefunded,
+            15_000,
+            Outcome::PartiallyRefunded
+        )
+    );
+
+    story.hears(&[refunded("imp_1", 65_000)]);
+    let stale = story.hears(&[refunded("imp_1", 15_000)]);
+
+    assert!(!stale.moved);
+    assert_eq!(
+        (
+            story.order.status,
+            story.order.refunded_minor,
+            story.outcome("imp_1")
+        ),
+        (OrderStatus::Refunded, 65_000, Outcome::Refunded)
+    );
+    assert_eq!(
+        story.told(),
+        ["order.paid", "order.partially_refunded", "order.refunded"]
+    );
+}
+
+#[test]
+fn a_cancel_that_gave_nothing_back_yet_changes_nothing() {
+    let mut story = Story::of(order());
+    story.hears(&[record("imp_1", TransactionStatus::Paid)]);
+    story.hears(&[refunded("imp_1", 0)]);
+
+    assert_eq!(story.order.status, OrderStatus::Paid);
+}
+
+#[test]
+fn a_held_order_can_still_be_paid_properly() {
+    let mut story = Story::of(order());
+    story.hears(&[Record {
+        amount_major: Decimal::from(100),
+        ..record("imp_1", TransactionStatus::Paid)
+    }]);
+    story.hears(&[record("imp_2", TransactionStatus::Paid)]);
+
+    assert_eq!(
+        (
+            story.outcome("imp_1"),
+            story.outcome("imp_2"),
+            story.order.status
+        ),
+        (Outcome::Held, Outcome::Paid, OrderStatus::Paid)
+    );
+}
+
+#[test]
+fn a_status_of_the_future_decides_nothing() {
+    let mut story = Story::of(order());
+    let decision = story.hears(&[Record {
+        status: None,
+        ..record("imp_1", TransactionStatus::Paid)
+    }]);
+
+    assert!(!decision.moved && story.transactions.is_empty());
+    assert_eq!(story.outcome("imp_1"), Outcome::Pending);
+}
+
+#[test]
+fn what_was_not_confirmed_is_not_called_failed() {
+    let mut story = Story::of(order());
+    story.hears(&[record("imp_1", TransactionStatus::Failed)]);
+    let unconfirmed = |asked: &str| {
+        outcome_of(
+            &story.order,
+            &story.transactions,
+            Some(&id(asked)),
+            false,
+            at(story.now),
+        )
+        .0
+    };
+
+    assert_eq!(
+        (unconfirmed("imp_1"), unconfirmed("imp_2")),
+        (Outcome::Unconfirmed, Outcome::Unconfirmed)
+    );
+
+    story.hears(&[record("imp_2", TransactionStatus::Paid)]);
+    assert_eq!(
+        outcome_of(
+            &story.order,
+            &story.transactions,
+            Some(&id("imp_2")),
+            false,
+            at(story.now)
+        )
+        .0,
+        Outcome::Paid
+    );
+}
+
+/// Records of three transactions; what a transaction is about never changes, one of them is about the wrong amount.
+fn any_record() -> impl Strategy<Value = Record> {
+    let status = prop_oneof![
+        Just(TransactionStatus::Ready),
+        Just(TransactionStatus::Failed),
+        Just(TransactionStatus::Paid),
+        Just(TransactionStatus::Cancelled)
+    ];
+    let cancelled = prop_oneof![Just(0_i64), Just(10_000), Just(65_000)];
+    (1..4_u8, status, any::<bool>(), cancelled).prop_map(|(number, status, test, cancelled)| {
+        let amount = if number == 3 { 100 } else { 65_000 };
+        let is_cancelled = status == TransactionStatus::Cancelled;
+        let cancelled = if is_cancelled {
+            cancelled.min(amount)
+        } else {
+            0
+        };
+        Record {
+            test: Some(test),
+            amount_major: Decimal::from(amount),
+            cancelled_major: Decimal::from(cancelled),
+            ..record(&format!("imp_{number}"), status)
+        }
+    })
+}
+
+proptest! {
+    /// Whatever is heard in whatever order: at most one payment is accepted, only a good one, and it stays.
+    #[test]
+    fn acceptance_is_single_deserved_and_final(rounds in proptest::collection::vec(proptest::collection::vec(any_record(), 0..4), 1..8)) {
+        let mut story = Story::of(order());
+        let mut accepted_before: Option<TransactionId> = None;
+        for records in rounds {
+            let refunded_before = story.order.refunded_minor;
+            story.hears(&records);
+
+            let accepted: Vec<&Transaction> = story.transactions.iter().filter(|t| t.verdict == Verdict::Accepted).collect();
+            prop_assert!(accepted.len() <= 1);
+            prop_assert_eq!(story.order.status, status_of(&story.order, &story.transactions));
+            prop_assert!(story.order.refunded_minor >= refunded_before);
+            if let Some(before) = &accepted_before {
+                prop_assert_eq!(Some(before), story.order.accepted_transaction_id.as_ref());
+            }
+            accepted_before = story.order.accepted_transaction_id.clone();
+            prop_assert_eq!(accepted_before.as_ref(), accepted.first().map(|t| &t.transaction_id));
+        }
+        let mut ids: Vec<&String> = story.events.iter().map(|event| &event.id).collect();
+        ids.sort();
+        ids.dedup();
+        prop_assert_eq!(ids.len(), story.events.len(), "an event was told twice");
+    }
+
+    /// Hearing the same again never moves anything.
+    #[test]
+    fn hearing_it_twice_is_hearing_it_once(records in proptest::collection::vec(any_record(), 0..4)) {
+        let mut story = Story::of(order());
+        story.hears(&records);
+        let settled = story.hears(&records);
+        let again = story.hears(&records);
+        prop_assert!(again.events.is_empty() && again.order.status == settled.order.status);
+    }
+}

@@ -1,0 +1,111 @@
+//! What happened to an order, in order, and by whom: append-only.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::order::words;
+
+/// What a history entry tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// The shop made the order.
+    OrderCreated,
+    /// The amount was registered at PortOne.
+    Prepared,
+    /// Registering the amount failed; it is tried again.
+    PrepareFailed,
+    /// A buyer's browser came back, with what its query claimed.
+    Redirect,
+    /// PortOne's webhook came, with what it claimed.
+    Webhook,
+    /// PortOne was asked and answered; holds every check.
+    Checked,
+    /// PortOne could not be asked.
+    CheckFailed,
+    /// The order or one of its transactions moved.
+    Transition,
+    /// Evidence was not used: it was older than what is known, or about something else.
+    EvidenceRefused,
+    /// The shop closed the order.
+    Closed,
+    /// The order's time ran out.
+    Expired,
+}
+words!(EntryKind {
+    OrderCreated = "order_created",
+    Prepared = "prepared",
+    PrepareFailed = "prepare_failed",
+    Redirect = "redirect",
+    Webhook = "webhook",
+    Checked = "checked",
+    CheckFailed = "check_failed",
+    Transition = "transition",
+    EvidenceRefused = "evidence_refused",
+    Closed = "closed",
+    Expired = "expired",
+});
+
+/// Why evidence was not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The transaction belongs to something else.
+    Foreign,
+    /// A status this version does not know, or one that says nothing yet.
+    TellsNothing,
+    /// Older than what is known.
+    Stale,
+}
+words!(Refusal { Foreign = "foreign", TellsNothing = "tells_nothing", Stale = "stale" });
+
+/// Who caused it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// The buyer's browser.
+    Buyer,
+    /// PortOne's webhook.
+    Webhook,
+    /// The shop's server, by its API key's name.
+    Shop(String),
+    /// A person of the shop, by e-mail address.
+    Staff(String),
+    /// The background worker.
+    Worker,
+}
+
+impl Actor {
+    /// Text for the database and the page.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Buyer => "buyer".to_owned(),
+            Self::Webhook => "webhook".to_owned(),
+            Self::Worker => "worker".to_owned(),
+            Self::Shop(name) => format!("shop:{name}"),
+            Self::Staff(email) => format!("staff:{email}"),
+        }
+    }
+}
+
+/// One entry to append.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: EntryKind,
+    /// Who, as [`Actor::to_text`] writes it.
+    pub actor: String,
+    /// Details, by kind. No personal data.
+    pub data: Value,
+    /// Entries of one order with the same key are kept once: a repeated redirect is one entry, however often it comes.
+    pub once_key: Option<String>,
+}
+
+/// One entry as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredEntry {
+    /// Grows within the order.
+    pub seq: i64,
+    /// The entry.
+    pub entry: Entry,
+}

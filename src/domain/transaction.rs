@@ -1,0 +1,141 @@
+//! One attempt to pay an order, as PortOne reported it, and our verdict on it.
+
+use jiff::Timestamp;
+
+use super::ids::{PaymentId, TransactionId};
+use super::order::words;
+use super::verification::Check;
+
+/// PortOne's status of a transaction, in the words of its V1 API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TransactionStatus {
+    /// The window is open or was left; or an account was issued and waits for the deposit.
+    Ready,
+    /// Declined, cancelled by the buyer, or interrupted. May still become paid: late approvals exist.
+    Failed,
+    /// Approved, or the deposit arrived.
+    Paid,
+    /// Given back, in full or in part.
+    Cancelled,
+}
+words!(TransactionStatus { Ready = "ready", Failed = "failed", Paid = "paid", Cancelled = "cancelled" });
+
+impl TransactionStatus {
+    /// How far along it is. Evidence with a lower rank than what is stored is old news.
+    #[must_use]
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::Ready => 0,
+            Self::Failed => 1,
+            Self::Paid => 2,
+            Self::Cancelled => 3,
+        }
+    }
+}
+
+/// Our reading of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Not finished.
+    Pending,
+    /// An account was issued; nothing is paid yet.
+    AwaitingDeposit,
+    /// PortOne says failed.
+    Failed,
+    /// Paid, verified, and the one that the order accepts.
+    Accepted,
+    /// Paid and verified, but the order had been paid by another transaction.
+    Duplicate,
+    /// Paid and verified, but after the order had expired or was closed.
+    Late,
+    /// Bound to the order, and a check failed.
+    Held,
+}
+words!(Verdict {
+    Pending = "pending",
+    AwaitingDeposit = "awaiting_deposit",
+    Failed = "failed",
+    Accepted = "accepted",
+    Duplicate = "duplicate",
+    Late = "late",
+    Held = "held",
+});
+
+/// An account to deposit to.
+#[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct VirtualAccount {
+    /// The bank's name as PortOne gives it, or its code when there is no name.
+    pub bank: String,
+    /// May have dashes.
+    pub account_number: String,
+    /// Some gateways give none.
+    pub holder: Option<String>,
+    /// Deadline of the deposit.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl std::fmt::Debug for VirtualAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("VirtualAccount")
+            .field("bank", &self.bank)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A transaction as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// PortOne's id.
+    pub transaction_id: TransactionId,
+    /// The order it belongs to.
+    pub payment_id: PaymentId,
+    /// PortOne's status.
+    pub status: TransactionStatus,
+    /// Our reading.
+    pub verdict: Verdict,
+    /// Amount in minor units; `None` when PortOne's figure is no amount of its currency.
+    pub amount_minor: Option<i64>,
+    /// Currency as PortOne reported it.
+    pub currency: Option<String>,
+    /// How much was given back, in minor units.
+    pub cancelled_minor: i64,
+    /// Test channel; `None` when PortOne did not say.
+    pub test: Option<bool>,
+    /// `card`, `vbank`, …
+    pub pay_method: Option<String>,
+    /// Payment gateway, such as `html5_inicis`.
+    pub pg_provider: Option<String>,
+    /// The card company's approval number.
+    pub approval_number: Option<String>,
+    /// Card or bank name.
+    pub method_name: Option<String>,
+    /// The gateway's own words for a failure. For staff only.
+    pub fail_reason: Option<String>,
+    /// Receipt at the gateway.
+    pub receipt_url: Option<String>,
+    /// Account to deposit to.
+    pub virtual_account: Option<VirtualAccount>,
+    /// When it was paid, by PortOne's clock.
+    pub paid_at: Option<Timestamp>,
+    /// The latest verification's checks.
+    pub checks: Vec<Check>,
+    /// When this server first saw it.
+    pub first_seen_at: Timestamp,
+    /// When PortOne was last asked about it.
+    pub checked_at: Timestamp,
+}
+
+impl Transaction {
+    /// Paid once, and not given back in full.
+    #[must_use]
+    pub fn holds_money(&self) -> bool {
+        match self.status {
+            TransactionStatus::Paid => true,
+            TransactionStatus::Cancelled => self
+                .amount_minor
+                .is_none_or(|amount| self.cancelled_minor < amount),
+            TransactionStatus::Ready | TransactionStatus::Failed => false,
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! What is remembered: orders with their transactions, history and events; received webhooks; who may come in.
+//!
+//! Every implementation passes one contract suite (`tests/it/store.rs`).
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::domain::event::Event;
+use crate::domain::history::{Entry, StoredEntry};
+use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
+use crate::domain::order::{Order, OrderStatus};
+use crate::domain::transaction::Transaction;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The database failed, is full, locked for too long, or gone. Trying again may help.
+    #[error("the database failed")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A row holds what this version cannot read. Trying again does not help.
+    #[error("column {column} of table {table} holds an unreadable value")]
+    Corrupt {
+        /// Table of the row.
+        table: &'static str,
+        /// Column of the value.
+        column: &'static str,
+    },
+}
+
+/// An order with its transactions, read at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The order.
+    pub order: Order,
+    /// Its transactions, first seen first.
+    pub transactions: Vec<Transaction>,
+}
+
+/// What came of creating an order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Created {
+    /// It is there now.
+    New,
+    /// An order with the id was there before; nothing was written.
+    Existing(Box<Snapshot>),
+}
+
+/// One change of an order: all of it or nothing is written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Commit {
+    /// The order as it is to be. Its `version` is the one the change was decided on; the stored row gets the next.
+    pub order: Order,
+    /// Transactions to insert or replace.
+    pub transactions: Vec<Transaction>,
+    /// History to append.
+    pub entries: Vec<Entry>,
+    /// Events to put into the outbox. An event id that is there already is left as it is.
+    pub events: Vec<Event>,
+}
+
+/// What came of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Committed {
+    /// Written.
+    Done,
+    /// Somebody else changed the order since: nothing was written, load and decide again.
+    Conflict,
+    /// One of the transactions belongs to another order: nothing was written.
+    TransactionTaken,
+}
+
+/// Which orders to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OrderFilter {
+    /// Only these.
+    pub status: Option<OrderStatus>,
+    /// `payment_id` begins with this, or it is the exact id of one of the order's transactions.
+    pub query: Option<String>,
+    /// Created at or after.
+    pub from: Option<Timestamp>,
+    /// Created before.
+    pub to: Option<Timestamp>,
+    /// Only orders listed after this one (newest first by `created_at`, then `payment_id` descending).
+    pub after: Option<(Timestamp, PaymentId)>,
+    /// At most this many, 1 to 100.
+    pub limit: u32,
+}
+
+/// An event in the outbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxEvent {
+    /// Order in which the order's events were written.
+    pub seq: i64,
+    /// The event.
+    pub event: Event,
+}
+
+/// Orders with everything that belongs to them.
+#[async_trait]
+pub trait OrderStore: Send + Sync {
+    /// Writes a new order with its first history entry, unless the id exists.
+    async fn create_order(&self, order: &Order, entry: &Entry) -> Result<Created, StoreError>;
+
+    /// Reads an order and its transactions in one consistent view.
+    async fn find_order(&self, id: &PaymentId) -> Result<Option<Snapshot>, StoreError>;
+
+    /// Reads the order that a status token opens.
+    async fn find_order_by_token(
+        &self,
+        token: &StatusToken,
+    ) -> Result<Option<Snapshot>, StoreError>;
+
+    /// The order that has used a transaction.
+    async fn find_owner(&self, id: &TransactionId) -> Result<Option<PaymentId>, StoreError>;
+
+    /// Writes a change in one durable transaction, if the order's version is still the one it was decided on.
+    async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError>;
+
+    /// Appends history without touching the order. Entries whose `once_key` the order already has are left out, and so are
+    /// entries of a kind that the order has `per_kind_max` of: what strangers cause must not crowd out the rest.
+    async fn append_history(
+        &self,
+        id: &PaymentId,
+        entries: &[Entry],
+        per_kind_max: u32,
+    ) -> Result<(), StoreError>;
+
+    /// The whole history, oldest first.
+    async fn history(&self, id: &PaymentId) -> Result<Vec<StoredEntry>, StoreError>;
+
+    /// The order's events, oldest first.
+    async fn outbox(&self, id: &PaymentId) -> Result<Vec<OutboxEvent>, StoreError>;
+
+    /// Lists orders, newest first.
+    async fn list_orders(&self, filter: &OrderFilter) -> Result<Vec<Order>, StoreError>;
+
+    /// Takes up to `limit` orders whose `next_check_at` is due and moves it to `lease_until`, so that no other worker takes
+    /// them before. Does not touch the version.
+    async fn lease_due(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PaymentId>, StoreError>;
+
+    /// Sets when PortOne is asked again, and the count of checks without change; not a change of the order's state, so it
+    /// does not touch the version.
+    async fn schedule_check(
+        &self,
+        id: &PaymentId,
+        next_check_at: Option<Timestamp>,
+        checks_without_change: i64,
+    ) -> Result<(), StoreError>;
+
+    /// Notes that the amount is registered at PortOne. Does not touch the version.
+    async fn mark_prepared(&self, id: &PaymentId, at: Timestamp) -> Result<(), StoreError>;
+}
+
+/// A webhook as it was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// When.
+    pub at: Timestamp,
+    /// `v1` or `v2`.
+    pub version: &'static str,
+    /// The payment it speaks of.
+    pub payment_id: PaymentId,
+    /// The transaction it speaks of.
+    pub transaction_id: Option<TransactionId>,
+    /// The status it claims, cut and cleaned. Decides nothing.
+    pub claimed_status: Option<String>,
+}
+
+/// A received webhook that waits to be worked off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxEntry {
+    /// Key in the inbox.
+    pub id: i64,
+    /// What came.
+    pub payment_id: PaymentId,
+    /// The transaction it speaks of.
+    pub transaction_id: Option<TransactionId>,
+    /// The status it claims.
+    pub claimed_status: Option<String>,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// How often it was tried.
+    pub attempts: i64,
+}
+
+/// What became of a received webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InboxResult {
+    /// The order was synced.
+    Done,
+    /// Given up: no such order within the waiting time (PortOne's own test calls end here).
+    Dropped,
+    /// Try again at this time.
+    Again(Timestamp),
+}
+
+/// Webhooks on disk before they are acknowledged.
+#[async_trait]
+pub trait InboxStore: Send + Sync {
+    /// Writes a webhook durably and returns its key. `try_at` is when a worker takes it if nobody did before.
+    async fn receive(&self, received: &Received, try_at: Timestamp) -> Result<i64, StoreError>;
+
+    /// Writes what became of it; `Again` also counts an attempt.
+    async fn settle(&self, id: i64, result: InboxResult) -> Result<(), StoreError>;
+
+    /// Takes up to `limit` waiting webhooks that are due, moving them to `lease_until`.
+    async fn lease_inbox(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<InboxEntry>, StoreError>;
+
+    /// Makes every waiting webhook of a payment due at `now`: its order has just been made.
+    async fn wake_inbox(&self, id: &PaymentId, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// A person who may sign in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Key.
+    pub id: i64,
+    /// Lower-case e-mail address.
+    pub email: String,
+    /// Argon2id hash in PHC format.
+    pub password_hash: String,
+}
+
+/// A shop's key, without the key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Name given at creation.
+    pub name: String,
+}
+
+/// Who may come in: people with sessions, shops with keys. Tokens and keys are stored as SHA-256 alone.
+#[async_trait]
+pub trait AccessStore: Send + Sync {
+    /// Adds a person, or gives an existing one a new password (and ends that person's sessions).
+    async fn put_user(
+        &self,
+        email: &str,
+        password_hash: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Finds a person by lower-case address.
+    async fn find_user(&self, email: &str) -> Result<Option<User>, StoreError>;
+
+    /// Adds a key.
+    async fn put_api_key(
+        &self,
+        name: &str,
+        hash: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Finds a key by its hash.
+    async fn find_api_key(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError>;
+
+    /// Opens a session.
+    async fn put_session(
+        &self,
+        hash: &[u8; 32],
+        user_id: i64,
+        at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// The person of a session that is neither over (`expires_at`) nor idle (last seen before `idle_since`), and notes
+    /// that it was seen `now` (at most once a minute).
+    async fn find_session(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+        idle_since: Timestamp,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// Ends a session.
+    async fn delete_session(&self, hash: &[u8; 32]) -> Result<(), StoreError>;
+
+    /// Removes sessions that are over.
+    async fn purge_sessions(&self, now: Timestamp) -> Result<(), StoreError>;
+}

@@ -1,0 +1,131 @@
+//! The use cases. Each takes the [`Core`] first and data after.
+//!
+//! Nobody but [`sync`] moves an order by what was paid: a caller hands in ids and why it asks, never evidence.
+
+pub mod access;
+pub mod completion;
+pub mod cursor;
+pub mod inbox;
+pub mod orders;
+pub mod reconciliation;
+pub mod sync;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::domain::order::Mode;
+use crate::ports::clock::Clock;
+use crate::ports::entropy::Entropy;
+use crate::ports::gateway::Gateway;
+use crate::ports::store::{AccessStore, InboxStore, OrderStore};
+
+/// Of transactions that no order has seen yet, at most this many are verified at once.
+pub const STRANGERS_MAX: usize = 64;
+/// How long a page waits for a verification that runs on without it. Leaves room to render within 3 s.
+pub const PAGE_BUDGET: Duration = Duration::from_millis(2_400);
+/// Verifications that may run at once; beyond it a page says "not confirmed yet" at once.
+pub const VERIFICATIONS_MAX: usize = 256;
+/// Passwords hashed at once: each takes 19 MiB and a core.
+pub const PASSWORD_HASHES_MAX: usize = 2;
+/// How long a sign-in waits for its turn.
+pub const PASSWORD_WAIT: Duration = Duration::from_secs(3);
+/// History entries that visitors can cause per order.
+pub const VISITOR_ENTRIES_MAX: u32 = 200;
+
+/// Settings that use cases need.
+#[derive(Debug, Clone)]
+pub struct ServiceSettings {
+    /// Live or test money.
+    pub mode: Mode,
+    /// Address that browsers see, without a slash at the end.
+    pub public_url: String,
+    /// Where buyers go when an order names no address of its own.
+    pub shop_url: Option<String>,
+}
+
+/// What every use case works with. Cheap to share.
+pub struct Core {
+    /// Orders.
+    pub orders: Arc<dyn OrderStore>,
+    /// Received webhooks.
+    pub inbox: Arc<dyn InboxStore>,
+    /// People and keys.
+    pub access: Arc<dyn AccessStore>,
+    /// PortOne.
+    pub gateway: Arc<dyn Gateway>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// Settings.
+    pub settings: ServiceSettings,
+    /// Detached work; a graceful stop waits for it.
+    pub tasks: TaskTracker,
+    pub(crate) flights: sync::Flights,
+    pub(crate) password_hashes: Arc<Semaphore>,
+}
+
+impl Core {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        orders: Arc<dyn OrderStore>,
+        inbox: Arc<dyn InboxStore>,
+        access: Arc<dyn AccessStore>,
+        gateway: Arc<dyn Gateway>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        settings: ServiceSettings,
+    ) -> Self {
+        Self {
+            orders,
+            inbox,
+            access,
+            gateway,
+            clock,
+            entropy,
+            settings,
+            tasks: TaskTracker::new(),
+            flights: sync::Flights::new(VERIFICATIONS_MAX, STRANGERS_MAX),
+            password_hashes: Arc::new(Semaphore::new(PASSWORD_HASHES_MAX)),
+        }
+    }
+
+    /// Address of the pay page that fills in who pays. For the shop alone.
+    #[must_use]
+    pub fn prefilled_pay_url(&self, order: &crate::domain::order::Order) -> String {
+        format!(
+            "{}?token={}",
+            self.pay_url(&order.payment_id),
+            order.pay_token.as_str()
+        )
+    }
+
+    /// Address of the pay page of an order, for anybody.
+    #[must_use]
+    pub fn pay_url(&self, id: &crate::domain::ids::PaymentId) -> String {
+        let segment =
+            percent_encoding::utf8_percent_encode(id.as_str(), percent_encoding::NON_ALPHANUMERIC);
+        format!("{}/pay/{segment}", self.settings.public_url)
+    }
+
+    /// Address of the completion page of an order, for who knows its number.
+    #[must_use]
+    pub fn complete_url(&self, id: &crate::domain::ids::PaymentId) -> String {
+        let value =
+            percent_encoding::utf8_percent_encode(id.as_str(), percent_encoding::NON_ALPHANUMERIC);
+        format!(
+            "{}/payments/complete?merchant_uid={value}",
+            self.settings.public_url
+        )
+    }
+
+    /// Address of the status page that a token opens.
+    #[must_use]
+    pub fn status_url(&self, token: &crate::domain::ids::StatusToken) -> String {
+        format!("{}/o/{}", self.settings.public_url, token.as_str())
+    }
+}

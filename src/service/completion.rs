@@ -1,0 +1,395 @@
+//! The completion page's use case: a buyer came back, or looks again; what do we say?
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::sync::{Ask, Standing, SyncError, sync};
+use super::{Core, PAGE_BUDGET, VISITOR_ENTRIES_MAX};
+use crate::domain::history::{Actor, Entry, EntryKind};
+use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
+use crate::domain::money::Money;
+use crate::domain::order::OrderStatus;
+use crate::domain::outcome::{Outcome, outcome_of};
+use crate::domain::transaction::{Transaction, Verdict, VirtualAccount};
+use crate::ports::store::{Snapshot, StoreError};
+
+/// Parameters of a redirect that are kept for the record.
+const CLAIMED_PARAMETERS_MAX: usize = 20;
+/// Parameters whose values are kept: what gateways say of the result. Of any other the name alone is kept.
+const CLAIM_NAMES: [&str; 14] = [
+    "imp_success",
+    "success",
+    "imp_status",
+    "kcp_action",
+    "error_code",
+    "error_msg",
+    "status",
+    "code",
+    "message",
+    "pgCode",
+    "pgMessage",
+    "transactionType",
+    "pay_method",
+    "pg_provider",
+];
+/// Stands for a value that is not kept.
+const NOT_KEPT: &str = "(not kept)";
+/// Characters kept of one claimed value.
+const CLAIMED_CHARS_MAX: usize = 300;
+
+/// What came with a redirect. Ids are hints, everything else is kept for the record and decides nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Claim {
+    /// The merchant's id, when there was a usable one.
+    pub payment_id: Option<PaymentId>,
+    /// PortOne's id, when there was a usable one.
+    pub transaction_id: Option<TransactionId>,
+    /// An id was there and is none.
+    pub malformed: bool,
+    /// Every other parameter as it came.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Claim {
+    /// Whether the window said that the payment failed. Changes the words of a page, never its outcome.
+    fn says_failed(&self) -> bool {
+        self.parameters
+            .iter()
+            .any(|(name, value)| match name.as_str() {
+                "imp_success" | "success" | "imp_status" => value == "false",
+                "error_code" | "error_msg" | "code" => !value.is_empty(),
+                _ => false,
+            })
+    }
+}
+
+/// What a page or a JSON answer says: one snapshot, nothing of the query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CompletionView {
+    /// The word.
+    pub outcome: Outcome,
+    /// The payment, when it may be spoken of.
+    pub payment: Option<PaymentFacts>,
+    /// The window said "failed", whatever is true.
+    pub claimed_failure: bool,
+    /// Where the order can be paid, when trying again cannot charge twice.
+    pub retry_url: Option<String>,
+    /// Where the shop wants the buyer next.
+    pub return_url: Option<String>,
+    /// When PortOne last answered.
+    pub checked_at: Option<Timestamp>,
+}
+
+/// An order as its buyer may see it: no personal data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PaymentFacts {
+    /// The merchant's id, to quote.
+    pub payment_id: PaymentId,
+    /// What is sold.
+    pub name: String,
+    /// What it costs.
+    pub amount: Money,
+    /// How much was given back of the accepted payment.
+    pub refunded: Money,
+    /// Where the order stands.
+    pub status: OrderStatus,
+    /// Where this page is found again: the lasting link, or the redirect's address for who brought an order number alone.
+    pub status_url: String,
+    /// Language the shop asked for.
+    pub locale: Option<String>,
+    /// The transaction spoken of.
+    pub transaction: Option<TransactionFacts>,
+}
+
+/// A transaction as its buyer may see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransactionFacts {
+    /// PortOne's id, to quote.
+    pub transaction_id: TransactionId,
+    /// What was paid, when PortOne's figure is an amount.
+    pub amount: Option<Money>,
+    /// Test money.
+    pub test: Option<bool>,
+    /// `card`, `vbank`, …
+    pub pay_method: Option<String>,
+    /// Card or bank name.
+    pub method_name: Option<String>,
+    /// Approval number.
+    pub approval_number: Option<String>,
+    /// Receipt at the gateway.
+    pub receipt_url: Option<String>,
+    /// When it was paid.
+    pub paid_at: Option<Timestamp>,
+    /// The account to deposit to, while nothing was deposited.
+    pub virtual_account: Option<VirtualAccount>,
+}
+
+/// How a visitor came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// By PortOne's redirect: the order's number, and mostly the transaction's id.
+    Redirect,
+    /// By the lasting link.
+    Link,
+}
+
+/// A buyer came back from the payment window.
+///
+/// Never fails: what cannot be found out within [`PAGE_BUDGET`] is called unconfirmed, and goes on being found out.
+pub async fn complete(core: &Arc<Core>, claim: Claim) -> CompletionView {
+    if claim.malformed || (claim.payment_id.is_none() && claim.transaction_id.is_none()) {
+        return bare(core, Outcome::Invalid, &claim);
+    }
+    look(core, claim, Way::Redirect).await
+}
+
+/// A buyer opens the lasting link.
+pub async fn status(core: &Arc<Core>, token: Option<StatusToken>) -> CompletionView {
+    let nothing = Claim::default();
+    let Some(token) = token else {
+        return bare(core, Outcome::NotFound, &nothing);
+    };
+    match core.orders.find_order_by_token(&token).await {
+        Ok(Some(found)) => {
+            look(
+                core,
+                Claim {
+                    payment_id: Some(found.order.payment_id),
+                    ..nothing
+                },
+                Way::Link,
+            )
+            .await
+        }
+        Ok(None) => bare(core, Outcome::NotFound, &nothing),
+        Err(error) => failed(core, &error, &nothing),
+    }
+}
+
+async fn look(core: &Arc<Core>, claim: Claim, way: Way) -> CompletionView {
+    let mut known = None;
+    let answer = tokio::time::timeout(PAGE_BUDGET, answer(core, &claim, way, &mut known)).await;
+    match answer {
+        Ok(view) => view,
+        Err(_elapsed) => match known {
+            Some(snapshot) => view(core, &snapshot, &claim, way, false),
+            None => bare(core, Outcome::Unconfirmed, &claim),
+        },
+    }
+}
+
+async fn answer(
+    core: &Arc<Core>,
+    claim: &Claim,
+    way: Way,
+    known: &mut Option<Snapshot>,
+) -> CompletionView {
+    let before = match find(core, claim).await {
+        Ok(Some(snapshot)) => snapshot,
+        Ok(None) => return bare(core, Outcome::NotFound, claim),
+        Err(error) => return failed(core, &error, claim),
+    };
+    let payment_id = before.order.payment_id.clone();
+    if way == Way::Redirect {
+        keep_for_the_record(core, &payment_id, claim);
+    }
+    *known = Some(before);
+
+    let ask = Ask {
+        payment_id,
+        transaction_id: claim.transaction_id.clone(),
+        patient: way == Way::Redirect,
+        actor: Actor::Buyer,
+    };
+    match sync(core, ask).await {
+        Ok(synced) if synced.standing == Standing::Ours => {
+            view(core, &synced.snapshot, claim, way, synced.confirmed)
+        }
+        // An id that PortOne does not know, or that is somebody else's, opens nothing.
+        Ok(_) => bare(core, Outcome::NotFound, claim),
+        Err(SyncError::NoSuchOrder) => bare(core, Outcome::NotFound, claim),
+        Err(error @ (SyncError::Store(_) | SyncError::Busy)) => {
+            tracing::error!(payment.id = ?claim.payment_id, error = &error as &dyn std::error::Error, "a buyer's payment could not be looked up");
+            known.as_ref().map_or_else(
+                || bare(core, Outcome::Unconfirmed, claim),
+                |snapshot| view(core, snapshot, claim, way, false),
+            )
+        }
+    }
+}
+
+/// The order that the claim's ids name; an unknown transaction id alone names none, and costs no call to PortOne.
+async fn find(core: &Core, claim: &Claim) -> Result<Option<Snapshot>, StoreError> {
+    let owner = match (&claim.payment_id, &claim.transaction_id) {
+        (Some(id), _) => Some(id.clone()),
+        (None, Some(id)) => core.orders.find_owner(id).await?,
+        (None, None) => None,
+    };
+    match owner {
+        Some(id) => core.orders.find_order(&id).await,
+        None => Ok(None),
+    }
+}
+
+/// Writes what the redirect claimed into the history, once per distinct claim, without making the buyer wait.
+fn keep_for_the_record(core: &Arc<Core>, payment_id: &PaymentId, claim: &Claim) {
+    let entry = redirect_entry(core.clock.now(), claim);
+    let (core_for_task, payment_id) = (Arc::clone(core), payment_id.clone());
+    core.tasks.spawn(async move {
+        if let Err(error) = core_for_task.orders.append_history(&payment_id, &[entry], VISITOR_ENTRIES_MAX).await {
+            tracing::warn!(payment.id = %payment_id, error = &error as &dyn std::error::Error, "a redirect could not be kept for the record");
+        }
+    });
+}
+
+fn redirect_entry(at: Timestamp, claim: &Claim) -> Entry {
+    let mut claimed = Map::new();
+    if let Some(id) = &claim.transaction_id {
+        claimed.insert("transaction_id".to_owned(), Value::from(id.as_str()));
+    }
+    for (name, value) in claim.parameters.iter().take(CLAIMED_PARAMETERS_MAX) {
+        // A front end may hand on the whole answer of PortOne's SDK, the buyer's name and card number included.
+        let kept = if CLAIM_NAMES.contains(&name.as_str()) {
+            clean(value)
+        } else {
+            NOT_KEPT.to_owned()
+        };
+        claimed.insert(clean(name), Value::from(kept));
+    }
+    let data = Value::Object(claimed);
+    let digest = Sha256::digest(data.to_string());
+    let hex: String = digest
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    Entry {
+        at,
+        kind: EntryKind::Redirect,
+        actor: Actor::Buyer.to_text(),
+        data,
+        once_key: Some(format!("redirect:{hex}")),
+    }
+}
+
+/// Cuts a stranger's text and takes out what could reorder or hide other text.
+pub(crate) fn clean(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
+        .take(CLAIMED_CHARS_MAX)
+        .collect()
+}
+
+fn failed(core: &Core, error: &StoreError, claim: &Claim) -> CompletionView {
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        "a buyer's order could not be read"
+    );
+    bare(core, Outcome::Unconfirmed, claim)
+}
+
+/// A view that speaks of no order: byte for byte the same whether the order is missing or somebody else's.
+fn bare(core: &Core, outcome: Outcome, claim: &Claim) -> CompletionView {
+    CompletionView {
+        outcome,
+        payment: None,
+        claimed_failure: outcome == Outcome::Unconfirmed && claim.says_failed(),
+        retry_url: None,
+        return_url: core.settings.shop_url.clone(),
+        checked_at: None,
+    }
+}
+
+fn view(
+    core: &Core,
+    snapshot: &Snapshot,
+    claim: &Claim,
+    way: Way,
+    confirmed: bool,
+) -> CompletionView {
+    let Snapshot {
+        order,
+        transactions,
+    } = snapshot;
+    let (outcome, subject) = outcome_of(
+        order,
+        transactions,
+        claim.transaction_id.as_ref(),
+        confirmed,
+        core.clock.now(),
+    );
+    // Order numbers can be guessed. Who brings the link or the transaction's own id is told more than who brings a number.
+    let proven = way == Way::Link
+        || subject.is_some_and(|own| Some(&own.transaction_id) == claim.transaction_id.as_ref());
+    let refunded_minor = subject
+        .filter(|own| own.verdict != Verdict::Accepted && !own.holds_money())
+        .map_or(order.refunded_minor, |own| own.cancelled_minor);
+    let expired = order.expires_at.is_some_and(|at| at <= core.clock.now());
+    let may_retry = matches!(outcome, Outcome::Failed(_) | Outcome::Pending)
+        && order.status.is_payable()
+        && !expired;
+    CompletionView {
+        outcome,
+        payment: Some(PaymentFacts {
+            payment_id: order.payment_id.clone(),
+            name: order.name.clone(),
+            amount: order.amount,
+            refunded: Money {
+                minor: refunded_minor,
+                currency: order.amount.currency,
+            },
+            status: order.status,
+            status_url: if proven {
+                core.status_url(&order.status_token)
+            } else {
+                core.complete_url(&order.payment_id)
+            },
+            locale: order.locale.clone(),
+            transaction: subject
+                .map(|transaction| facts(order.amount, transaction, outcome, proven)),
+        }),
+        claimed_failure: claim.says_failed(),
+        retry_url: may_retry.then(|| core.pay_url(&order.payment_id)),
+        return_url: order
+            .return_url
+            .clone()
+            .or_else(|| core.settings.shop_url.clone()),
+        checked_at: if confirmed {
+            Some(core.clock.now())
+        } else {
+            order.checked_at
+        },
+    }
+}
+
+fn facts(
+    price: Money,
+    transaction: &Transaction,
+    outcome: Outcome,
+    proven: bool,
+) -> TransactionFacts {
+    let amount = transaction
+        .amount_minor
+        .filter(|_| transaction.currency.as_deref() == Some(price.currency.code()));
+    TransactionFacts {
+        transaction_id: transaction.transaction_id.clone(),
+        amount: amount.map(|minor| Money {
+            minor,
+            currency: price.currency,
+        }),
+        test: transaction.test,
+        pay_method: transaction.pay_method.clone(),
+        method_name: transaction.method_name.clone().filter(|_| proven),
+        approval_number: transaction.approval_number.clone().filter(|_| proven),
+        receipt_url: transaction.receipt_url.clone().filter(|_| proven),
+        paid_at: transaction.paid_at,
+        virtual_account: transaction
+            .virtual_account
+            .clone()
+            .filter(|_| outcome == Outcome::VirtualAccountIssued),
+    }
+}

@@ -1,0 +1,142 @@
+//! Webhooks: on disk before they are acknowledged, then worked off by the one path.
+//!
+//! A webhook decides nothing. It says "look at this payment", and a V1 webhook is not even signed.
+//! <https://developers.portone.io/opi/ko/integration/webhook/readme-v1>
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::sync::{Ask, Standing, SyncError, sync};
+use super::{Core, VISITOR_ENTRIES_MAX};
+use crate::domain::history::{Actor, Entry, EntryKind};
+use crate::ports::store::{InboxEntry, InboxResult, Received, StoreError};
+
+/// When a worker takes a webhook that the receiving task did not finish.
+const FIRST_TRY: SignedDuration = SignedDuration::from_secs(15);
+/// How long a worker holds a webhook.
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// Pauses between tries.
+const PAUSES_SECONDS: [i64; 6] = [5, 30, 300, 900, 3600, 3600];
+/// Pause between two looks for an order that does not exist yet.
+const UNKNOWN_ORDER_PAUSE: SignedDuration = SignedDuration::from_hours(6);
+/// A webhook that could not be confirmed for this long is left to the order's own checks.
+const GIVE_UP: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// How long a webhook waits for an order that does not exist yet.
+const WAIT_FOR_ORDER: SignedDuration = SignedDuration::from_hours(24);
+
+/// Writes a webhook to disk, then works it off on its own time. When this returns, nothing can be lost any more; the handle
+/// ends when the webhook was worked off, and dropping it stops nothing.
+///
+/// # Errors
+/// [`StoreError`] when it could not be written; it must not be acknowledged then.
+pub async fn receive(core: &Arc<Core>, received: Received) -> Result<JoinHandle<()>, StoreError> {
+    let try_at = received.at.checked_add(FIRST_TRY).unwrap_or(received.at);
+    let id = core.inbox.receive(&received, try_at).await?;
+    let entry = InboxEntry {
+        id,
+        payment_id: received.payment_id,
+        transaction_id: received.transaction_id,
+        claimed_status: received.claimed_status,
+        received_at: received.at,
+        attempts: 0,
+    };
+    let detached = Arc::clone(core);
+    Ok(core
+        .tasks
+        .spawn(async move { work_off(&detached, entry).await }))
+}
+
+/// Works off what is due. Returns how many were taken.
+///
+/// # Errors
+/// [`StoreError`] when the inbox cannot be read.
+pub async fn work_off_due(core: &Arc<Core>, limit: u32) -> Result<usize, StoreError> {
+    let now = core.clock.now();
+    let lease_until = now.checked_add(LEASE).unwrap_or(now);
+    let due = core.inbox.lease_inbox(now, lease_until, limit).await?;
+    let count = due.len();
+    let mut work = JoinSet::new();
+    for entry in due {
+        let core = Arc::clone(core);
+        work.spawn(async move { work_off(&core, entry).await });
+    }
+    work.join_all().await;
+    Ok(count)
+}
+
+async fn work_off(core: &Arc<Core>, entry: InboxEntry) {
+    let result = look(core, &entry).await;
+    if let Err(error) = core.inbox.settle(entry.id, result).await {
+        // It stays in the inbox, and a worker takes it again.
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "a webhook's result could not be written"
+        );
+    }
+}
+
+async fn look(core: &Arc<Core>, entry: &InboxEntry) -> InboxResult {
+    let ask = Ask {
+        payment_id: entry.payment_id.clone(),
+        transaction_id: entry.transaction_id.clone(),
+        patient: false,
+        actor: Actor::Webhook,
+    };
+    let now = core.clock.now();
+    match sync(core, ask).await {
+        Ok(synced) => {
+            if let Err(error) = core
+                .orders
+                .append_history(
+                    &entry.payment_id,
+                    &[history_entry(entry)],
+                    VISITOR_ENTRIES_MAX,
+                )
+                .await
+            {
+                tracing::warn!(payment.id = %entry.payment_id, error = &error as &dyn std::error::Error, "a webhook could not be kept for the record");
+                return again(entry, now);
+            }
+            match (synced.confirmed, synced.standing) {
+                (true, Standing::Ours | Standing::Foreign) => InboxResult::Done,
+                // PortOne's API may lag behind its own webhook.
+                (true, Standing::Unknown) if entry.attempts >= PAUSES_SECONDS.len() as i64 => {
+                    InboxResult::Done
+                }
+                _ if now.duration_since(entry.received_at) > GIVE_UP => InboxResult::Done,
+                (true, Standing::Unknown) | (false, _) => again(entry, now),
+            }
+        }
+        Err(SyncError::NoSuchOrder) if now.duration_since(entry.received_at) > WAIT_FOR_ORDER => {
+            InboxResult::Dropped
+        }
+        // Making the order wakes it; looking again by itself is for the case that the wake was lost.
+        Err(SyncError::NoSuchOrder) => {
+            InboxResult::Again(now.checked_add(UNKNOWN_ORDER_PAUSE).unwrap_or(now))
+        }
+        Err(SyncError::Busy | SyncError::Store(_)) => again(entry, now),
+    }
+}
+
+fn again(entry: &InboxEntry, now: Timestamp) -> InboxResult {
+    let step = usize::try_from(entry.attempts)
+        .unwrap_or(usize::MAX)
+        .min(PAUSES_SECONDS.len() - 1);
+    InboxResult::Again(
+        now.checked_add(SignedDuration::from_secs(PAUSES_SECONDS[step]))
+            .unwrap_or(now),
+    )
+}
+
+fn history_entry(entry: &InboxEntry) -> Entry {
+    Entry {
+        at: entry.received_at,
+        kind: EntryKind::Webhook,
+        actor: Actor::Webhook.to_text(),
+        data: json!({ "transaction_id": entry.transaction_id.as_ref().map(crate::domain::ids::TransactionId::as_str), "status": entry.claimed_status }),
+        once_key: Some(format!("webhook:{}", entry.id)),
+    }
+}

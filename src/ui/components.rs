@@ -1,0 +1,5 @@
+//! What pages are built of.
+
+pub mod facts;
+pub mod frame;
+pub mod mark;

@@ -1,0 +1,115 @@
+//! What surrounds the `<main>` of every buyer's page: title, shop, notices, help, language.
+
+use std::sync::Arc;
+
+use leptos::hydration::HydrationScripts;
+use leptos::prelude::*;
+use leptos_meta::{Html, Meta, Title};
+
+use crate::domain::order::Mode;
+use crate::i18n::Locale;
+use crate::ui::context::{Site, Visitor, from_request, site};
+
+/// What a page knows of its request. Taken before anything is awaited.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The site's settings.
+    pub site: Arc<Site>,
+    /// Who looks.
+    pub visitor: Visitor,
+    /// Where the browser code is, when this server carries any.
+    pub scripts: Option<LeptosOptions>,
+}
+
+impl Surroundings {
+    /// Takes them from the request that is being answered.
+    #[must_use]
+    pub fn take() -> Self {
+        let visitor = from_request::<Visitor>().unwrap_or(Visitor {
+            asked: None,
+            accepted: Locale::negotiate(None),
+        });
+        Self {
+            site: site(),
+            visitor,
+            scripts: use_context::<LeptosOptions>(),
+        }
+    }
+
+    /// An address of ours as a path, so that a page works under whatever name the browser reached it. Keeps the language
+    /// that the visitor asked for.
+    #[must_use]
+    pub fn path(&self, address: &str) -> String {
+        let path = address
+            .strip_prefix(self.site.public_url.as_str())
+            .filter(|path| path.starts_with('/'))
+            .unwrap_or(address);
+        match self.visitor.asked {
+            Some(locale) => in_language(path, locale),
+            None => path.to_owned(),
+        }
+    }
+}
+
+fn in_language(path: &str, locale: Locale) -> String {
+    let separator = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{separator}lang={}", locale.tag())
+}
+
+/// The page around its `<main>`.
+#[component]
+pub fn Frame(
+    /// What the page knows of its request.
+    around: Surroundings,
+    /// The page's language.
+    locale: Locale,
+    /// What the page says first, for tabs, histories and screen readers.
+    title: &'static str,
+    /// Whether the payment was made with test money.
+    #[prop(default = false)]
+    test: bool,
+    /// Path of the same page without a language; `None` where the address cannot be repeated.
+    #[prop(default = None)]
+    same_page: Option<String>,
+    /// Whether anything on the page is live.
+    #[prop(default = false)]
+    live: bool,
+    /// The `<main>`.
+    children: Children,
+) -> impl IntoView {
+    let words = locale.messages();
+    let Surroundings { site, scripts, .. } = around;
+    let title = match &site.shop_name {
+        Some(shop) => format!("{title} · {shop}"),
+        None => title.to_owned(),
+    };
+    let shop = site
+        .shop_name
+        .clone()
+        .map(|name| match site.shop_url.clone() {
+            Some(url) => view! { <a class="shop" href=url>{name}</a> }.into_any(),
+            None => view! { <span class="shop">{name}</span> }.into_any(),
+        });
+    let test = test || site.mode == Mode::Test;
+    let help = site
+        .support_url
+        .clone()
+        .map(|url| view! { <a href=url>{words.help}</a> });
+    let languages = same_page.map(|path| {
+        let links = Locale::ALL.into_iter().filter(|other| *other != locale).map(|other| {
+            view! { <a href=in_language(&path, other) lang=other.tag() hreflang=other.tag()>{other.own_name()}</a> }
+        });
+        view! { <nav class="languages" aria-label=words.languages>{links.collect_view()}</nav> }
+    });
+    view! {
+        <Html attr:lang=locale.tag() />
+        <Title text=title />
+        <Meta name="robots" content="noindex" />
+        <header class="site-header">{shop}</header>
+        {test.then(|| view! { <p class="test-notice">{words.test_notice}</p> })}
+        {children()}
+        <footer class="site-footer">{help} {languages}</footer>
+        // At the end, so that nothing of it delays what there is to read.
+        {scripts.filter(|_| live).map(|options| view! { <HydrationScripts options islands=true /> })}
+    }
+}

@@ -1,0 +1,73 @@
+//! What a page may know of its surroundings.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use leptos::prelude::use_context;
+
+use crate::domain::order::Mode;
+use crate::i18n::Locale;
+
+/// The site's own settings, the same for every request.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Shown to buyers.
+    pub shop_name: Option<String>,
+    /// The shop's front page.
+    pub shop_url: Option<String>,
+    /// Where buyers get help.
+    pub support_url: Option<String>,
+    /// Address that browsers see, without a slash at the end.
+    pub public_url: String,
+    /// Live or test money.
+    pub mode: Mode,
+    /// PortOne's V1 browser SDK.
+    pub v1: Option<V1Sdk>,
+}
+
+/// What the pay page needs to open PortOne's V1 window.
+#[derive(Debug, Clone)]
+pub struct V1Sdk {
+    /// Address of `iamport.js`.
+    pub sdk_url: String,
+    /// The merchant code, `imp…`.
+    pub merchant_code: String,
+}
+
+/// Who looks at the page, as far as a request tells.
+#[derive(Debug, Clone, Copy)]
+pub struct Visitor {
+    /// `?lang=`: wins over everything.
+    pub asked: Option<Locale>,
+    /// By `Accept-Language`: the last resort.
+    pub accepted: Locale,
+}
+
+impl Visitor {
+    /// The page's language: `?lang`, then the order's, then the browser's.
+    #[must_use]
+    pub fn locale(self, of_order: Option<&str>) -> Locale {
+        self.asked
+            .or_else(|| of_order.and_then(Locale::from_tag))
+            .unwrap_or(self.accepted)
+    }
+}
+
+/// The person signed in, on back-office pages.
+#[derive(Debug, Clone)]
+pub struct SignedIn {
+    /// E-mail address.
+    pub email: String,
+}
+
+/// What a handler or a layer put into the request for the page.
+#[must_use]
+pub fn from_request<T: Clone + Send + Sync + 'static>() -> Option<T> {
+    use_context::<Parts>()?.extensions.get::<T>().cloned()
+}
+
+/// The site's settings. Every route provides them.
+#[must_use]
+pub fn site() -> Arc<Site> {
+    use_context().expect("the router provides the site to every page")
+}

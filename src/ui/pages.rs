@@ -1,0 +1,8 @@
+//! One module per page.
+
+pub mod complete;
+pub mod no_page;
+pub mod office;
+pub mod pay;
+mod result;
+pub mod status;

@@ -1,0 +1,74 @@
+//! The back office: sign-in, the list of orders, and one order with the whole record of why it stands where it stands.
+//!
+//! Plain documents and plain forms: no page here runs a script, and each is whole in its first response. Nothing here moves
+//! an order; forms post to handlers that do. Only these pages show a buyer's personal data, and only to a person who is
+//! signed in: a page that finds nobody signed in shows nothing, whatever let the request through.
+//!
+//! Tested by rendering from the outside (`tests/it`, `end2end`); what is pure (addresses, cursors, the reading of history
+//! entries) is tested beside its code.
+
+mod address;
+mod checks;
+mod frame;
+pub mod login;
+pub mod order;
+pub mod orders;
+mod parts;
+mod text;
+mod timeline;
+mod transactions;
+
+pub use login::LoginPage;
+pub use order::OrderPage;
+pub use orders::OrdersPage;
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use http::request::Parts;
+use leptos::prelude::use_context;
+use leptos_axum::ResponseOptions;
+
+use crate::i18n::Locale;
+use crate::service::Core;
+use crate::ui::context::{SignedIn, Visitor, from_request};
+use address::Address;
+use text::Text;
+
+/// Everything a page takes from its request. Read before the first await: contexts belong to the render, not to the task.
+#[derive(Clone)]
+struct Request {
+    core: Option<Arc<Core>>,
+    person: Option<SignedIn>,
+    locale: Locale,
+    address: Address,
+    response: Option<ResponseOptions>,
+}
+
+impl Request {
+    fn read() -> Self {
+        let visitor = from_request::<Visitor>();
+        let locale = visitor.map_or(Locale::Ko, |visitor| visitor.locale(None));
+        let asked = visitor.and_then(|visitor| visitor.asked);
+        let address = use_context::<Parts>().map_or_else(Address::default, |parts| {
+            Address::new(parts.uri.path(), parts.uri.query(), asked)
+        });
+        Self {
+            core: use_context(),
+            person: from_request(),
+            locale,
+            address,
+            response: use_context(),
+        }
+    }
+
+    fn text(&self) -> &'static Text {
+        text::of(self.locale)
+    }
+
+    fn respond(&self, status: StatusCode) {
+        if let Some(response) = &self.response {
+            response.set_status(status);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What stands around every page of the back office.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use leptos::prelude::*;
+use leptos_meta::{Html, Meta, Title};
+
+use super::Request;
+use super::text::Words;
+use crate::domain::order::Mode;
+use crate::i18n::Locale;
+use crate::ui::context::{Site, site};
+
+/// What a page needs of the site and its request to be framed; read before the first await, like [`Request`] itself.
+pub(super) struct Frame {
+    request: Request,
+    site: Arc<Site>,
+}
+
+impl Frame {
+    pub(super) fn new(request: &Request) -> Self {
+        Self {
+            request: request.clone(),
+            site: site(),
+        }
+    }
+
+    /// The document: header, banner, and the page's own content.
+    pub(super) fn around(self, title: String, content: AnyView) -> AnyView {
+        let Self { request, site } = self;
+        let text = request.text();
+        let other = match request.locale {
+            Locale::Ko => Locale::En,
+            Locale::En => Locale::Ko,
+        };
+        let home = request.address.link("/orders", &[]);
+        let brand = site
+            .shop_name
+            .clone()
+            .unwrap_or_else(|| "wanryo".to_owned());
+        let person = request.person.clone().map(|person| {
+            view! {
+                <span class="office-person"><bdi>{person.email}</bdi></span>
+                <form class="office-sign-out" method="post" action="/logout">
+                    <button class="button" type="submit">{text.frame.sign_out}</button>
+                </form>
+            }
+        });
+        let test_mode = (site.mode == Mode::Test).then(
+            || view! { <p class="office-banner" data-kind="test">{text.frame.test_mode}</p> },
+        );
+        let title = match &site.shop_name {
+            Some(shop) => format!("{title} · {shop}"),
+            None => title,
+        };
+        view! {
+            <Html attr:lang=request.locale.tag() />
+            <Title text=title />
+            <Meta name="robots" content="noindex" />
+            <div class="office">
+                <header class="office-header">
+                    <a class="office-brand" href=home><bdi>{brand}</bdi>" "<span>{text.frame.office}</span></a>
+                    <div class="office-header-end">
+                        <a class="office-language" href=request.address.in_language(other) hreflang=other.tag() lang=other.tag()>{text.frame.other_language}</a>
+                        {person}
+                    </div>
+                </header>
+                {test_mode}
+                <main class="office-main" id="main">{content}</main>
+            </div>
+        }.into_any()
+    }
+
+    /// A page that has nothing to show but why.
+    pub(super) fn around_words(
+        self,
+        status: StatusCode,
+        words: &'static Words,
+        link: Option<(String, &'static str)>,
+    ) -> AnyView {
+        self.request.respond(status);
+        let link =
+            link.map(|(href, label)| view! { <p><a class="button" href=href>{label}</a></p> });
+        let content = view! {
+            <h1 class="office-title">{words.title}</h1>
+            <p>{words.body}</p>
+            {link}
+        }
+        .into_any();
+        self.around(words.title.to_owned(), content)
+    }
+
+    /// Nobody is signed in. The layer in front sends strangers to the sign-in page; this is for the day it does not.
+    pub(super) fn signed_out(self) -> AnyView {
+        let text = self.request.text();
+        let link = self.request.address.link("/login", &[]);
+        self.around_words(
+            StatusCode::UNAUTHORIZED,
+            &text.frame.signed_out,
+            Some((link, text.frame.sign_in)),
+        )
+    }
+
+    /// The store does not answer.
+    pub(super) fn unavailable(self) -> AnyView {
+        let text = self.request.text();
+        self.around_words(
+            StatusCode::SERVICE_UNAVAILABLE,
+            &text.frame.unavailable,
+            None,
+        )
+    }
+}

@@ -1,0 +1,78 @@
+//! `GET /login`.
+
+use leptos::prelude::*;
+
+use super::Request;
+use super::frame::Frame;
+use super::text::LoginError;
+use crate::service::access::{EMAIL_BYTES_MAX, PASSWORD_BYTES_MAX};
+
+/// The page on which staff sign in. Its form posts to `/login`, which comes back with `?error=` and a code when nobody was
+/// let in; the address typed is not carried back, because it would stand in the address bar.
+#[component]
+pub fn LoginPage() -> impl IntoView {
+    let request = Request::read();
+    let text = request.text();
+    let error = request
+        .address
+        .parameter("error")
+        .and_then(LoginError::from_code);
+    let next = request.address.parameter("next").map(str::to_owned);
+
+    let message = error.map(|error| view! { <p class="office-notice" data-kind="error" id="login-error" role="alert">{(text.login.error)(error)}</p> });
+    let described_by = error.map(|_| "login-error");
+    let invalid = (error == Some(LoginError::Refused)).then_some("true");
+    let hidden = [
+        ("next", next),
+        ("lang", request.address.asked().map(str::to_owned)),
+    ];
+    let hidden = hidden
+        .map(|(name, value)| {
+            value.map(|value| view! { <input type="hidden" name=name value=value /> })
+        })
+        .into_iter()
+        .collect_view();
+    let content = view! {
+        <div class="office-card office-login">
+            <h1 class="office-title">{text.login.title}</h1>
+            <p>{text.login.lead}</p>
+            {message}
+            <form method="post" action="/login">
+                {hidden}
+                <div class="office-field">
+                    <label for="email">{text.login.email}</label>
+                    <input
+                        id="email"
+                        name="email"
+                        type="email"
+                        inputmode="email"
+                        autocomplete="username"
+                        autocapitalize="none"
+                        spellcheck="false"
+                        maxlength=EMAIL_BYTES_MAX.to_string()
+                        required=true
+                        autofocus=true
+                        aria-describedby=described_by
+                        aria-invalid=invalid
+                    />
+                </div>
+                <div class="office-field">
+                    <label for="password">{text.login.password}</label>
+                    <input
+                        id="password"
+                        name="password"
+                        type="password"
+                        autocomplete="current-password"
+                        maxlength=PASSWORD_BYTES_MAX.to_string()
+                        required=true
+                        aria-describedby=described_by
+                        aria-invalid=invalid
+                    />
+                </div>
+                <button class="button button-primary" type="submit">{text.login.submit}</button>
+            </form>
+        </div>
+    }
+    .into_any();
+    Frame::new(&request).around(text.login.title.to_owned(), content)
+}

@@ -1,0 +1,363 @@
+//! `GET /orders/{payment_id}`: one order, what came of it, and the whole record of why.
+
+use http::StatusCode;
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use super::Request;
+use super::address::order_path;
+use super::frame::Frame;
+use super::parts::{fact, fact_if_known, foreign, id, status_chip, time};
+use super::text::{Notice, Text};
+use super::timeline::timeline;
+use super::transactions::transactions;
+use crate::domain::history::Entry;
+use crate::domain::ids::PaymentId;
+use crate::domain::money::Money;
+use crate::domain::order::{Order, OrderStatus};
+use crate::domain::outcome::outcome_of;
+use crate::domain::transaction::{Transaction, Verdict};
+use crate::i18n::{Locale, money};
+use crate::ports::store::{OutboxEvent, Snapshot, StoreError};
+use crate::service::Core;
+
+/// History entries on the page; the API has them all.
+const HISTORY_SHOWN_MAX: usize = 200;
+/// Events on the page.
+const EVENTS_SHOWN_MAX: usize = 100;
+
+/// One order.
+#[component]
+pub fn OrderPage() -> impl IntoView {
+    let request = Request::read();
+    let frame = Frame::new(&request);
+    let asked = use_params_map()
+        .with_untracked(|params| params.get("payment_id"))
+        .unwrap_or_default();
+    view! { <Suspense>{Suspend::new(async move { page(request, frame, asked).await })}</Suspense> }
+}
+
+async fn page(request: Request, frame: Frame, asked: String) -> AnyView {
+    if request.person.is_none() {
+        return frame.signed_out();
+    }
+    let Some(core) = request.core.clone() else {
+        return frame.unavailable();
+    };
+    let found = match PaymentId::parse(&asked) {
+        Ok(payment_id) => load(&core, &payment_id).await,
+        Err(_) => Ok(None),
+    };
+    let text = request.text();
+    match found {
+        Ok(Some(record)) => {
+            let title = (text.order.title)(record.order.payment_id.as_str());
+            frame.around(title, content(&request, &core, record))
+        }
+        Ok(None) => {
+            let back = (request.address.link("/orders", &[]), text.order.back);
+            frame.around_words(StatusCode::NOT_FOUND, &text.order.not_found, Some(back))
+        }
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "an order could not be read for the back office"
+            );
+            frame.unavailable()
+        }
+    }
+}
+
+/// An order with everything that is remembered of it.
+struct Record {
+    order: Order,
+    transactions: Vec<Transaction>,
+    /// Newest first.
+    entries: Vec<Entry>,
+    entries_in_all: usize,
+    /// Newest first.
+    events: Vec<OutboxEvent>,
+}
+
+async fn load(core: &Core, payment_id: &PaymentId) -> Result<Option<Record>, StoreError> {
+    let Some(Snapshot {
+        order,
+        transactions,
+    }) = core.orders.find_order(payment_id).await?
+    else {
+        return Ok(None);
+    };
+    let history = core.orders.history(payment_id).await?;
+    let entries_in_all = history.len();
+    let entries = history
+        .into_iter()
+        .rev()
+        .take(HISTORY_SHOWN_MAX)
+        .map(|stored| stored.entry)
+        .collect();
+    let events = core
+        .orders
+        .outbox(payment_id)
+        .await?
+        .into_iter()
+        .rev()
+        .take(EVENTS_SHOWN_MAX)
+        .collect();
+    Ok(Some(Record {
+        order,
+        transactions,
+        entries,
+        entries_in_all,
+        events,
+    }))
+}
+
+fn content(request: &Request, core: &Core, record: Record) -> AnyView {
+    let text = request.text();
+    let locale = request.locale;
+    let Record {
+        order,
+        transactions: all,
+        entries,
+        entries_in_all,
+        events,
+    } = record;
+    view! {
+        <nav class="office-back"><a href=request.address.link("/orders", &[])>"← "{text.order.back}</a></nav>
+        {notices(request)}
+        {summary(text, locale, &order)}
+        {attention(text, &all)}
+        {actions(request, &order)}
+        <div class="office-columns">
+            <div class="office-column-main">
+                {transactions(text, locale, &order, all.clone())}
+                {timeline(text, locale, entries, entries_in_all)}
+                {events_section(text, events)}
+            </div>
+            <div class="office-column-side">
+                {buyer_sees(text, core, &order, &all)}
+                {buyer(text, &order)}
+                {facts(text, locale, order)}
+            </div>
+        </div>
+        <p class="office-note">{text.frame.times}</p>
+    }.into_any()
+}
+
+/// What the form that led here reported, by code.
+fn notices(request: &Request) -> AnyView {
+    let text = request.text();
+    let done = request.address.parameter("done").and_then(Notice::done);
+    let error = request.address.parameter("error").and_then(Notice::error);
+    let notices = [done, error].into_iter().flatten().map(|notice| {
+        let (role, kind) = if notice.is_error() {
+            ("alert", "error")
+        } else {
+            ("status", "done")
+        };
+        view! { <p class="office-notice" role=role data-kind=kind>{(text.notice)(notice)}</p> }
+    });
+    notices.collect_view().into_any()
+}
+
+fn summary(text: &'static Text, locale: Locale, order: &Order) -> AnyView {
+    let amount = money(locale, order.amount);
+    let refunded = (order.refunded_minor > 0).then(|| {
+        let part = money(
+            locale,
+            Money {
+                minor: order.refunded_minor,
+                currency: order.amount.currency,
+            },
+        );
+        view! { <p class="office-refunded">{(text.order.refunded)(&part, &amount)}</p> }
+    });
+    let kind = if order.status == OrderStatus::Held {
+        "attention"
+    } else {
+        "plain"
+    };
+    view! {
+        <section class="office-summary" data-status=order.status.as_str() data-kind=kind>
+            <h1 class="office-title"><bdi>{(text.order.title)(order.payment_id.as_str())}</bdi></h1>
+            <p class="office-summary-money"><span class="office-amount">{amount.clone()}</span>" "{status_chip(text, order.status)}</p>
+            {refunded}
+            <p><bdi>{order.name.clone()}</bdi></p>
+            <p class="office-meaning">{(text.status_meaning)(order.status)}</p>
+        </section>
+    }.into_any()
+}
+
+/// Money that nobody has decided about, whatever the order's status says: the order may look paid or closed.
+fn attention(text: &'static Text, all: &[Transaction]) -> AnyView {
+    let undecided = all.iter().filter(|one| {
+        matches!(one.verdict, Verdict::Duplicate | Verdict::Late) && one.holds_money()
+    });
+    let notices = undecided.map(|one| {
+        view! {
+            <p class="office-banner" data-kind="attention">
+                <strong>{(text.verdict)(one.verdict)}</strong>": "{(text.verdict_meaning)(one.verdict)}" "{id(one.transaction_id.as_str())}
+            </p>
+        }
+    });
+    notices.collect_view().into_any()
+}
+
+fn buyer_sees(text: &'static Text, core: &Core, order: &Order, all: &[Transaction]) -> AnyView {
+    // As if PortOne confirmed what is stored: the page itself asks again when it is opened.
+    let (outcome, _) = outcome_of(order, all, None, true, core.clock.now());
+    let pay_page = order.status.is_payable().then(
+        || view! { <li><a href=core.pay_url(&order.payment_id)>{text.order.pay_page}</a></li> },
+    );
+    view! {
+        <section class="office-section">
+            <h2>{text.order.buyer_sees}</h2>
+            <p>{(text.outcome)(outcome)}</p>
+            <ul class="office-links">
+                <li><a href=core.status_url(&order.status_token)>{text.order.status_page}</a></li>
+                {pay_page}
+            </ul>
+            <p class="office-hint">{text.order.personal_link}</p>
+        </section>
+    }
+    .into_any()
+}
+
+fn buyer(text: &'static Text, order: &Order) -> AnyView {
+    let known = [
+        (text.order.buyer_name, &order.buyer.name),
+        (text.order.buyer_email, &order.buyer.email),
+        (text.order.buyer_tel, &order.buyer.tel),
+    ];
+    let rows: Vec<_> = known
+        .into_iter()
+        .filter_map(|(label, value)| Some(fact(label, foreign(value.as_deref()?))))
+        .collect();
+    let body = if rows.is_empty() {
+        view! { <p class="office-note">{text.order.none}</p> }.into_any()
+    } else {
+        view! {
+            <dl class="office-facts">{rows}</dl>
+            <p class="office-hint">{text.order.buyer_note}</p>
+        }
+        .into_any()
+    };
+    view! { <section class="office-section"><h2>{text.order.buyer}</h2>{body}</section> }.into_any()
+}
+
+fn facts(text: &'static Text, locale: Locale, order: Order) -> AnyView {
+    let next_check = match order.next_check_at {
+        Some(at) => time(at),
+        None => text.order.no_next_check.into_any(),
+    };
+    let prepared = match order.prepared_at {
+        Some(at) => time(at),
+        None => text.order.not_prepared.into_any(),
+    };
+    let checked = match order.checked_at {
+        Some(at) => time(at),
+        None => text.list.never_checked.into_any(),
+    };
+    let expires = match order.expires_at {
+        Some(at) => time(at),
+        None => text.order.none.into_any(),
+    };
+    let metadata = order.metadata.map(
+        |metadata| view! { <pre class="office-metadata" tabindex="0"><bdi>{metadata}</bdi></pre> },
+    );
+    view! {
+        <section class="office-section">
+            <h2>{text.order.facts}</h2>
+            <dl class="office-facts">
+                {fact(text.order.payment_id, id(order.payment_id.as_str()))}
+                {fact_if_known(text.order.transaction_id, order.accepted_transaction_id.map(|accepted| id(accepted.as_str())))}
+                {fact(text.order.name, foreign(&order.name))}
+                {fact(text.order.amount, money(locale, order.amount))}
+                {fact(text.order.portone, order.portone.as_str().to_uppercase())}
+                {fact_if_known(text.order.asked_method, order.pay_method.as_deref().map(foreign))}
+                {fact_if_known(text.order.channel_key, order.channel_key.as_deref().map(id))}
+                {fact(text.order.prepared, prepared)}
+                {fact(text.order.created, time(order.created_at))}
+                {fact(text.order.updated, time(order.updated_at))}
+                {fact(text.order.checked, checked)}
+                {fact(text.order.next_check, next_check)}
+                {fact(text.order.expires, expires)}
+                {fact_if_known(text.order.expired, order.expired_at.map(time))}
+                {fact_if_known(text.order.closed, order.closed_at.map(time))}
+                {fact_if_known(text.order.return_url, order.return_url.as_deref().map(foreign))}
+                {fact_if_known(text.order.locale, order.locale.as_deref().map(foreign))}
+                {fact_if_known(text.order.metadata, metadata)}
+            </dl>
+        </section>
+    }.into_any()
+}
+
+fn actions(request: &Request, order: &Order) -> AnyView {
+    let text = request.text();
+    let sync = request
+        .address
+        .link(&order_path(&order.payment_id, Some("sync")), &[]);
+    let close = order.status.is_payable().then(|| {
+        let action = request.address.link(&order_path(&order.payment_id, Some("close")), &[]);
+        // Opened on purpose before it can be pressed: closing cannot be undone, and no script asks "are you sure".
+        view! {
+            <details class="office-careful">
+                <summary>{text.order.close}</summary>
+                <p>{text.order.close_note}</p>
+                <form method="post" action=action>
+                    <button class="button" data-kind="danger" type="submit">{text.order.close_confirm}</button>
+                </form>
+            </details>
+        }
+    });
+    view! {
+        <section class="office-section office-actions">
+            <h2>{text.order.actions}</h2>
+            <form method="post" action=sync>
+                <button class="button button-primary" type="submit" aria-describedby="sync-note">{text.order.sync}</button>
+                <p class="office-hint" id="sync-note">{text.order.sync_note}</p>
+            </form>
+            {close}
+        </section>
+    }.into_any()
+}
+
+fn events_section(text: &'static Text, events: Vec<OutboxEvent>) -> AnyView {
+    let body = if events.is_empty() {
+        view! { <p class="office-note">{text.order.no_events}</p> }.into_any()
+    } else {
+        let columns = [
+            text.order.time,
+            text.order.event,
+            text.order.status_after,
+            text.order.event_id,
+        ];
+        let heads = columns
+            .map(|column| view! { <th scope="col">{column}</th> })
+            .into_iter()
+            .collect_view();
+        let rows = events.into_iter().map(|OutboxEvent { event, .. }| {
+            view! {
+                <tr>
+                    <td>{time(event.at)}</td>
+                    <td>{(text.event)(event.event_type)}" "<code>{event.event_type.as_str()}</code></td>
+                    <td>{(text.status)(event.status)}</td>
+                    <td>{id(&event.id)}</td>
+                </tr>
+            }
+        });
+        let rows = rows.collect_view();
+        view! {
+            <p class="office-hint">{text.order.events_note}</p>
+            <div class="office-scroll" role="region" aria-label=text.order.events tabindex="0">
+                <table class="office-table office-events">
+                    <thead><tr>{heads}</tr></thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        }
+        .into_any()
+    };
+    view! { <section class="office-section"><h2>{text.order.events}</h2>{body}</section> }
+        .into_any()
+}

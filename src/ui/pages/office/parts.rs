@@ -1,0 +1,132 @@
+//! Small pieces that several pages of the back office use.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
+use leptos::prelude::*;
+
+use super::text::{Text, Words};
+use crate::domain::money::{Currency, Money};
+use crate::domain::order::OrderStatus;
+use crate::i18n::{Locale, money};
+
+/// Korea has had no daylight saving time since 1988, so a fixed offset is its time zone.
+const KOREA: Offset = Offset::constant(9);
+
+/// A moment to the second, because staff compare these with logs. Every page says once which time zone it is.
+pub(super) fn time(at: Timestamp) -> AnyView {
+    let text = KOREA
+        .to_datetime(at)
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string();
+    view! { <time class="office-time" datetime=at.to_string()>{text}</time> }.into_any()
+}
+
+/// The first moment of a day in Korea, as a date field sends the day.
+pub(super) fn start_of_day(day: &str) -> Option<Timestamp> {
+    KOREA
+        .to_timestamp(day.parse::<Date>().ok()?.at(0, 0, 0, 0))
+        .ok()
+}
+
+/// The first moment after a day in Korea.
+pub(super) fn end_of_day(day: &str) -> Option<Timestamp> {
+    let next = day.parse::<Date>().ok()?.tomorrow().ok()?;
+    KOREA.to_timestamp(next.at(0, 0, 0, 0)).ok()
+}
+
+/// An amount as it was stored, when it is money at all.
+pub(super) fn stored_money(
+    locale: Locale,
+    minor: Option<i64>,
+    currency: Option<&str>,
+) -> Option<String> {
+    let amount = Money::new(minor?, Currency::parse(currency?).ok()?).ok()?;
+    Some(money(locale, amount))
+}
+
+/// The order's status. The word says it; the colour only helps to find it.
+pub(super) fn status_chip(text: &'static Text, status: OrderStatus) -> AnyView {
+    view! { <span class="office-chip" data-status=status.as_str()>{(text.status)(status)}</span> }
+        .into_any()
+}
+
+/// A row of a list of facts.
+pub(super) fn fact(label: &'static str, value: impl IntoView) -> AnyView {
+    view! {
+        <div class="office-fact">
+            <dt>{label}</dt>
+            <dd>{value}</dd>
+        </div>
+    }
+    .into_any()
+}
+
+/// A row that is left out when nothing is known.
+pub(super) fn fact_if_known<V: IntoView>(label: &'static str, value: Option<V>) -> Option<AnyView> {
+    value.map(|value| fact(label, value))
+}
+
+/// Text that others wrote: a gateway, a shop, a browser. Set apart, so that it cannot pass for ours or turn the line around.
+pub(super) fn foreign(text: &str) -> AnyView {
+    let text = text.to_owned();
+    view! { <bdi class="office-foreign">{text}</bdi> }.into_any()
+}
+
+/// An identifier, to be selected and copied whole.
+pub(super) fn id(text: &str) -> AnyView {
+    let text = text.to_owned();
+    view! { <code class="office-id"><bdi>{text}</bdi></code> }.into_any()
+}
+
+/// What a page says instead of a list that has nothing in it.
+pub(super) fn empty(words: &'static Words) -> AnyView {
+    view! {
+        <div class="office-empty">
+            <p class="office-empty-title">{words.title}</p>
+            <p>{words.body}</p>
+        </div>
+    }
+    .into_any()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_begin_and_end_in_korea() {
+        assert_eq!(
+            start_of_day("2026-11-21").unwrap().to_string(),
+            "2026-11-20T15:00:00Z"
+        );
+        assert_eq!(
+            end_of_day("2026-11-21").unwrap().to_string(),
+            "2026-11-21T15:00:00Z"
+        );
+        for text in [
+            "",
+            "2026-02-30",
+            "21.11.2026",
+            "9999-12-31T",
+            "-009999-01-01x",
+        ] {
+            assert!(
+                start_of_day(text).is_none() && end_of_day(text).is_none(),
+                "{text:?} was taken"
+            );
+        }
+        assert!(end_of_day("9999-12-31").is_none(), "there is no day after");
+    }
+
+    #[test]
+    fn what_is_no_money_is_not_shown_as_money() {
+        assert_eq!(
+            stored_money(Locale::Ko, Some(64_900), Some("KRW")).as_deref(),
+            Some("64,900원")
+        );
+        assert_eq!(stored_money(Locale::Ko, Some(-1), Some("KRW")), None);
+        assert_eq!(stored_money(Locale::Ko, Some(1), Some("XXX")), None);
+        assert_eq!(stored_money(Locale::Ko, None, Some("KRW")), None);
+    }
+}

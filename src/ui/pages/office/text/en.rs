@@ -1,0 +1,339 @@
+//! English.
+
+use super::{Frame, History, List, Login, LoginError, Notice, OrderText, Text, Who, Words};
+use crate::domain::event::EventType;
+use crate::domain::history::{EntryKind, Refusal};
+use crate::domain::order::OrderStatus;
+use crate::domain::outcome::{FailureReason, Outcome};
+use crate::domain::transaction::{TransactionStatus, Verdict};
+use crate::domain::verification::CheckName;
+
+pub(super) const TEXT: Text = Text {
+    frame: Frame {
+        office: "Payments",
+        other_language: "한국어",
+        sign_out: "Sign out",
+        test_mode: "Test mode: no payment on this server moves real money.",
+        signed_out: Words {
+            title: "Please sign in",
+            body: "Only people who are signed in can see this page.",
+        },
+        sign_in: "Sign in",
+        unavailable: Words {
+            title: "This cannot be shown right now",
+            body: "The database does not answer. No payment record is lost. Please open this page again in a moment.",
+        },
+        times: "All times are Korea time (UTC+9).",
+    },
+    login: Login {
+        title: "Sign in",
+        lead: "Sign in to see orders and their payments.",
+        email: "Email",
+        password: "Password",
+        submit: "Sign in",
+        error: |error| match error {
+            LoginError::Refused => "The email address or the password is not right.",
+            LoginError::Busy => {
+                "Many people are signing in right now. Please try again in a moment."
+            }
+            LoginError::Unavailable => {
+                "Signing in does not work right now. Please try again in a moment."
+            }
+        },
+    },
+    list: List {
+        title: "Orders",
+        filters: "Find orders",
+        status: "Status",
+        any_status: "Any status",
+        query: "Order or transaction number",
+        query_hint: "The beginning of an order number, or a whole transaction number.",
+        from: "From",
+        to: "To",
+        search: "Find",
+        reset: "Clear",
+        held: |count, more| match (count, more) {
+            (_, true) => format!("More than {count} orders need a look."),
+            (1, false) => "1 order needs a look.".to_owned(),
+            (_, false) => format!("{count} orders need a look."),
+        },
+        show_held: "Show orders that need a look",
+        table: "Orders, newest first",
+        payment_id: "Order",
+        name: "Item",
+        amount: "Amount",
+        created: "Created",
+        checked: "Last checked",
+        never_checked: "Not yet",
+        attention: "Needs a look",
+        pages: "More orders",
+        next: "Older orders",
+        first: "Back to the newest",
+        none: Words {
+            title: "No orders yet",
+            body: "Orders appear here when your shop's server makes them through the API.",
+        },
+        none_match: Words {
+            title: "No order matches",
+            body: "Use fewer conditions, or check the order number.",
+        },
+    },
+    order: OrderText {
+        title: |id| format!("Order {id}"),
+        back: "Orders",
+        not_found: Words {
+            title: "There is no such order",
+            body: "No order was made with this number. Please check it.",
+        },
+        refunded: |part, whole| format!("{part} of {whole} refunded"),
+        buyer_sees: "What the buyer sees",
+        status_page: "Open the result page",
+        pay_page: "Open the pay page",
+        personal_link: "Whoever has the link to the result page can see the result. Send it to the buyer only.",
+        transactions: "Payment attempts",
+        no_transactions: "No attempt yet. One appears here when a payment window is opened.",
+        accepted_one: "Paid this order",
+        portone_status: "PortOne status",
+        transaction_id: "Transaction",
+        paid_amount: "Amount",
+        cancelled_amount: "Refunded",
+        method: "Method",
+        method_name: "Card or bank",
+        gateway: "Gateway",
+        approval_number: "Approval number",
+        channel: "Channel",
+        live: "Live",
+        test: "Test",
+        not_told: "PortOne did not say",
+        fail_reason: "Reason in the gateway's words",
+        account: "Account to deposit to",
+        account_deadline: "Deposit deadline",
+        paid_at: "Paid",
+        first_seen: "First seen",
+        checked: "Last checked",
+        receipt: "Open the receipt",
+        why: "Why we say so",
+        check: "Check",
+        expected: "Order",
+        actual: "PortOne",
+        result: "Result",
+        passed: "Match",
+        failed: "Mismatch",
+        no_checks: "Nothing was checked yet.",
+        events: "Events for the shop",
+        events_note: "Each is written together with the change it tells of.",
+        no_events: "There was nothing to tell yet.",
+        event: "Event",
+        status_after: "Status then",
+        time: "Time",
+        event_id: "Event number",
+        facts: "Order details",
+        payment_id: "Order number",
+        name: "Item",
+        amount: "Amount",
+        portone: "PortOne version",
+        asked_method: "Requested method",
+        channel_key: "Channel key",
+        created: "Created",
+        updated: "Changed",
+        expires: "To be paid by",
+        expired: "Expired",
+        closed: "Closed",
+        next_check: "Next check",
+        no_next_check: "None planned",
+        prepared: "Amount registered in advance",
+        not_prepared: "Not registered yet",
+        return_url: "Return address",
+        locale: "Language",
+        metadata: "The shop's own data",
+        none: "None",
+        buyer: "Buyer",
+        buyer_note: "Personal data. It is shown on this page only.",
+        buyer_name: "Name",
+        buyer_email: "Email",
+        buyer_tel: "Telephone",
+        actions: "What you can do",
+        sync: "Ask PortOne now",
+        sync_note: "Fetches the payment's state from PortOne and checks it again. No money moves.",
+        close: "Close this order",
+        close_note: "A closed order takes no payment any more and cannot be opened again. If a window that is still open is used to pay, the payment is marked late. PortOne is asked once more before closing.",
+        close_confirm: "Close the order",
+    },
+    history: History {
+        title: "History",
+        newest_first: "Newest first.",
+        cut: |shown, all| {
+            format!("The newest {shown} of {all} entries are shown. The events API has them all.")
+        },
+        kind: |kind| match kind {
+            EntryKind::OrderCreated => "The order was made",
+            EntryKind::Prepared => "The amount was registered at PortOne",
+            EntryKind::PrepareFailed => "The amount could not be registered at PortOne",
+            EntryKind::Redirect => "The buyer came back from the payment window",
+            EntryKind::Webhook => "A webhook came from PortOne",
+            EntryKind::Checked => "PortOne's answer was checked",
+            EntryKind::CheckFailed => "PortOne could not be asked",
+            EntryKind::Transition => "The status changed",
+            EntryKind::EvidenceRefused => "PortOne's answer was not used",
+            EntryKind::Closed => "The order was closed",
+            EntryKind::Expired => "The time to pay ran out",
+        },
+        claim_note: "Only a claim: kept for the record, believed by nobody.",
+        claimed_status: "Claimed status",
+        transition: |from, to| format!("{from} → {to}"),
+        status: "PortOne status",
+        verdict: "Verdict",
+        all_passed: |count| format!("All {count} checks match."),
+        failed_check: |check, expected, actual| {
+            format!("{check} does not match: order {expected}, PortOne {actual}")
+        },
+        error: "Problem",
+        reason: "Reason",
+        refusal: |why| match why {
+            Refusal::Foreign => "The transaction does not belong to this order.",
+            Refusal::TellsNothing => "The status tells nothing yet.",
+            Refusal::Stale => "The answer is older than what is known.",
+        },
+    },
+    status: |status| match status {
+        OrderStatus::Open => "Open",
+        OrderStatus::AwaitingDeposit => "Awaiting deposit",
+        OrderStatus::Paid => "Paid",
+        OrderStatus::PartiallyRefunded => "Partly refunded",
+        OrderStatus::Refunded => "Refunded",
+        OrderStatus::Held => "Held",
+        OrderStatus::Expired => "Expired",
+        OrderStatus::Closed => "Closed",
+    },
+    status_meaning: |status| match status {
+        OrderStatus::Open => "Nothing is paid yet.",
+        OrderStatus::AwaitingDeposit => "An account was issued; nothing was deposited yet.",
+        OrderStatus::Paid => "We asked PortOne ourselves, and everything matches the order.",
+        OrderStatus::PartiallyRefunded => "Paid, and a part was given back.",
+        OrderStatus::Refunded => "Paid, and all of it was given back.",
+        OrderStatus::Held => {
+            "Money came or an account was issued, but something does not match the order. Do not ship; look at the checks below, and refund in PortOne's console if need be."
+        }
+        OrderStatus::Expired => {
+            "The time to pay ran out unpaid. We watch for late payments one more day."
+        }
+        OrderStatus::Closed => "The shop closed this order. No payment is wanted any more.",
+    },
+    transaction_status: |status| match status {
+        TransactionStatus::Ready => "Ready",
+        TransactionStatus::Failed => "Failed",
+        TransactionStatus::Paid => "Paid",
+        TransactionStatus::Cancelled => "Cancelled",
+    },
+    verdict: |verdict| match verdict {
+        Verdict::Pending => "Not finished",
+        Verdict::AwaitingDeposit => "Awaiting deposit",
+        Verdict::Failed => "Failed",
+        Verdict::Accepted => "Accepted",
+        Verdict::Duplicate => "Second payment",
+        Verdict::Late => "Late",
+        Verdict::Held => "Held",
+    },
+    verdict_meaning: |verdict| match verdict {
+        Verdict::Pending => "The window is open, or the buyer left it before the end.",
+        Verdict::AwaitingDeposit => {
+            "An account was issued. This changes by itself when the deposit arrives."
+        }
+        Verdict::Failed => "PortOne says failed. Some gateways approve later, so we keep watching.",
+        Verdict::Accepted => "Everything matches: this is the payment of the order.",
+        Verdict::Duplicate => {
+            "The order had been paid already. Please refund this transaction in PortOne's console."
+        }
+        Verdict::Late => {
+            "Paid after the order was closed or its time ran out. Decide whether to ship or to refund."
+        }
+        Verdict::Held => {
+            "Something does not match the order, so it was not accepted. Look at the checks below."
+        }
+    },
+    outcome: |outcome| match outcome {
+        Outcome::Paid => "The page says that the payment is complete.",
+        Outcome::VirtualAccountIssued => {
+            "The page shows the account to deposit to, and the deadline."
+        }
+        Outcome::Pending => "The page says that the payment is awaited or being checked.",
+        Outcome::Failed(reason) => match reason {
+            FailureReason::BuyerCancelled => {
+                "The page says that the payment was cancelled and no money was taken."
+            }
+            FailureReason::Declined => "The page says that the card company declined.",
+            FailureReason::LimitExceeded => "The page says that the card's limit was exceeded.",
+            FailureReason::InsufficientBalance => "The page says that the balance was too low.",
+            FailureReason::InvalidCard => "The page says that the card cannot be used.",
+            FailureReason::WindowError => "The page says that the payment window did not work.",
+            FailureReason::RefusedByShop => "The page says that the shop stopped the payment.",
+            FailureReason::Unknown => {
+                "The page says that the payment failed and no money was taken."
+            }
+        },
+        Outcome::Refunded => "The page says that the payment was refunded.",
+        Outcome::PartiallyRefunded => "The page says that a part was refunded.",
+        Outcome::Held => {
+            "The page says that the payment is being looked at and whom to ask. It does not say which check failed."
+        }
+        Outcome::Duplicate => "The page says that the order was paid twice.",
+        Outcome::Late => "The page says that the payment came after its time.",
+        Outcome::Unconfirmed => {
+            "The page says that the result is not known yet, and not to pay again."
+        }
+        Outcome::NotFound | Outcome::Invalid => "The page says that there is no such order.",
+    },
+    check: |check| match check {
+        CheckName::TransactionId => "Transaction number",
+        CheckName::PaymentId => "Order number",
+        CheckName::Unused => "Used for the first time",
+        CheckName::Currency => "Currency",
+        CheckName::Amount => "Amount",
+        CheckName::Channel => "Live or test channel",
+    },
+    check_value: |check, value| match (check, value) {
+        (CheckName::Unused, "unused") => Some("first time"),
+        (CheckName::Unused, "used") => Some("used by another order"),
+        (CheckName::Channel, "live") => Some("live"),
+        (CheckName::Channel, "test") => Some("test"),
+        (CheckName::Channel | CheckName::Currency, "absent") => Some("not told"),
+        _ => None,
+    },
+    event: |event| match event {
+        EventType::OrderPaid => "Paid",
+        EventType::OrderVirtualAccountIssued => "Account issued",
+        EventType::OrderPaymentFailed => "Payment failed",
+        EventType::OrderHeld => "Held",
+        EventType::OrderDuplicatePayment => "Second payment",
+        EventType::OrderLatePayment => "Late payment",
+        EventType::OrderRefunded => "Refunded",
+        EventType::OrderPartiallyRefunded => "Partly refunded",
+        EventType::OrderExpired => "Expired",
+    },
+    gateway_error: |error| match error {
+        "unavailable" => Some("PortOne did not answer in time."),
+        "garbled" => Some("PortOne's answer could not be read."),
+        "unauthorized" => Some("PortOne refused the API keys. Please check the settings."),
+        "refused" => Some("PortOne refused the call."),
+        "not_configured" => Some("This version of PortOne is not configured."),
+        _ => None,
+    },
+    notice: |notice| match notice {
+        Notice::Synced => "PortOne was asked and has answered.",
+        Notice::Closed => "The order is closed.",
+        Notice::Unconfirmed => {
+            "PortOne did not answer. Below is what was known before; it is asked again in a moment."
+        }
+        Notice::Paid => "The order is paid, so it cannot be closed.",
+        Notice::Busy => "Too much is going on right now. Please try again in a moment.",
+        Notice::Unavailable => "This does not work right now. Please try again in a moment.",
+    },
+    who: |who| match who {
+        Who::Buyer => "Buyer".to_owned(),
+        Who::Webhook => "PortOne webhook".to_owned(),
+        Who::Worker => "Automatic check".to_owned(),
+        Who::Shop(name) => format!("Shop ({name})"),
+        Who::Staff(email) => format!("Staff ({email})"),
+        Who::Unrecognized(text) => text.to_owned(),
+    },
+};

@@ -1,0 +1,329 @@
+//! Korean.
+
+use super::{Frame, History, List, Login, LoginError, Notice, OrderText, Text, Who, Words};
+use crate::domain::event::EventType;
+use crate::domain::history::{EntryKind, Refusal};
+use crate::domain::order::OrderStatus;
+use crate::domain::outcome::{FailureReason, Outcome};
+use crate::domain::transaction::{TransactionStatus, Verdict};
+use crate::domain::verification::CheckName;
+
+pub(super) const TEXT: Text = Text {
+    frame: Frame {
+        office: "결제 관리",
+        other_language: "English",
+        sign_out: "로그아웃",
+        test_mode: "테스트 모드예요. 이 서버의 결제에서는 실제로 돈이 오가지 않아요.",
+        signed_out: Words {
+            title: "로그인이 필요해요",
+            body: "로그인한 사람만 볼 수 있는 화면이에요.",
+        },
+        sign_in: "로그인하기",
+        unavailable: Words {
+            title: "지금은 보여 드릴 수 없어요",
+            body: "데이터베이스에서 답이 없어요. 결제 기록은 안전해요. 잠시 뒤에 다시 열어 주세요.",
+        },
+        times: "시각은 모두 한국 시간(UTC+9)이에요.",
+    },
+    login: Login {
+        title: "로그인",
+        lead: "주문과 결제 기록을 보려면 로그인해 주세요.",
+        email: "이메일",
+        password: "비밀번호",
+        submit: "로그인",
+        error: |error| match error {
+            LoginError::Refused => "이메일이나 비밀번호가 맞지 않아요.",
+            LoginError::Busy => "지금 로그인하는 사람이 많아요. 잠시 뒤에 다시 해 주세요.",
+            LoginError::Unavailable => "지금은 로그인할 수 없어요. 잠시 뒤에 다시 해 주세요.",
+        },
+    },
+    list: List {
+        title: "주문",
+        filters: "주문 찾기",
+        status: "상태",
+        any_status: "모든 상태",
+        query: "주문번호 또는 거래번호",
+        query_hint: "주문번호는 앞부분만, 거래번호는 전체를 입력해 주세요.",
+        from: "시작일",
+        to: "종료일",
+        search: "찾기",
+        reset: "조건 지우기",
+        held: |count, more| {
+            if more {
+                format!("확인이 필요한 주문이 {count}건 넘게 있어요.")
+            } else {
+                format!("확인이 필요한 주문이 {count}건 있어요.")
+            }
+        },
+        show_held: "확인이 필요한 주문 보기",
+        table: "주문 목록, 최근 것부터",
+        payment_id: "주문번호",
+        name: "상품",
+        amount: "금액",
+        created: "주문 시각",
+        checked: "마지막 확인",
+        never_checked: "아직 없음",
+        attention: "확인 필요",
+        pages: "목록 넘기기",
+        next: "이전 주문 더 보기",
+        first: "처음으로",
+        none: Words {
+            title: "아직 주문이 없어요",
+            body: "쇼핑몰 서버가 주문 API로 주문을 만들면 여기에 나타나요.",
+        },
+        none_match: Words {
+            title: "조건에 맞는 주문이 없어요",
+            body: "조건을 줄이거나 주문번호를 다시 확인해 주세요.",
+        },
+    },
+    order: OrderText {
+        title: |id| format!("주문 {id}"),
+        back: "주문 목록",
+        not_found: Words {
+            title: "주문을 찾을 수 없어요",
+            body: "이 주문번호로 만들어진 주문이 없어요. 번호를 다시 확인해 주세요.",
+        },
+        refunded: |part, whole| format!("{whole} 가운데 {part} 환불"),
+        buyer_sees: "구매자에게 보이는 화면",
+        status_page: "결제 결과 페이지 열기",
+        pay_page: "결제 페이지 열기",
+        personal_link: "결제 결과 링크를 가진 사람은 누구나 결과를 볼 수 있어요. 구매자에게만 보내 주세요.",
+        transactions: "결제 시도",
+        no_transactions: "아직 결제 시도가 없어요. 결제창이 열리면 여기에 나타나요.",
+        accepted_one: "이 주문의 결제",
+        portone_status: "PortOne 상태",
+        transaction_id: "거래번호",
+        paid_amount: "결제 금액",
+        cancelled_amount: "환불 금액",
+        method: "결제 수단",
+        method_name: "카드·은행",
+        gateway: "PG사",
+        approval_number: "승인번호",
+        channel: "채널",
+        live: "실연동",
+        test: "테스트",
+        not_told: "PortOne이 알려 주지 않음",
+        fail_reason: "PG사가 전한 실패 사유",
+        account: "입금 계좌",
+        account_deadline: "입금 기한",
+        paid_at: "결제 시각",
+        first_seen: "처음 확인",
+        checked: "마지막 확인",
+        receipt: "영수증 열기",
+        why: "이렇게 판단한 근거",
+        check: "확인 항목",
+        expected: "주문",
+        actual: "PortOne",
+        result: "결과",
+        passed: "일치",
+        failed: "불일치",
+        no_checks: "아직 확인한 항목이 없어요.",
+        events: "쇼핑몰에 알릴 이벤트",
+        events_note: "상태가 바뀔 때 같은 기록 안에서 함께 만들어져요.",
+        no_events: "아직 알릴 일이 없었어요.",
+        event: "이벤트",
+        status_after: "그때 상태",
+        time: "시각",
+        event_id: "이벤트 번호",
+        facts: "주문 정보",
+        payment_id: "주문번호",
+        name: "상품",
+        amount: "금액",
+        portone: "PortOne 버전",
+        asked_method: "요청한 결제 수단",
+        channel_key: "채널 키",
+        created: "만든 시각",
+        updated: "바뀐 시각",
+        expires: "결제 기한",
+        expired: "기한이 지난 시각",
+        closed: "닫은 시각",
+        next_check: "다음 확인 예정",
+        no_next_check: "예정 없음",
+        prepared: "금액 사전 등록",
+        not_prepared: "아직 등록되지 않음",
+        return_url: "결제 뒤 돌아갈 주소",
+        locale: "언어",
+        metadata: "쇼핑몰이 붙인 정보",
+        none: "없음",
+        buyer: "구매자",
+        buyer_note: "개인정보예요. 이 화면에서만 볼 수 있어요.",
+        buyer_name: "이름",
+        buyer_email: "이메일",
+        buyer_tel: "전화번호",
+        actions: "할 수 있는 일",
+        sync: "PortOne에 지금 물어보기",
+        sync_note: "결제 상태를 PortOne에서 새로 받아 와 다시 확인해요. 돈은 움직이지 않아요.",
+        close: "이 주문 닫기",
+        close_note: "닫으면 더는 결제를 받지 않고, 다시 열 수 없어요. 이미 열린 결제창에서 결제되면 '늦은 결제'로 표시돼요. 닫기 전에 PortOne에 한 번 더 물어봐요.",
+        close_confirm: "주문 닫기",
+    },
+    history: History {
+        title: "기록",
+        newest_first: "최근 것부터 보여요.",
+        cut: |shown, all| {
+            format!(
+                "기록 {all}개 가운데 최근 {shown}개만 보여요. 전체는 이벤트 API로 볼 수 있어요."
+            )
+        },
+        kind: |kind| match kind {
+            EntryKind::OrderCreated => "주문이 만들어졌어요",
+            EntryKind::Prepared => "PortOne에 금액을 미리 등록했어요",
+            EntryKind::PrepareFailed => "PortOne에 금액을 미리 등록하지 못했어요",
+            EntryKind::Redirect => "구매자가 결제창에서 돌아왔어요",
+            EntryKind::Webhook => "PortOne 웹훅이 왔어요",
+            EntryKind::Checked => "PortOne의 답을 확인했어요",
+            EntryKind::CheckFailed => "PortOne에 물어보지 못했어요",
+            EntryKind::Transition => "상태가 바뀌었어요",
+            EntryKind::EvidenceRefused => "PortOne의 답을 쓰지 않았어요",
+            EntryKind::Closed => "주문을 닫았어요",
+            EntryKind::Expired => "결제 기한이 지났어요",
+        },
+        claim_note: "주장일 뿐이에요. 기록만 하고 판단에는 쓰지 않아요.",
+        claimed_status: "주장한 상태",
+        transition: |from, to| format!("{from} → {to}"),
+        status: "PortOne 상태",
+        verdict: "판단",
+        all_passed: |count| format!("{count}개 항목이 모두 일치했어요."),
+        failed_check: |check, expected, actual| {
+            format!("{check} 불일치: 주문 {expected}, PortOne {actual}")
+        },
+        error: "문제",
+        reason: "이유",
+        refusal: |why| match why {
+            Refusal::Foreign => "이 주문의 거래가 아니에요.",
+            Refusal::TellsNothing => "아직 아무것도 말해 주지 않는 상태예요.",
+            Refusal::Stale => "이미 아는 것보다 오래된 답이에요.",
+        },
+    },
+    status: |status| match status {
+        OrderStatus::Open => "결제 전",
+        OrderStatus::AwaitingDeposit => "입금 대기",
+        OrderStatus::Paid => "결제 완료",
+        OrderStatus::PartiallyRefunded => "부분 환불",
+        OrderStatus::Refunded => "환불 완료",
+        OrderStatus::Held => "보류",
+        OrderStatus::Expired => "기한 지남",
+        OrderStatus::Closed => "닫힘",
+    },
+    status_meaning: |status| match status {
+        OrderStatus::Open => "아직 결제되지 않았어요.",
+        OrderStatus::AwaitingDeposit => "계좌가 발급됐고 아직 입금되지 않았어요.",
+        OrderStatus::Paid => "PortOne에서 직접 확인했고 모든 항목이 주문과 일치해요.",
+        OrderStatus::PartiallyRefunded => "결제됐고, 일부가 환불됐어요.",
+        OrderStatus::Refunded => "결제됐고, 전액이 환불됐어요.",
+        OrderStatus::Held => {
+            "돈을 받았거나 계좌가 발급됐지만 주문과 다른 항목이 있어요. 상품을 보내지 말고 아래 근거를 확인한 뒤, 필요하면 PortOne 콘솔에서 환불해 주세요."
+        }
+        OrderStatus::Expired => {
+            "결제 없이 기한이 지났어요. 뒤늦은 결제가 없는지 하루 동안 더 지켜봐요."
+        }
+        OrderStatus::Closed => "쇼핑몰이 닫은 주문이에요. 더는 결제를 받지 않아요.",
+    },
+    transaction_status: |status| match status {
+        TransactionStatus::Ready => "준비",
+        TransactionStatus::Failed => "실패",
+        TransactionStatus::Paid => "결제됨",
+        TransactionStatus::Cancelled => "취소됨",
+    },
+    verdict: |verdict| match verdict {
+        Verdict::Pending => "진행 중",
+        Verdict::AwaitingDeposit => "입금 대기",
+        Verdict::Failed => "실패",
+        Verdict::Accepted => "인정",
+        Verdict::Duplicate => "중복 결제",
+        Verdict::Late => "늦은 결제",
+        Verdict::Held => "보류",
+    },
+    verdict_meaning: |verdict| match verdict {
+        Verdict::Pending => "결제창이 열려 있거나, 구매자가 끝내지 않고 나갔어요.",
+        Verdict::AwaitingDeposit => "계좌가 발급됐어요. 입금되면 저절로 바뀌어요.",
+        Verdict::Failed => {
+            "PortOne이 실패라고 답했어요. 나중에 승인되는 경우도 있어 계속 지켜봐요."
+        }
+        Verdict::Accepted => "모든 항목이 일치해 이 주문의 결제로 인정했어요.",
+        Verdict::Duplicate => {
+            "이미 결제된 주문에 한 번 더 결제됐어요. PortOne 콘솔에서 이 거래를 환불해 주세요."
+        }
+        Verdict::Late => {
+            "주문이 닫히거나 기한이 지난 뒤에 결제됐어요. 상품을 보낼지 환불할지 정해 주세요."
+        }
+        Verdict::Held => "주문과 다른 항목이 있어 인정하지 않았어요. 아래 근거를 확인해 주세요.",
+    },
+    outcome: |outcome| match outcome {
+        Outcome::Paid => "결제가 완료됐다고 보여요.",
+        Outcome::VirtualAccountIssued => "입금할 계좌와 기한이 보여요.",
+        Outcome::Pending => "결제를 기다리거나 확인하고 있다고 보여요.",
+        Outcome::Failed(reason) => match reason {
+            FailureReason::BuyerCancelled => "결제를 취소했고, 돈은 빠져나가지 않았다고 보여요.",
+            FailureReason::Declined => "카드사가 승인하지 않아 결제하지 못했다고 보여요.",
+            FailureReason::LimitExceeded => "한도를 넘어 결제하지 못했다고 보여요.",
+            FailureReason::InsufficientBalance => "잔액이 모자라 결제하지 못했다고 보여요.",
+            FailureReason::InvalidCard => "쓸 수 없는 카드여서 결제하지 못했다고 보여요.",
+            FailureReason::WindowError => "결제창 문제로 결제하지 못했다고 보여요.",
+            FailureReason::RefusedByShop => "쇼핑몰이 결제를 멈췄다고 보여요.",
+            FailureReason::Unknown => "결제하지 못했고, 돈은 빠져나가지 않았다고 보여요.",
+        },
+        Outcome::Refunded => "환불됐다고 보여요.",
+        Outcome::PartiallyRefunded => "일부 환불됐다고 보여요.",
+        Outcome::Held => {
+            "결제를 확인하고 있으니 문의해 달라고 보여요. 어느 항목이 다른지는 보이지 않아요."
+        }
+        Outcome::Duplicate => "결제가 두 번 됐다고 보여요.",
+        Outcome::Late => "기한이 지난 뒤에 결제됐다고 보여요.",
+        Outcome::Unconfirmed => "아직 결과를 확인하지 못했으니 다시 결제하지 말라고 보여요.",
+        Outcome::NotFound | Outcome::Invalid => "주문을 찾을 수 없다고 보여요.",
+    },
+    check: |check| match check {
+        CheckName::TransactionId => "거래번호",
+        CheckName::PaymentId => "주문번호",
+        CheckName::Unused => "처음 쓰는 거래인지",
+        CheckName::Currency => "통화",
+        CheckName::Amount => "금액",
+        CheckName::Channel => "실연동·테스트 채널",
+    },
+    check_value: |check, value| match (check, value) {
+        (CheckName::Unused, "unused") => Some("처음"),
+        (CheckName::Unused, "used") => Some("다른 주문에 쓰임"),
+        (CheckName::Channel, "live") => Some("실연동"),
+        (CheckName::Channel, "test") => Some("테스트"),
+        (CheckName::Channel | CheckName::Currency, "absent") => Some("알려 주지 않음"),
+        _ => None,
+    },
+    event: |event| match event {
+        EventType::OrderPaid => "결제 완료",
+        EventType::OrderVirtualAccountIssued => "가상계좌 발급",
+        EventType::OrderPaymentFailed => "결제 실패",
+        EventType::OrderHeld => "보류",
+        EventType::OrderDuplicatePayment => "중복 결제",
+        EventType::OrderLatePayment => "늦은 결제",
+        EventType::OrderRefunded => "전액 환불",
+        EventType::OrderPartiallyRefunded => "부분 환불",
+        EventType::OrderExpired => "기한 지남",
+    },
+    gateway_error: |error| match error {
+        "unavailable" => Some("PortOne이 제때 답하지 않았어요."),
+        "garbled" => Some("PortOne의 답을 읽을 수 없었어요."),
+        "unauthorized" => Some("PortOne이 API 키를 거절했어요. 설정을 확인해 주세요."),
+        "refused" => Some("PortOne이 요청을 거절했어요."),
+        "not_configured" => Some("이 버전의 PortOne이 설정되어 있지 않아요."),
+        _ => None,
+    },
+    notice: |notice| match notice {
+        Notice::Synced => "PortOne에서 새로 확인했어요.",
+        Notice::Closed => "주문을 닫았어요.",
+        Notice::Unconfirmed => {
+            "PortOne이 답하지 않았어요. 아래는 그 전에 확인한 내용이고, 잠시 뒤 저절로 다시 물어봐요."
+        }
+        Notice::Paid => "이미 결제된 주문이라 닫을 수 없어요.",
+        Notice::Busy => "지금 처리할 일이 많아요. 잠시 뒤에 다시 해 주세요.",
+        Notice::Unavailable => "지금은 할 수 없어요. 잠시 뒤에 다시 해 주세요.",
+    },
+    who: |who| match who {
+        Who::Buyer => "구매자".to_owned(),
+        Who::Webhook => "PortOne 웹훅".to_owned(),
+        Who::Worker => "자동 확인".to_owned(),
+        Who::Shop(name) => format!("쇼핑몰 ({name})"),
+        Who::Staff(email) => format!("담당자 ({email})"),
+        Who::Unrecognized(text) => text.to_owned(),
+    },
+};

@@ -1,0 +1,346 @@
+//! What happened to an order, newest first.
+//!
+//! An entry's data is JSON whose shape depends on its kind. [`details`] reads it leniently: what is missing is left out, so
+//! that an entry of an older version never breaks the page.
+
+use leptos::prelude::*;
+use serde_json::Value;
+
+use super::checks::value_words;
+use super::parts::{foreign, id, stored_money, time};
+use super::text::{Text, Who};
+use crate::domain::history::{Entry, EntryKind, Refusal};
+use crate::domain::order::OrderStatus;
+use crate::domain::transaction::{TransactionStatus, Verdict};
+use crate::domain::verification::Check;
+use crate::i18n::Locale;
+
+/// Claimed parameters shown of one redirect; no more are kept.
+const CLAIMED_PARAMETERS_MAX: usize = 21;
+
+/// A line under an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Detail {
+    /// A sentence of ours.
+    Says(String),
+    /// A sentence of ours about something that is wrong.
+    Warns(String),
+    /// A label of ours with an identifier.
+    Id(&'static str, String),
+    /// A label of ours with words of ours.
+    Labelled(&'static str, String),
+    /// A label of ours with what an outsider said.
+    Foreign(&'static str, String),
+    /// What an outsider claimed, name and value alike.
+    Claim(String, String),
+}
+
+pub(super) fn timeline(
+    text: &'static Text,
+    locale: Locale,
+    entries: Vec<Entry>,
+    in_all: usize,
+) -> AnyView {
+    let cut = (entries.len() < in_all).then(|| (text.history.cut)(entries.len(), in_all));
+    let items = entries
+        .into_iter()
+        .map(|entry| item(text, locale, entry))
+        .collect_view();
+    view! {
+        <section class="office-section">
+            <h2>{text.history.title}</h2>
+            <p class="office-hint">{text.history.newest_first}" "{cut}</p>
+            <ol class="office-timeline" reversed=true>{items}</ol>
+        </section>
+    }
+    .into_any()
+}
+
+fn item(text: &'static Text, locale: Locale, entry: Entry) -> AnyView {
+    let lines: Vec<_> = details(text, locale, &entry)
+        .into_iter()
+        .map(line)
+        .collect();
+    let lines = (!lines.is_empty()).then(|| view! { <ul class="office-details">{lines}</ul> });
+    let claim = is_claim(entry.kind)
+        .then(|| view! { <p class="office-hint">{text.history.claim_note}</p> });
+    view! {
+        <li class="office-entry" data-kind=entry.kind.as_str()>
+            <p class="office-entry-title">{(text.history.kind)(entry.kind)}</p>
+            <p class="office-entry-when">{time(entry.at)}" · "<bdi>{(text.who)(Who::read(&entry.actor))}</bdi></p>
+            {claim}
+            {lines}
+        </li>
+    }.into_any()
+}
+
+fn line(detail: Detail) -> AnyView {
+    match detail {
+        Detail::Says(words) => view! { <li>{words}</li> }.into_any(),
+        Detail::Warns(words) => view! { <li class="office-warning"><bdi>{words}</bdi></li> }.into_any(),
+        Detail::Id(label, value) => view! { <li>{label}": "{id(&value)}</li> }.into_any(),
+        Detail::Labelled(label, words) => view! { <li>{label}": "{words}</li> }.into_any(),
+        Detail::Foreign(label, value) => view! { <li>{label}": "{foreign(&value)}</li> }.into_any(),
+        Detail::Claim(name, value) => view! { <li class="office-claim"><code><bdi>{name}</bdi>" = "<bdi>{value}</bdi></code></li> }.into_any(),
+    }
+}
+
+/// Whether the entry tells what somebody outside said, which decides nothing.
+fn is_claim(kind: EntryKind) -> bool {
+    match kind {
+        EntryKind::Redirect | EntryKind::Webhook => true,
+        EntryKind::OrderCreated
+        | EntryKind::Prepared
+        | EntryKind::PrepareFailed
+        | EntryKind::Checked
+        | EntryKind::CheckFailed
+        | EntryKind::Transition
+        | EntryKind::EvidenceRefused
+        | EntryKind::Closed
+        | EntryKind::Expired => false,
+    }
+}
+
+fn details(text: &'static Text, locale: Locale, entry: &Entry) -> Vec<Detail> {
+    let data = &entry.data;
+    match entry.kind {
+        EntryKind::OrderCreated | EntryKind::Prepared => {
+            amount(text, locale, data).into_iter().collect()
+        }
+        EntryKind::PrepareFailed => problem(text, data).into_iter().collect(),
+        EntryKind::CheckFailed => problem(text, data)
+            .into_iter()
+            .chain(transaction(text, data))
+            .collect(),
+        EntryKind::Redirect => claims(data),
+        EntryKind::Webhook => {
+            let status = data
+                .get("status")
+                .and_then(Value::as_str)
+                .map(|status| Detail::Foreign(text.history.claimed_status, status.to_owned()));
+            transaction(text, data).into_iter().chain(status).collect()
+        }
+        EntryKind::Checked => transaction(text, data)
+            .into_iter()
+            .chain(reading(text, data))
+            .chain(checks(text, data))
+            .collect(),
+        EntryKind::EvidenceRefused => {
+            let why =
+                data.get("why")
+                    .and_then(Value::as_str)
+                    .map(|why| match Refusal::from_word(why) {
+                        Some(why) => Detail::Warns((text.history.refusal)(why).to_owned()),
+                        None => Detail::Foreign(text.history.reason, why.to_owned()),
+                    });
+            transaction(text, data)
+                .into_iter()
+                .chain(why)
+                .chain(checks(text, data))
+                .collect()
+        }
+        EntryKind::Transition => transition(text, data).into_iter().collect(),
+        EntryKind::Closed | EntryKind::Expired => Vec::new(),
+    }
+}
+
+fn amount(text: &'static Text, locale: Locale, data: &Value) -> Option<Detail> {
+    let amount = stored_money(
+        locale,
+        data.get("amount").and_then(Value::as_i64),
+        data.get("currency").and_then(Value::as_str),
+    )?;
+    Some(Detail::Labelled(text.order.amount, amount))
+}
+
+fn problem(text: &'static Text, data: &Value) -> Option<Detail> {
+    let error = data.get("error").and_then(Value::as_str)?;
+    Some(match (text.gateway_error)(error) {
+        Some(words) => Detail::Warns(words.to_owned()),
+        None => Detail::Foreign(text.history.error, error.to_owned()),
+    })
+}
+
+fn transaction(text: &'static Text, data: &Value) -> Option<Detail> {
+    let id = data.get("transaction_id").and_then(Value::as_str)?;
+    Some(Detail::Id(text.order.transaction_id, id.to_owned()))
+}
+
+fn claims(data: &Value) -> Vec<Detail> {
+    let Some(claimed) = data.as_object() else {
+        return Vec::new();
+    };
+    let claims = claimed
+        .iter()
+        .take(CLAIMED_PARAMETERS_MAX)
+        .map(|(name, value)| {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            Detail::Claim(name.clone(), value)
+        });
+    claims.collect()
+}
+
+/// PortOne's status and our verdict; a word that this version does not know is shown as it is.
+fn reading(text: &'static Text, data: &Value) -> Vec<Detail> {
+    let status = data.get("status").and_then(Value::as_str).map(|word| {
+        match TransactionStatus::from_word(word) {
+            Some(status) => Detail::Labelled(
+                text.history.status,
+                (text.transaction_status)(status).to_owned(),
+            ),
+            None => Detail::Foreign(text.history.status, word.to_owned()),
+        }
+    });
+    let verdict = data
+        .get("verdict")
+        .and_then(Value::as_str)
+        .map(|word| match Verdict::from_word(word) {
+            Some(verdict) => {
+                Detail::Labelled(text.history.verdict, (text.verdict)(verdict).to_owned())
+            }
+            None => Detail::Foreign(text.history.verdict, word.to_owned()),
+        });
+    status.into_iter().chain(verdict).collect()
+}
+
+/// Each check that failed, or one line for all that passed.
+fn checks(text: &'static Text, data: &Value) -> Vec<Detail> {
+    let checks: Vec<Check> = data
+        .get("checks")
+        .cloned()
+        .and_then(|checks| serde_json::from_value(checks).ok())
+        .unwrap_or_default();
+    if !checks.is_empty() && checks.iter().all(|check| check.passed) {
+        return vec![Detail::Says((text.history.all_passed)(checks.len()))];
+    }
+    let failed = checks.iter().filter(|check| !check.passed).map(|check| {
+        let (expected, actual) = (
+            value_words(text, check, &check.expected),
+            value_words(text, check, &check.actual),
+        );
+        Detail::Warns((text.history.failed_check)(
+            (text.check)(check.name),
+            &expected,
+            &actual,
+        ))
+    });
+    failed.collect()
+}
+
+fn transition(text: &'static Text, data: &Value) -> Option<Detail> {
+    let word = |name: &str| {
+        let word = data.get(name).and_then(Value::as_str)?;
+        Some(OrderStatus::from_word(word).map_or_else(
+            || word.to_owned(),
+            |status| (text.status)(status).to_owned(),
+        ))
+    };
+    Some(Detail::Says((text.history.transition)(
+        &word("from")?,
+        &word("to")?,
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::super::text;
+    use super::*;
+
+    fn told(kind: EntryKind, data: Value) -> Vec<Detail> {
+        let entry = Entry {
+            at: Timestamp::UNIX_EPOCH,
+            kind,
+            actor: "buyer".to_owned(),
+            data,
+            once_key: None,
+        };
+        details(text::of(Locale::Ko), Locale::Ko, &entry)
+    }
+
+    #[test]
+    fn what_a_redirect_said_is_told_as_a_claim() {
+        let details = told(
+            EntryKind::Redirect,
+            json!({ "imp_success": "true", "transaction_id": "imp_1" }),
+        );
+
+        assert_eq!(
+            details,
+            [
+                Detail::Claim("imp_success".into(), "true".into()),
+                Detail::Claim("transaction_id".into(), "imp_1".into())
+            ]
+        );
+        assert!(
+            is_claim(EntryKind::Redirect)
+                && is_claim(EntryKind::Webhook)
+                && !is_claim(EntryKind::Checked)
+        );
+    }
+
+    #[test]
+    fn a_failed_check_says_what_was_wanted_and_what_was_found() {
+        let checks = json!([
+            { "name": "amount", "expected": "64900", "actual": "100", "passed": false },
+            { "name": "channel", "expected": "live", "actual": "test", "passed": false },
+            { "name": "currency", "expected": "KRW", "actual": "KRW", "passed": true },
+        ]);
+        let details = told(
+            EntryKind::Checked,
+            json!({ "transaction_id": "imp_1", "status": "paid", "verdict": "held", "checks": checks }),
+        );
+
+        assert_eq!(
+            details,
+            [
+                Detail::Id("거래번호", "imp_1".into()),
+                Detail::Labelled("PortOne 상태", "결제됨".into()),
+                Detail::Labelled("판단", "보류".into()),
+                Detail::Warns("금액 불일치: 주문 64900, PortOne 100".into()),
+                Detail::Warns("실연동·테스트 채널 불일치: 주문 실연동, PortOne 테스트".into()),
+            ]
+        );
+    }
+
+    #[test]
+    fn words_of_another_version_are_shown_as_they_are() {
+        assert_eq!(
+            told(EntryKind::Checked, json!({ "status": "refunding" })),
+            [Detail::Foreign("PortOne 상태", "refunding".into())]
+        );
+        assert_eq!(
+            told(EntryKind::CheckFailed, json!({ "error": "eclipse" })),
+            [Detail::Foreign("문제", "eclipse".into())]
+        );
+        assert_eq!(
+            told(
+                EntryKind::Transition,
+                json!({ "from": "open", "to": "lost" })
+            ),
+            [Detail::Says("결제 전 → lost".into())]
+        );
+    }
+
+    #[test]
+    fn entries_without_data_tell_nothing_more() {
+        for kind in EntryKind::ALL {
+            assert_eq!(told(*kind, Value::Null), [], "{kind:?}");
+            assert_eq!(
+                told(
+                    *kind,
+                    json!({ "checks": "none", "transaction_id": 7, "amount": "x", "currency": 3 })
+                )
+                .iter()
+                .filter(|d| !matches!(d, Detail::Claim(..)))
+                .count(),
+                0,
+                "{kind:?}"
+            );
+        }
+    }
+}

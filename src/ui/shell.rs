@@ -1,0 +1,33 @@
+//! The document around every page.
+
+use leptos::prelude::*;
+use leptos_meta::MetaTags;
+
+use super::app::App;
+
+/// The whole style sheet, minified by the build. It stands in the document, so that one answer is all a page needs: on a
+/// train, behind a window that is about to close, or saved to disk.
+const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/wanryo.css"));
+
+/// The document. Language, title and robots come from the page inside; scripts only from pages that have something live.
+#[must_use]
+pub fn shell() -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html>
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                // Account and card numbers are no telephone numbers.
+                <meta name="format-detection" content="telephone=no" />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <MetaTags />
+                <style nonce=use_nonce() inner_html=STYLE></style>
+            </head>
+            <body>
+                <App />
+            </body>
+        </html>
+    }
+}

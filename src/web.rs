@@ -1,0 +1,47 @@
+//! The HTTP side: parses requests, calls one use case, answers. Decides nothing about payments.
+
+pub mod api;
+pub(crate) mod assets;
+pub mod claim;
+pub mod client;
+pub mod complete;
+pub mod layers;
+pub mod office;
+pub mod pages;
+pub mod problem;
+pub mod router;
+pub mod server;
+pub mod webhook;
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use ipnet::IpNet;
+use leptos::config::LeptosOptions;
+
+use crate::service::Core;
+use crate::ui::context::Site;
+
+/// What handlers share.
+#[derive(Clone, FromRef)]
+pub struct App {
+    /// The use cases.
+    pub core: Arc<Core>,
+    /// What pages know of the site.
+    pub site: Arc<Site>,
+    /// Where the islands' script is; `None` when the site was built without it.
+    pub scripts: Option<LeptosOptions>,
+    /// What concerns the network.
+    pub network: Arc<Network>,
+}
+
+/// Whose word counts.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// Proxies whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Who may post V1 webhooks; empty is anybody.
+    pub webhook_sources: Vec<IpNet>,
+    /// Whether browsers reach us over TLS: cookies are bound to the host then, and TLS is remembered.
+    pub secure: bool,
+}

@@ -1,0 +1,340 @@
+//! `/api/v1`: the shop's server makes, reads, checks and closes orders.
+
+pub mod body;
+
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::App;
+use super::problem::Problem;
+use crate::domain::history::Actor;
+use crate::domain::ids::PaymentId;
+use crate::domain::order::{Order, OrderStatus};
+use crate::domain::transaction::Transaction;
+use crate::ports::store::{OrderFilter, Snapshot, StoreError};
+use crate::service::orders::{self, CloseError, Made, NewOrder};
+use crate::service::sync::{Ask, SyncError, sync};
+use crate::service::{Core, access, cursor};
+
+/// Largest body.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Orders on a page when the request does not say.
+const PAGE_DEFAULT: u32 = 20;
+/// Most orders on a page.
+const PAGE_MAX: u32 = 100;
+
+/// A shop's server that showed a valid key.
+pub struct Shop {
+    name: String,
+}
+
+impl FromRequestParts<App> for Shop {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let header = parts
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split_once(' '));
+        let Some((_, key)) = header.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        else {
+            return Err(Problem::Unauthorized.response());
+        };
+        match access::api_key(&app.core, key.trim()).await {
+            Ok(Some(key)) => Ok(Self { name: key.name }),
+            Ok(None) => Err(Problem::Unauthorized.response()),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+}
+
+impl Shop {
+    fn actor(self) -> Actor {
+        Actor::Shop(self.name)
+    }
+}
+
+/// `POST /api/v1/orders`
+pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) -> Response {
+    let Ok(bytes) = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await else {
+        return Problem::TooLarge.response();
+    };
+    let new = match body::parse(&bytes, app.core.clock.now()) {
+        Ok(new) => new,
+        Err(refusal) => return refusal.response(),
+    };
+    if new.portone == crate::domain::order::Portone::V2 || app.site.v1.is_none() {
+        return Problem::PortoneNotConfigured.response();
+    }
+    if new.expires_at.is_some_and(|at| at <= app.core.clock.now()) {
+        return repeated(&app.core, &new).await;
+    }
+    match orders::make(&app.core, new, shop.actor()).await {
+        Ok(Made::New(snapshot)) => {
+            (StatusCode::CREATED, Json(order_json(&app.core, &snapshot))).into_response()
+        }
+        Ok(Made::Same(snapshot)) => Json(order_json(&app.core, &snapshot)).into_response(),
+        Ok(Made::Different) => Problem::OrderExists.response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// The very same body again is the same order, however much later; a new order whose time is over is refused.
+async fn repeated(core: &Core, new: &NewOrder) -> Response {
+    match core.orders.find_order(&new.payment_id).await {
+        Ok(Some(there)) if there.order.fingerprint == new.fingerprint => {
+            Json(order_json(core, &there)).into_response()
+        }
+        Ok(Some(_)) => Problem::OrderExists.response(),
+        Ok(None) => Problem::field("expires_at", "must be in the future"),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// `GET /api/v1/orders/{payment_id}`
+pub async fn read_order(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Ok(id) = PaymentId::parse(&id) else {
+        return Problem::NotFound.response();
+    };
+    match app.core.orders.find_order(&id).await {
+        Ok(Some(snapshot)) => Json(order_json(&app.core, &snapshot)).into_response(),
+        Ok(None) => Problem::NotFound.response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// Query of the list.
+#[derive(Debug, Deserialize)]
+pub struct ListQuery {
+    status: Option<String>,
+    q: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+/// `GET /api/v1/orders`
+pub async fn list_orders(
+    _shop: Shop,
+    State(app): State<App>,
+    Query(query): Query<ListQuery>,
+) -> Response {
+    let filter = match filter(query) {
+        Ok(filter) => filter,
+        Err(FieldRefused { field, right }) => return Problem::field(field, right),
+    };
+    match app.core.orders.list_orders(&filter).await {
+        Ok(orders) => {
+            let full = u32::try_from(orders.len()).is_ok_and(|count| count == filter.limit);
+            let next = orders.last().filter(|_| full).map(cursor::after);
+            let list: Vec<Value> = orders
+                .iter()
+                .map(|order| brief_json(&app.core, order))
+                .collect();
+            Json(json!({ "orders": list, "next_cursor": next })).into_response()
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// A parameter that cannot be used, and what would be right.
+struct FieldRefused {
+    field: &'static str,
+    right: &'static str,
+}
+
+fn filter(query: ListQuery) -> Result<OrderFilter, FieldRefused> {
+    let refused = |field, right| FieldRefused { field, right };
+    // Control characters match nothing, and PostgreSQL refuses one of them.
+    let filled = |text: Option<String>| {
+        text.map(|text| text.replace(char::is_control, ""))
+            .filter(|text| !text.is_empty())
+    };
+    let time = |field, text: Option<String>| match filled(text) {
+        None => Ok(None),
+        Some(text) => text.parse::<Timestamp>().map(Some).map_err(|_| {
+            refused(
+                field,
+                "must be a time as in RFC 3339, such as 2026-11-21T00:00:00Z",
+            )
+        }),
+    };
+    let status = match filled(query.status) {
+        None => None,
+        Some(word) => Some(
+            OrderStatus::from_word(&word).ok_or(refused("status", "must be an order status"))?,
+        ),
+    };
+    let limit = match filled(query.limit) {
+        None => PAGE_DEFAULT,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=PAGE_MAX).contains(limit))
+            .ok_or(refused("limit", "must be 1 to 100"))?,
+    };
+    let after = match filled(query.cursor) {
+        None => None,
+        Some(text) => Some(cursor::read(&text).ok_or(refused(
+            "cursor",
+            "must be a next_cursor of an earlier answer",
+        ))?),
+    };
+    Ok(OrderFilter {
+        status,
+        query: filled(query.q),
+        from: time("from", query.from)?,
+        to: time("to", query.to)?,
+        after,
+        limit,
+    })
+}
+
+/// `GET /api/v1/orders/{payment_id}/events`
+pub async fn read_history(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Ok(id) = PaymentId::parse(&id) else {
+        return Problem::NotFound.response();
+    };
+    match app.core.orders.find_order(&id).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return Problem::NotFound.response(),
+        Err(error) => return unavailable(&error),
+    }
+    match app.core.orders.history(&id).await {
+        Ok(entries) => {
+            let events: Vec<Value> = entries
+                .iter()
+                .map(|stored| json!({ "seq": stored.seq, "at": stored.entry.at, "kind": stored.entry.kind.as_str(), "actor": stored.entry.actor, "data": stored.entry.data }))
+                .collect();
+            Json(json!({ "payment_id": id.as_str(), "events": events })).into_response()
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// `POST /api/v1/orders/{payment_id}/sync`
+pub async fn sync_order(shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Ok(payment_id) = PaymentId::parse(&id) else {
+        return Problem::NotFound.response();
+    };
+    match sync(
+        &app.core,
+        Ask {
+            payment_id,
+            transaction_id: None,
+            patient: false,
+            actor: shop.actor(),
+        },
+    )
+    .await
+    {
+        Ok(synced) if synced.confirmed => {
+            Json(order_json(&app.core, &synced.snapshot)).into_response()
+        }
+        Ok(_) | Err(SyncError::Busy) => Problem::Unavailable.response(),
+        Err(SyncError::NoSuchOrder) => Problem::NotFound.response(),
+        Err(SyncError::Store(error)) => unavailable(&error),
+    }
+}
+
+/// `POST /api/v1/orders/{payment_id}/close`
+pub async fn close_order(shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Ok(id) = PaymentId::parse(&id) else {
+        return Problem::NotFound.response();
+    };
+    match orders::close(&app.core, &id, shop.actor()).await {
+        Ok(snapshot) => Json(order_json(&app.core, &snapshot)).into_response(),
+        Err(CloseError::NotFound) => Problem::NotFound.response(),
+        Err(CloseError::Paid) => Problem::OrderPaid.response(),
+        Err(CloseError::Busy) => Problem::Unavailable.response(),
+        Err(CloseError::Store(error)) => unavailable(&error),
+    }
+}
+
+/// Whatever else is asked for under `/api`.
+pub async fn nothing_here() -> Response {
+    Problem::NotFound.response()
+}
+
+fn unavailable(error: &StoreError) -> Response {
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        "the store failed while a shop asked"
+    );
+    Problem::Unavailable.response()
+}
+
+fn brief_json(core: &Core, order: &Order) -> Value {
+    json!({
+        "payment_id": order.payment_id.as_str(),
+        "name": order.name,
+        "status": order.status.as_str(),
+        "amount": order.amount.minor,
+        "currency": order.amount.currency.code(),
+        "refunded_amount": order.refunded_minor,
+        "portone": order.portone.as_str(),
+        "pay_method": order.pay_method,
+        "channel_key": order.channel_key,
+        "buyer": { "name": order.buyer.name, "email": order.buyer.email, "tel": order.buyer.tel },
+        "return_url": order.return_url,
+        "locale": order.locale,
+        "metadata": order.metadata.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok()),
+        "transaction_id": order.accepted_transaction_id.as_ref().map(crate::domain::ids::TransactionId::as_str),
+        "pay_url": core.prefilled_pay_url(order),
+        "status_url": core.status_url(&order.status_token),
+        "expires_at": order.expires_at,
+        "expired_at": order.expired_at,
+        "closed_at": order.closed_at,
+        "checked_at": order.checked_at,
+        "created_at": order.created_at,
+        "updated_at": order.updated_at,
+    })
+}
+
+fn order_json(core: &Core, snapshot: &Snapshot) -> Value {
+    let mut order = brief_json(core, &snapshot.order);
+    let checks: Vec<Value> = snapshot
+        .transactions
+        .iter()
+        .flat_map(|transaction| {
+            transaction.checks.iter().map(move |check| {
+                json!({ "transaction_id": transaction.transaction_id.as_str(), "name": check.name.as_str(), "expected": check.expected, "actual": check.actual, "passed": check.passed })
+            })
+        })
+        .collect();
+    order["transactions"] = snapshot.transactions.iter().map(transaction_json).collect();
+    order["checks"] = Value::Array(checks);
+    order
+}
+
+fn transaction_json(transaction: &Transaction) -> Value {
+    let account = transaction.virtual_account.as_ref();
+    json!({
+        "transaction_id": transaction.transaction_id.as_str(),
+        "status": transaction.status.as_str(),
+        "verdict": transaction.verdict.as_str(),
+        "amount": transaction.amount_minor,
+        "currency": transaction.currency,
+        "refunded_amount": transaction.cancelled_minor,
+        "test": transaction.test,
+        "pay_method": transaction.pay_method,
+        "pg_provider": transaction.pg_provider,
+        "method_name": transaction.method_name,
+        "approval_number": transaction.approval_number,
+        "fail_reason": transaction.fail_reason,
+        "receipt_url": transaction.receipt_url,
+        "virtual_account": account.map(|account| json!({ "bank": account.bank, "account_number": account.account_number, "holder": account.holder, "expires_at": account.expires_at })),
+        "paid_at": transaction.paid_at,
+        "first_seen_at": transaction.first_seen_at,
+        "checked_at": transaction.checked_at,
+    })
+}

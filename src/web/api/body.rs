@@ -1,0 +1,374 @@
+//! The body of `POST /api/v1/orders`, parsed field by field so that a refusal names the field.
+
+use axum::response::Response;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::domain::ids::PaymentId;
+use crate::domain::money::{Currency, Money};
+use crate::domain::order::{Buyer, Portone};
+use crate::service::orders::NewOrder;
+use crate::web::problem::Problem;
+
+const NAME_CHARS_MAX: usize = 200;
+const TEXT_CHARS_MAX: usize = 200;
+const URL_BYTES_MAX: usize = 2048;
+const METADATA_BYTES_MAX: usize = 8 * 1024;
+const EXPIRY_MAX: SignedDuration = SignedDuration::from_hours(24 * 365);
+const FIELDS: [&str; 12] = [
+    "payment_id",
+    "name",
+    "amount",
+    "currency",
+    "portone",
+    "pay_method",
+    "channel_key",
+    "buyer",
+    "return_url",
+    "expires_at",
+    "locale",
+    "metadata",
+];
+
+/// Why a body makes no order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is no JSON object.
+    Malformed,
+    /// A field, and what would be right.
+    Field(&'static str, &'static str),
+    /// A field that orders do not have.
+    UnknownField(String),
+}
+
+impl Refusal {
+    /// The answer.
+    #[must_use]
+    pub fn response(self) -> Response {
+        match self {
+            Self::Malformed => Problem::MalformedBody.response(),
+            Self::Field(name, right) => Problem::field(name, right),
+            Self::UnknownField(name) => Problem::field(&name, "is no field of an order"),
+        }
+    }
+}
+
+/// Parses an order.
+///
+/// # Errors
+/// [`Refusal`] for the first field that cannot be used.
+pub fn parse(bytes: &[u8], now: Timestamp) -> Result<NewOrder, Refusal> {
+    let object: Map<String, Value> =
+        serde_json::from_slice(bytes).map_err(|_| Refusal::Malformed)?;
+    if let Some(unknown) = object.keys().find(|key| !FIELDS.contains(&key.as_str())) {
+        return Err(Refusal::UnknownField(crate::service::completion::clean(
+            unknown,
+        )));
+    }
+    let portone = match text(&object, "portone", 2)?.as_deref() {
+        None | Some("v1") => Portone::V1,
+        Some("v2") => Portone::V2,
+        Some(_) => return Err(Refusal::Field("portone", "must be v1 or v2")),
+    };
+    let payment_id = PaymentId::parse(
+        object
+            .get("payment_id")
+            .and_then(Value::as_str)
+            .unwrap_or_default(),
+    )
+    .map_err(|_| {
+        Refusal::Field(
+            "payment_id",
+            "must be 1 to 64 characters, no control characters, none of / \\ ? # %, not dots only",
+        )
+    })?;
+    if portone == Portone::V1 && !payment_id.fits_v1() {
+        return Err(Refusal::Field(
+            "payment_id",
+            "PortOne V1 keeps at most 40 characters of it",
+        ));
+    }
+    let name = text(&object, "name", NAME_CHARS_MAX)?.ok_or(Refusal::Field(
+        "name",
+        "must say what is sold, in 1 to 200 characters",
+    ))?;
+    let currency = match text(&object, "currency", 3)? {
+        None => Currency::KRW,
+        Some(code) => Currency::parse(&code)
+            .map_err(|_| Refusal::Field("currency", "must be an ISO 4217 code such as KRW"))?,
+    };
+    let amount = object
+        .get("amount")
+        .and_then(Value::as_i64)
+        .filter(|minor| *minor > 0)
+        .and_then(|minor| Money::new(minor, currency).ok())
+        .ok_or(Refusal::Field("amount", "must be a whole number above 0 in the currency's minor unit: 64900 is 64,900 won, 1420 is 14.20 dollars"))?;
+    Ok(NewOrder {
+        payment_id,
+        name,
+        amount,
+        portone,
+        pay_method: word(&object, "pay_method")?,
+        channel_key: word(&object, "channel_key")?,
+        buyer: buyer(&object)?,
+        return_url: return_url(&object)?,
+        expires_at: expires_at(&object, now)?,
+        locale: locale(&object)?,
+        metadata: metadata(&object)?,
+        fingerprint: fingerprint(&object),
+    })
+}
+
+/// The same fields with the same values, in whatever order and spacing, are the same order; a field that is null is absent.
+fn fingerprint(object: &Map<String, Value>) -> String {
+    let filled: std::collections::BTreeMap<&String, &Value> = object
+        .iter()
+        .filter(|(_, value)| !value.is_null())
+        .collect();
+    let canonical = serde_json::to_vec(&filled).unwrap_or_default();
+    Sha256::digest(&canonical)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+fn present<'o>(object: &'o Map<String, Value>, name: &str) -> Option<&'o Value> {
+    object.get(name).filter(|value| !value.is_null())
+}
+
+fn text(
+    object: &Map<String, Value>,
+    name: &'static str,
+    chars_max: usize,
+) -> Result<Option<String>, Refusal> {
+    let Some(value) = present(object, name) else {
+        return Ok(None);
+    };
+    let text = value
+        .as_str()
+        .map(str::trim)
+        .ok_or(Refusal::Field(name, "must be text"))?;
+    if text.is_empty() || text.chars().count() > chars_max || text.chars().any(char::is_control) {
+        return Err(Refusal::Field(
+            name,
+            "must have at least one character, not too many, and no control characters",
+        ));
+    }
+    Ok(Some(text.to_owned()))
+}
+
+/// PortOne's own words: methods and keys.
+fn word(object: &Map<String, Value>, name: &'static str) -> Result<Option<String>, Refusal> {
+    let text = text(object, name, TEXT_CHARS_MAX)?;
+    match text {
+        Some(text)
+            if !text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) =>
+        {
+            Err(Refusal::Field(
+                name,
+                "must be letters, digits, _, - and . only",
+            ))
+        }
+        text => Ok(text),
+    }
+}
+
+fn buyer(object: &Map<String, Value>) -> Result<Buyer, Refusal> {
+    let Some(value) = present(object, "buyer") else {
+        return Ok(Buyer::default());
+    };
+    let buyer = value.as_object().ok_or(Refusal::Field(
+        "buyer",
+        "must be an object with name, email and tel",
+    ))?;
+    if buyer
+        .keys()
+        .any(|key| !matches!(key.as_str(), "name" | "email" | "tel"))
+    {
+        return Err(Refusal::Field("buyer", "has name, email and tel only"));
+    }
+    Ok(Buyer {
+        name: text(buyer, "name", TEXT_CHARS_MAX)?,
+        email: text(buyer, "email", TEXT_CHARS_MAX)?,
+        tel: text(buyer, "tel", TEXT_CHARS_MAX)?,
+    })
+}
+
+fn return_url(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
+    const RIGHT: &str = "must be an absolute http(s) address without user name or password";
+    let Some(value) = present(object, "return_url") else {
+        return Ok(None);
+    };
+    let text = value
+        .as_str()
+        .filter(|text| text.len() <= URL_BYTES_MAX)
+        .ok_or(Refusal::Field("return_url", RIGHT))?;
+    let url = Url::parse(text).map_err(|_| Refusal::Field("return_url", RIGHT))?;
+    let usable = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none();
+    if usable {
+        Ok(Some(url.into()))
+    } else {
+        Err(Refusal::Field("return_url", RIGHT))
+    }
+}
+
+fn expires_at(object: &Map<String, Value>, now: Timestamp) -> Result<Option<Timestamp>, Refusal> {
+    let Some(value) = present(object, "expires_at") else {
+        return Ok(None);
+    };
+    let at = value
+        .as_str()
+        .and_then(|text| text.parse::<Timestamp>().ok())
+        .ok_or(Refusal::Field(
+            "expires_at",
+            "must be a time as in RFC 3339, such as 2026-11-21T15:00:00Z",
+        ))?;
+    let latest = now.checked_add(EXPIRY_MAX).unwrap_or(Timestamp::MAX);
+    if at <= latest {
+        Ok(Some(at))
+    } else {
+        Err(Refusal::Field("expires_at", "must be within a year"))
+    }
+}
+
+fn locale(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
+    let text = text(object, "locale", 35)?;
+    match text {
+        Some(tag) => crate::i18n::Locale::from_tag(&tag)
+            .map(|locale| Some(locale.tag().to_owned()))
+            .ok_or(Refusal::Field("locale", "must be ko or en")),
+        None => Ok(None),
+    }
+}
+
+fn metadata(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
+    let Some(value) = present(object, "metadata") else {
+        return Ok(None);
+    };
+    let text = value.to_string();
+    if value.is_object() && text.len() <= METADATA_BYTES_MAX {
+        Ok(Some(text))
+    } else {
+        Err(Refusal::Field(
+            "metadata",
+            "must be an object of at most 8 KiB",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-21T00:00:00Z".parse().expect("a time")
+    }
+
+    fn refused(body: &str) -> Refusal {
+        parse(body.as_bytes(), now()).expect_err(body)
+    }
+
+    #[test]
+    fn the_least_order_is_taken() {
+        let order = parse(
+            r#"{"payment_id":"ORD-1","name":"사과","amount":64900}"#.as_bytes(),
+            now(),
+        )
+        .expect("an order");
+
+        assert_eq!(
+            (
+                order.amount.minor,
+                order.amount.currency.code(),
+                order.portone
+            ),
+            (64900, "KRW", Portone::V1)
+        );
+    }
+
+    #[test]
+    fn the_same_body_in_another_spelling_is_the_same_order() {
+        let fingerprint = |body: &str| parse(body.as_bytes(), now()).expect(body).fingerprint;
+        let first =
+            fingerprint(r#"{"payment_id":"A","name":"x","amount":1,"metadata":{"a":1,"b":2}}"#);
+
+        assert_eq!(
+            first,
+            fingerprint(
+                r#"{ "amount":1, "metadata":{"b":2,"a":1}, "name":"x", "payment_id":"A", "locale":null }"#
+            )
+        );
+        assert_ne!(
+            first,
+            fingerprint(r#"{"payment_id":"A","name":"x","amount":2,"metadata":{"a":1,"b":2}}"#)
+        );
+    }
+
+    #[test]
+    fn a_refusal_names_the_field() {
+        let with = |field: &str| format!(r#"{{"payment_id":"A","name":"x","amount":1,{field}}}"#);
+        assert_eq!(refused("[]"), Refusal::Malformed);
+        for (body, field) in [
+            (r#"{"name":"x","amount":1}"#.to_owned(), "payment_id"),
+            (
+                r#"{"payment_id":"a/b","name":"x","amount":1}"#.to_owned(),
+                "payment_id",
+            ),
+            (
+                format!(
+                    r#"{{"payment_id":"{}","name":"x","amount":1}}"#,
+                    "a".repeat(41)
+                ),
+                "payment_id",
+            ),
+            (r#"{"payment_id":"A","amount":1}"#.to_owned(), "name"),
+            (r#"{"payment_id":"A","name":"x"}"#.to_owned(), "amount"),
+            (
+                r#"{"payment_id":"A","name":"x","amount":0}"#.to_owned(),
+                "amount",
+            ),
+            (
+                r#"{"payment_id":"A","name":"x","amount":-5}"#.to_owned(),
+                "amount",
+            ),
+            (
+                r#"{"payment_id":"A","name":"x","amount":"1"}"#.to_owned(),
+                "amount",
+            ),
+            (
+                r#"{"payment_id":"A","name":"x","amount":1.5}"#.to_owned(),
+                "amount",
+            ),
+            (with(r#""currency":"WON""#), "currency"),
+            (with(r#""portone":"v3""#), "portone"),
+            (with(r#""return_url":"javascript:alert(1)""#), "return_url"),
+            (with(r#""return_url":"//evil.example""#), "return_url"),
+            (
+                with(r#""return_url":"https://a@evil.example""#),
+                "return_url",
+            ),
+            (with(r#""expires_at":"2028-11-20T00:00:00Z""#), "expires_at"),
+            (with(r#""expires_at":"tomorrow""#), "expires_at"),
+            (with(r#""locale":"fr""#), "locale"),
+            (with(r#""metadata":[1]"#), "metadata"),
+            (with(r#""pay_method":"card; drop""#), "pay_method"),
+            (with(r#""buyer":{"ssn":"1"}"#), "buyer"),
+        ] {
+            assert!(
+                matches!(refused(&body), Refusal::Field(name, _) if name == field),
+                "{body}"
+            );
+        }
+        assert_eq!(
+            refused(&with(r#""color":"red""#)),
+            Refusal::UnknownField("color".to_owned())
+        );
+    }
+}

@@ -1,0 +1,251 @@
+//! The back office's doors and buttons: plain forms, answered by a redirect. Pages are rendered by [`crate::ui`].
+
+use axum::Form;
+use axum::extract::{Path, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{COOKIE, LOCATION, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{App, Network};
+use crate::domain::history::Actor;
+use crate::domain::ids::PaymentId;
+use crate::service::access::{self, AccessError};
+use crate::service::orders::{self, CloseError};
+use crate::service::sync::{Ask, SyncError, sync};
+use crate::ui::context::SignedIn;
+
+/// Largest form.
+pub const FORM_BYTES_MAX: usize = 16 * 1024;
+
+/// Lets signed-in people through and sends everybody else to the sign-in page.
+pub async fn require_person(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let token = session_cookie(request.headers(), &app.network);
+    let person = match &token {
+        Some(token) => access::person(&app.core, token).await,
+        None => Ok(None),
+    };
+    match person {
+        Ok(Some(user)) => {
+            request
+                .extensions_mut()
+                .insert(SignedIn { email: user.email });
+            next.run(request).await
+        }
+        Ok(None) => {
+            // After signing in only a page is opened again, never an action.
+            let wanted = if request.method() == http::Method::GET {
+                request.uri().path()
+            } else {
+                "/orders"
+            };
+            see_other(&format!(
+                "/login?next={}",
+                utf8_percent_encode(wanted, NON_ALPHANUMERIC)
+            ))
+        }
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "sessions could not be read"
+            );
+            see_other("/login?error=unavailable")
+        }
+    }
+}
+
+/// The sign-in form.
+#[derive(Deserialize)]
+pub struct SignInForm {
+    #[serde(default)]
+    email: String,
+    #[serde(default)]
+    password: SecretString,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /login`
+pub async fn sign_in(State(app): State<App>, Form(form): Form<SignInForm>) -> Response {
+    let next = utf8_percent_encode(own_page(&form.next), NON_ALPHANUMERIC).to_string();
+    match access::sign_in(&app.core, &form.email, form.password).await {
+        Ok(token) => {
+            let mut response = see_other(own_page(&form.next));
+            let cookie = cookie(&app.network, token.expose(), access::SESSION_MAX.as_secs());
+            if let Ok(mut value) = HeaderValue::from_str(&cookie) {
+                value.set_sensitive(true);
+                response.headers_mut().insert(SET_COOKIE, value);
+            }
+            response
+        }
+        Err(AccessError::Refused) => see_other(&format!("/login?error=refused&next={next}")),
+        Err(AccessError::Busy) => see_other(&format!("/login?error=busy&next={next}")),
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a sign-in failed");
+            see_other(&format!("/login?error=unavailable&next={next}"))
+        }
+    }
+}
+
+/// `POST /logout`
+pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
+    if let Some(token) = session_cookie(&headers, &app.network)
+        && let Err(error) = access::sign_out(&app.core, &token).await
+    {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "a session could not be ended"
+        );
+    }
+    let mut response = see_other("/login");
+    if let Ok(value) = HeaderValue::from_str(&cookie(&app.network, "", 0)) {
+        response.headers_mut().insert(SET_COOKIE, value);
+    }
+    response
+}
+
+/// `POST /orders/{payment_id}/sync`
+pub async fn sync_order(
+    State(app): State<App>,
+    axum::Extension(person): axum::Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
+    let Ok(payment_id) = PaymentId::parse(&id) else {
+        return see_other("/orders");
+    };
+    let back = order_page(&payment_id);
+    let result = match sync(
+        &app.core,
+        Ask {
+            payment_id,
+            transaction_id: None,
+            patient: false,
+            actor: Actor::Staff(person.email),
+        },
+    )
+    .await
+    {
+        Ok(synced) if synced.confirmed => "done=synced",
+        Ok(_) => "error=unconfirmed",
+        Err(SyncError::NoSuchOrder) => "error=not_found",
+        Err(SyncError::Busy | SyncError::Store(_)) => "error=unavailable",
+    };
+    see_other(&format!("{back}?{result}"))
+}
+
+/// `POST /orders/{payment_id}/close`
+pub async fn close_order(
+    State(app): State<App>,
+    axum::Extension(person): axum::Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
+    let Ok(payment_id) = PaymentId::parse(&id) else {
+        return see_other("/orders");
+    };
+    let result = match orders::close(&app.core, &payment_id, Actor::Staff(person.email)).await {
+        Ok(_) => "done=closed",
+        Err(CloseError::Paid) => "error=paid",
+        Err(CloseError::NotFound) => "error=not_found",
+        Err(CloseError::Busy | CloseError::Store(_)) => "error=unavailable",
+    };
+    see_other(&format!("{}?{result}", order_page(&payment_id)))
+}
+
+fn order_page(id: &PaymentId) -> String {
+    format!(
+        "/orders/{}",
+        utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC)
+    )
+}
+
+/// Where a form may send a person on: our own back office, nothing else, however it is spelled.
+fn own_page(next: &str) -> &str {
+    let harmless = next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') && !next.contains("//");
+    let office = next == "/orders" || next.starts_with("/orders/") || next.starts_with("/orders?");
+    if harmless && office { next } else { "/orders" }
+}
+
+fn see_other(path: &str) -> Response {
+    match HeaderValue::from_str(path) {
+        Ok(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+/// `__Host-` binds the cookie to this host and to TLS; a plain-HTTP site on a developer's machine cannot have it.
+fn cookie_name(network: &Network) -> &'static str {
+    if network.secure {
+        "__Host-wanryo"
+    } else {
+        "wanryo"
+    }
+}
+
+fn cookie(network: &Network, value: &str, seconds: i64) -> String {
+    let secure = if network.secure { "; Secure" } else { "" };
+    format!(
+        "{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}",
+        cookie_name(network)
+    )
+}
+
+fn session_cookie(headers: &HeaderMap, network: &Network) -> Option<String> {
+    let cookies = headers
+        .get_all(COOKIE)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    let mut found = cookies
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    found
+        .find(|(name, value)| *name == cookie_name(network) && !value.is_empty())
+        .map(|(_, value)| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_away_from_the_back_office() {
+        for next in [
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "https:evil.example",
+            "/orders//evil",
+            "/orders\r\nx: y",
+            "/login",
+            "/orders\\@evil",
+            "/ordersx",
+        ] {
+            assert_eq!(own_page(next), "/orders", "{next:?}");
+        }
+        assert_eq!(own_page("/orders/ORD%2D1"), "/orders/ORD%2D1");
+    }
+
+    #[test]
+    fn cookies_are_bound_to_the_host_where_browsers_speak_tls() {
+        let network = Network {
+            secure: true,
+            ..Network::default()
+        };
+        assert_eq!(
+            cookie(&network, "t", 5),
+            "__Host-wanryo=t; Path=/; Max-Age=5; HttpOnly; SameSite=Lax; Secure"
+        );
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            COOKIE,
+            HeaderValue::from_static("wanryo=plain; __Host-wanryo=bound"),
+        );
+        assert_eq!(session_cookie(&headers, &network).as_deref(), Some("bound"));
+        assert_eq!(
+            session_cookie(&headers, &Network::default()).as_deref(),
+            Some("plain")
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! Refusals as RFC 9457 problem details, with types that lead to their explanation.
+
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde_json::json;
+
+/// What went wrong, with a stable name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// No key, or one that opens nothing.
+    Unauthorized,
+    /// The body cannot be read at all.
+    MalformedBody,
+    /// The body can be read, and a field of it cannot be.
+    InvalidField,
+    /// The body is too large.
+    TooLarge,
+    /// No such thing.
+    NotFound,
+    /// Another order has the id.
+    OrderExists,
+    /// The order has been paid.
+    OrderPaid,
+    /// This generation of PortOne is not configured here.
+    PortoneNotConfigured,
+    /// The sender may not post webhooks.
+    SourceRefused,
+    /// The server cannot answer now.
+    Unavailable,
+}
+
+impl Problem {
+    const ALL: [Self; 10] = [
+        Self::Unauthorized,
+        Self::MalformedBody,
+        Self::InvalidField,
+        Self::TooLarge,
+        Self::NotFound,
+        Self::OrderExists,
+        Self::OrderPaid,
+        Self::PortoneNotConfigured,
+        Self::SourceRefused,
+        Self::Unavailable,
+    ];
+
+    const fn parts(self) -> (StatusCode, &'static str, &'static str, &'static str) {
+        match self {
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "A valid API key is needed",
+                "Send `Authorization: Bearer KEY` with a key made by `wanryo key create --name N`.",
+            ),
+            Self::MalformedBody => (
+                StatusCode::BAD_REQUEST,
+                "malformed-body",
+                "The body cannot be read",
+                "Send one JSON object, in UTF-8, as application/json.",
+            ),
+            Self::InvalidField => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "invalid-field",
+                "A field cannot be used",
+                "`field` names it and `detail` says what would be right.",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                "The body is too large",
+                "Bodies may have 64 KiB.",
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not-found",
+                "There is no such thing",
+                "Check the id. Ids are case-sensitive.",
+            ),
+            Self::OrderExists => (
+                StatusCode::CONFLICT,
+                "order-exists",
+                "Another order has this id",
+                "The same id was used with another body. Use a new id, or send the very same body again.",
+            ),
+            Self::OrderPaid => (
+                StatusCode::CONFLICT,
+                "order-paid",
+                "The order has been paid",
+                "A paid order is refunded, not closed.",
+            ),
+            Self::PortoneNotConfigured => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "portone-not-configured",
+                "This generation of PortOne is not configured",
+                "The order asks for a generation of PortOne that this server takes no orders for.",
+            ),
+            Self::SourceRefused => (
+                StatusCode::FORBIDDEN,
+                "source-refused",
+                "Webhooks are not taken from this address",
+                "WANRYO_WEBHOOK_SOURCES lists the networks that may post webhooks.",
+            ),
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "unavailable",
+                "The server cannot answer now",
+                "Try again in a moment; nothing was lost.",
+            ),
+        }
+    }
+
+    /// The answer.
+    #[must_use]
+    pub fn response(self) -> Response {
+        self.with(json!({}))
+    }
+
+    /// The answer with a field and what would be right for it.
+    #[must_use]
+    pub fn field(name: &str, right: &str) -> Response {
+        Self::InvalidField.with(json!({ "field": name, "detail": right }))
+    }
+
+    fn with(self, extra: serde_json::Value) -> Response {
+        let (status, slug, title, help) = self.parts();
+        let mut body = json!({ "type": format!("/problems/{slug}"), "title": title, "status": status.as_u16(), "detail": help });
+        if let (Some(body), serde_json::Value::Object(extra)) = (body.as_object_mut(), extra) {
+            body.extend(extra);
+        }
+        let mut response = (status, body.to_string()).into_response();
+        response.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if self == Self::Unavailable {
+            response
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        if self == Self::Unauthorized {
+            response.headers_mut().insert(
+                http::header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer"),
+            );
+        }
+        response
+    }
+}
+
+/// `GET /problems/{slug}`: what a problem's type means.
+pub async fn problem_route(Path(slug): Path<String>) -> Response {
+    let found = Problem::ALL
+        .into_iter()
+        .map(Problem::parts)
+        .find(|(_, name, ..)| *name == slug);
+    match found {
+        Some((status, name, title, help)) => {
+            format!("{name} ({status})\n\n{title}.\n{help}\n").into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}

@@ -1,0 +1,108 @@
+//! Every address of the product, in one place.
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use http::StatusCode;
+use leptos_axum::{site_pkg_dir_service, site_pkg_dir_service_route_path};
+use tower_http::CompressionLevel;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::csrf::CsrfLayer;
+
+use super::complete::{complete_route, status_route};
+use super::pages::{page_route, server_function_route};
+use super::webhook::webhook_route;
+use super::{App, api, assets, layers, office, problem};
+
+/// Builds the router.
+pub fn router(app: App) -> Router {
+    // A gateway may send the buyer back by a cross-site POST, and webhooks have no origin: neither changes anything by
+    // itself, so neither stands behind the cross-site check. Everything that a signed-in person does stands behind it.
+    let payments = Router::new()
+        .route(
+            "/payments/complete",
+            get(complete_route).post(complete_route),
+        )
+        // A shop's redirect URL may end in a slash; a buyer must not pay for that.
+        .route(
+            "/payments/complete/",
+            get(complete_route).post(complete_route),
+        )
+        .route("/payments/webhook", post(webhook_route))
+        .route("/o/{token}", get(status_route))
+        .route("/pay/{payment_id}", get(page_route));
+
+    let signed_in = Router::new()
+        .route("/orders", get(page_route))
+        .route("/orders/{payment_id}", get(page_route))
+        .route("/orders/{payment_id}/sync", post(office::sync_order))
+        .route("/orders/{payment_id}/close", post(office::close_order))
+        .layer(from_fn_with_state(app.clone(), office::require_person));
+    let office = Router::new()
+        .route("/login", get(page_route).post(office::sign_in))
+        .route("/logout", post(office::sign_out))
+        .merge(signed_in)
+        .layer(DefaultBodyLimit::max(office::FORM_BYTES_MAX))
+        .layer(CsrfLayer::new());
+
+    let api = Router::new()
+        .route(
+            "/api/v1/orders",
+            get(api::list_orders).post(api::make_order),
+        )
+        .route("/api/v1/orders/{payment_id}", get(api::read_order))
+        .route("/api/v1/orders/{payment_id}/events", get(api::read_history))
+        .route("/api/v1/orders/{payment_id}/sync", post(api::sync_order))
+        .route("/api/v1/orders/{payment_id}/close", post(api::close_order))
+        .route("/api/v1/{*rest}", any(api::nothing_here))
+        .route("/api/v1", any(api::nothing_here))
+        .route("/problems/{slug}", get(problem::problem_route));
+
+    let functions = Router::new()
+        .route("/api/payments/{function}", post(server_function_route))
+        .layer(DefaultBodyLimit::max(office::FORM_BYTES_MAX))
+        .layer(CsrfLayer::new());
+
+    let mut site = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .merge(payments)
+        .merge(office)
+        .merge(api)
+        .merge(functions);
+    for asset in assets::ASSETS {
+        site = site.route(asset.path, get(assets::asset_route));
+    }
+    if let Some(options) = app
+        .scripts
+        .as_ref()
+        .filter(|_| assets::BUILT_BY_CARGO_LEPTOS)
+    {
+        let path = site_pkg_dir_service_route_path(options);
+        site = site.route_service(&path, site_pkg_dir_service(options));
+    }
+    site.fallback(page_route)
+        .layer(CompressionLayer::new().quality(CompressionLevel::Precise(6)))
+        .layer(from_fn(layers::time_limit))
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(app.clone(), layers::safe_headers))
+        .layer(from_fn(layers::log_request))
+        .with_state(app)
+}
+
+/// Ready when the store answers.
+async fn ready(State(app): State<App>) -> Response {
+    match app.core.access.find_user("").await {
+        Ok(_) => "ready\n".into_response(),
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the store does not answer"
+            );
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}
