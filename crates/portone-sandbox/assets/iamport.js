@@ -117,6 +117,7 @@
       return;
     }
     if (isOpen) return;
+    // Some gateways always do the one or the other; the answer says so.
     const flow = isPhone() ? "redirect" : "frame";
     let answer;
     try {
@@ -130,7 +131,7 @@
       if (callback) callback(result);
       else if (redirectUrl) window.location.href = redirectUrl;
       else console.error("portone-sandbox:", result.error_code, result.error_msg);
-    } else if (flow === "redirect") {
+    } else if (answer.flow === "redirect") {
       window.location.href = `${origin}/_sandbox/window/${encodeURIComponent(answer.imp_uid)}`;
     } else {
       showFrame(answer.imp_uid, callback);

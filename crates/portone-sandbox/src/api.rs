@@ -3,6 +3,12 @@
 //! Every answer is the envelope `{code, message, response}`; `message` is `null` on success.
 //! <https://developers.portone.io/api/rest-v1>
 
+pub(crate) mod cancel;
+pub(crate) mod codes;
+pub(crate) mod prepare;
+pub(crate) mod search;
+pub(crate) mod vbank;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequestParts, Path, Query, State};
@@ -14,9 +20,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::control::Refusal;
-use crate::ledger::{Payment, Sorting};
-use crate::record;
-use crate::state::{App, PREPARED_MAX, Prepared};
+use crate::gateway::Gateway;
+use crate::ledger::{Ledger, Payment};
+use crate::record::{self, Record};
+use crate::state::App;
 
 pub(crate) const UNAUTHORIZED: &str = "Unauthorized";
 pub(crate) const BAD_CREDENTIALS: &str = "인증에 실패하였습니다. API키와 secret을 확인하세요.";
@@ -25,9 +32,6 @@ const MISSING_CREDENTIALS: &str = "imp_key, imp_secret 파라메터가 누락되
 
 /// Longest merchant_uid of V1, in characters.
 pub(crate) const MERCHANT_UID_CHARS_MAX: usize = 40;
-/// `limit` of findAll: default, and what a larger one is cut to.
-const LIST_LIMIT_DEFAULT: usize = 20;
-const LIST_LIMIT_MAX: usize = 1000;
 
 fn envelope(response: Value) -> Response {
     Json(json!({"code": 0, "message": null, "response": response})).into_response()
@@ -142,9 +146,41 @@ fn fields(headers: &HeaderMap, body: &[u8]) -> Map<String, Value> {
     }
 }
 
+/// A text; none if it is absent or empty.
+fn text_field<'f>(fields: &'f Map<String, Value>, name: &str) -> Option<&'f str> {
+    fields
+        .get(name)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+}
+
+/// A number was expected.
+struct NotANumber;
+
+/// A number, or the text of one, as a form has only texts; none if it is absent, null or empty.
+fn decimal_field(fields: &Map<String, Value>, name: &str) -> Result<Option<Decimal>, NotANumber> {
+    let number = match fields.get(name) {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) if text.is_empty() => return Ok(None),
+        Some(Value::Number(number)) => record::decimal(number),
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => None,
+    };
+    number.map(Some).ok_or(NotANumber)
+}
+
+fn bool_field(fields: &Map<String, Value>, name: &str) -> bool {
+    match fields.get(name) {
+        Some(Value::Bool(value)) => *value,
+        Some(Value::String(text)) => text == "true",
+        _ => false,
+    }
+}
+
 #[derive(Deserialize)]
 pub(crate) struct PaymentQuery {
     include_sandbox: Option<String>,
+    extension: Option<String>,
 }
 
 /// `GET /payments/{imp_uid}`: the only call that hides test payments unless asked for them.
@@ -156,217 +192,83 @@ pub(crate) async fn payment(
 ) -> Answer {
     let include_sandbox = query.include_sandbox.as_deref() == Some("true");
     let state = app.state();
-    match state.ledger.find(&imp_uid) {
-        Some(payment) if !payment.is_visible(app.clock.now_ms()) => Err(not_found()),
+    match visible(&app, &state.ledger, &imp_uid) {
         Some(payment) if is_test(payment) && !include_sandbox => Err(not_found()),
-        Some(payment) => Ok(envelope(Value::Object(payment.record.clone()))),
+        Some(payment) => {
+            let mut record = payment.record.clone();
+            if query.extension.as_deref() == Some("true") {
+                let extension = extension(&record);
+                record.insert("extension".into(), extension);
+            }
+            Ok(envelope(Value::Object(record)))
+        }
         None => Err(not_found()),
     }
 }
 
-fn is_test(payment: &Payment) -> bool {
-    payment.record.get("sandbox") == Some(&Value::Bool(true))
+/// What a gateway tells beyond PortOne's own fields. Only Kiwoom's depositor and PayPal's states are documented.
+fn extension(record: &Record) -> Value {
+    match (Gateway::of(record).name, record::text(record, "status")) {
+        ("daou", "paid") if record::has_vbank(record) => {
+            json!({"REMITTER": record::text(record, "buyer_name")})
+        }
+        ("paypal", "paid") => json!({"PaymentStatus": "Completed"}),
+        ("paypal", "failed") => {
+            json!({"PaymentStatus": "Pending", "PendingReason": "paymentreview", "ReasonCode": "None"})
+        }
+        _ => json!({}),
+    }
 }
 
-#[derive(Deserialize)]
-pub(crate) struct ListQuery {
-    page: Option<String>,
-    limit: Option<String>,
-    sorting: Option<String>,
-}
-
-/// Path of `find` and `findAll`, whose last part may be missing.
-#[derive(Deserialize)]
-pub(crate) struct MerchantPath {
-    merchant_uid: String,
-    payment_status: Option<String>,
-}
-
-fn is_status(status: &str) -> bool {
-    matches!(status, "ready" | "paid" | "failed" | "cancelled")
-}
-
-/// `GET /payments/find/{merchant_uid}[/{payment_status}]`: the first by the order asked for, which by default is the
-/// attempt that was started last and not the one that was paid.
-pub(crate) async fn find(
+/// `GET /payments/{imp_uid}/balance`: PAYCO alone breaks its amounts down; the rest is 405.
+pub(crate) async fn balance(
     _: Authorized,
     State(app): State<App>,
-    Path(path): Path<MerchantPath>,
-    Query(query): Query<ListQuery>,
+    Path(imp_uid): Path<String>,
 ) -> Answer {
-    let Some(sorting) = Sorting::parse(query.sorting.as_deref()) else {
-        return Err(bad_request("sorting 파라메터가 올바르지 않습니다."));
-    };
     let state = app.state();
-    let mut payments = attempts(&app, &state.ledger, &path);
-    sorting.sort(&mut payments);
-    let payment = payments.first().ok_or_else(not_found)?;
-    Ok(envelope(Value::Object(payment.record.clone())))
-}
-
-/// `GET /payments/findAll/{merchant_uid}[/{payment_status}]`
-pub(crate) async fn find_all(
-    _: Authorized,
-    State(app): State<App>,
-    Path(path): Path<MerchantPath>,
-    Query(query): Query<ListQuery>,
-) -> Answer {
-    if path
-        .payment_status
-        .as_deref()
-        .is_some_and(|status| !is_status(status))
-    {
-        return Err(bad_request("올바르지 않은 결제상태입니다."));
+    let payment = visible(&app, &state.ledger, &imp_uid).ok_or_else(not_found)?;
+    if Gateway::of(&payment.record).name != "payco" {
+        return Err(refuse(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "PAYCO 결제건만 조회할 수 있습니다.",
+        ));
     }
-    let Some(sorting) = Sorting::parse(query.sorting.as_deref()) else {
-        return Err(bad_request("sorting 파라메터가 올바르지 않습니다."));
+    let left = record::cancellable(&payment.record).unwrap_or_default();
+    let part = |supply: Decimal| {
+        json!({
+            "tax_free": 0,
+            "supply": record::number(supply),
+            "vat": 0,
+            "service": 0,
+        })
     };
-    let positive = |text: Option<&str>, default: usize| match text {
-        None => Some(default),
-        Some(text) => text.parse().ok().filter(|number| *number > 0),
-    };
-    let page = positive(query.page.as_deref(), 1);
-    let limit = positive(query.limit.as_deref(), LIST_LIMIT_DEFAULT);
-    let (Some(page), Some(limit)) = (page, limit) else {
-        return Err(bad_request("page, limit 파라메터가 올바르지 않습니다."));
-    };
-    let limit = limit.min(LIST_LIMIT_MAX);
-
-    let state = app.state();
-    let mut payments = attempts(&app, &state.ledger, &path);
-    if payments.is_empty() {
-        return Err(not_found());
-    }
-    sorting.sort(&mut payments);
-    let total = payments.len();
-    let list: Vec<_> = payments
-        .into_iter()
-        .skip((page - 1).saturating_mul(limit))
-        .take(limit)
-        .map(|payment| Value::Object(payment.record.clone()))
-        .collect();
-    let has_next = page.saturating_mul(limit) < total;
+    let (all, nothing) = (part(left), part(Decimal::ZERO));
     Ok(envelope(json!({
-        "total": total,
-        // 0 says that there is no such page.
-        "previous": page - 1,
-        "next": if has_next { page + 1 } else { 0 },
-        "list": list,
+        "amount": payment.record.get("amount"),
+        "cash_receipt": nothing,
+        "primary": all,
+        "secondary": nothing,
+        "discount": nothing,
+        "histories": [{
+            "cash_receipt": nothing,
+            "primary": all,
+            "secondary": nothing,
+            "discount": nothing,
+            "created": payment.record.get("paid_at"),
+        }],
     })))
 }
 
-fn attempts<'a>(
-    app: &App,
-    ledger: &'a crate::ledger::Ledger,
-    path: &'a MerchantPath,
-) -> Vec<&'a Payment> {
-    let now_ms = app.clock.now_ms();
+/// A payment that the API knows of by now.
+fn visible<'l>(app: &App, ledger: &'l Ledger, imp_uid: &str) -> Option<&'l Payment> {
     ledger
-        .of_merchant(&path.merchant_uid)
-        .filter(|payment| payment.is_visible(now_ms))
-        .filter(|payment| {
-            path.payment_status
-                .as_deref()
-                .is_none_or(|status| payment.status() == status)
-        })
-        .collect()
+        .find(imp_uid)
+        .filter(|payment| payment.is_visible(app.clock.now_ms()))
 }
 
-struct PrepareFields {
-    merchant_uid: String,
-    prepared: Prepared,
-}
-
-fn prepare_fields(headers: &HeaderMap, body: &[u8]) -> Result<PrepareFields, ApiRefusal> {
-    let fields = fields(headers, body);
-    let merchant_uid = fields
-        .get("merchant_uid")
-        .and_then(Value::as_str)
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| bad_request("merchant_uid 파라메터가 누락되었습니다."))?;
-    if merchant_uid.chars().count() > MERCHANT_UID_CHARS_MAX {
-        return Err(bad_request("merchant_uid는 40자를 넘을 수 없습니다."));
-    }
-    let amount = match fields.get("amount") {
-        Some(Value::Number(number)) => record::decimal(number),
-        // A form has only texts.
-        Some(Value::String(text)) => text.parse().ok(),
-        Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => None,
-    };
-    let amount = amount
-        .filter(|amount| *amount >= Decimal::ZERO)
-        .ok_or_else(|| bad_request("amount 파라메터가 올바르지 않습니다."))?;
-    let currency = fields
-        .get("currency")
-        .and_then(Value::as_str)
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned);
-    Ok(PrepareFields {
-        merchant_uid: merchant_uid.into(),
-        prepared: Prepared { amount, currency },
-    })
-}
-
-fn prepared(merchant_uid: &str, prepared: &Prepared) -> Response {
-    envelope(json!({
-        "merchant_uid": merchant_uid,
-        "amount": record::number(prepared.amount),
-        "currency": prepared.currency,
-    }))
-}
-
-const NOT_PREPARED: &str = "사전등록된 결제정보가 존재하지 않습니다.";
-
-/// `POST /payments/prepare`: refused with HTTP 200 and a code, like every business error of V1.
-pub(crate) async fn prepare(
-    _: Authorized,
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
-    let fields = prepare_fields(&headers, &body)?;
-    let mut state = app.state();
-    if state.prepared.contains_key(&fields.merchant_uid) {
-        return Err(business_error("이미 등록된 merchant_uid 입니다."));
-    }
-    if state.prepared.len() >= PREPARED_MAX {
-        return Err(business_error(
-            "portone-sandbox: too many pre-registrations; reset it",
-        ));
-    }
-    let answer = prepared(&fields.merchant_uid, &fields.prepared);
-    state.prepared.insert(fields.merchant_uid, fields.prepared);
-    Ok(answer)
-}
-
-/// `PUT /payments/prepare`
-pub(crate) async fn change_prepared(
-    _: Authorized,
-    State(app): State<App>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Answer {
-    let fields = prepare_fields(&headers, &body)?;
-    let mut state = app.state();
-    match state.prepared.get_mut(&fields.merchant_uid) {
-        Some(entry) => {
-            *entry = fields.prepared;
-            Ok(prepared(&fields.merchant_uid, entry))
-        }
-        None => Err(refuse(StatusCode::NOT_FOUND, NOT_PREPARED)),
-    }
-}
-
-/// `GET /payments/prepare/{merchant_uid}`: PortOne lists no 404 for this one; absence is a code.
-pub(crate) async fn find_prepared(
-    _: Authorized,
-    State(app): State<App>,
-    Path(merchant_uid): Path<String>,
-) -> Answer {
-    match app.state().prepared.get(&merchant_uid) {
-        Some(entry) => Ok(prepared(&merchant_uid, entry)),
-        None => Err(business_error(NOT_PREPARED)),
-    }
+fn is_test(payment: &Payment) -> bool {
+    payment.record.get("sandbox") == Some(&Value::Bool(true))
 }
 
 /// Everything else: says plainly that it is the sandbox that lacks it.

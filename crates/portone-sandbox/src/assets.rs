@@ -5,6 +5,11 @@ use http::{HeaderName, header};
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
+/// A script of another module's, served like those here.
+pub(crate) fn javascript(text: &'static str) -> Response {
+    asset(JAVASCRIPT, text)
+}
+
 fn asset(content_type: &'static str, text: &'static str) -> Response {
     (
         [

@@ -3,6 +3,8 @@
 //! PortOne refuses some requests before any payment exists; those answers carry no `imp_uid`. Only the code `F1002`
 //! (already paid) is known from the field; the other codes are the sandbox's own.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
@@ -14,10 +16,12 @@ use serde_json::{Map, Number, Value, json};
 use url::Url;
 
 use crate::api::MERCHANT_UID_CHARS_MAX;
+use crate::fault::Call;
+use crate::gateway::{Gateway, Tells};
 use crate::journal::Event;
 use crate::ledger::{Flow, Window};
-use crate::record::{self, Opening};
-use crate::state::{App, ChannelKind};
+use crate::record::{self, Channel, Opening};
+use crate::state::{App, ChannelKind, Charset};
 use crate::window::Return;
 
 /// Longest text kept of any parameter, in characters.
@@ -37,31 +41,36 @@ pub(crate) struct CheckoutQuery {
 }
 
 /// A refusal before the window opens.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Refusal {
     code: &'static str,
-    message: &'static str,
+    message: Cow<'static, str>,
 }
 
 const INVALID: &str = "F1001";
-const ALREADY_PAID: Refusal = Refusal {
-    code: "F1002",
-    message: "이미 결제가 이루어진 거래건입니다.",
-};
-const PREPARE_MISMATCH: Refusal = Refusal {
-    code: "F1003",
-    message: "사전 등록된 결제정보와 결제 요청 금액 또는 통화가 일치하지 않습니다.",
-};
-const SANDBOX_FULL: Refusal = Refusal {
-    code: "F1004",
-    message: "portone-sandbox: too many payments; reset it",
-};
+const ALREADY_PAID: Refusal = Refusal::new("F1002", "이미 결제가 이루어진 거래건입니다.");
+const PREPARE_MISMATCH: Refusal = Refusal::new(
+    "F1003",
+    "사전 등록된 결제정보와 결제 요청 금액 또는 통화가 일치하지 않습니다.",
+);
+const SANDBOX_FULL: Refusal = Refusal::new("F1004", "portone-sandbox: too many payments; reset it");
+/// A window that a fault keeps shut, as a gateway module with wrong settings would.
+const WINDOW_ERROR: Refusal = Refusal::new(
+    "F1005",
+    "결제창을 열 수 없습니다. PG 설정 정보를 확인해주세요.",
+);
+
+impl Refusal {
+    const fn new(code: &'static str, message: &'static str) -> Self {
+        Refusal {
+            code,
+            message: Cow::Borrowed(message),
+        }
+    }
+}
 
 fn invalid(message: &'static str) -> Refusal {
-    Refusal {
-        code: INVALID,
-        message,
-    }
+    Refusal::new(INVALID, message)
 }
 
 pub(crate) async fn open(
@@ -74,25 +83,33 @@ pub(crate) async fn open(
     let merchant_uid = text(&parameters, "merchant_uid");
     let opened = open_window(&app, &query, &headers, &parameters);
     app.record(Event::Checkout {
-        imp_uid: opened.as_ref().ok().cloned(),
+        imp_uid: opened.as_ref().ok().map(|opened| opened.imp_uid.clone()),
         merchant_uid: merchant_uid.clone(),
         error_code: opened.as_ref().err().map(|refusal| refusal.code),
     });
     match opened {
-        Ok(imp_uid) => Json(json!({
+        Ok(Opened { imp_uid, flow }) => Json(json!({
             "success": true,
             "imp_uid": imp_uid,
             "merchant_uid": merchant_uid,
             "window_url": format!("{}_sandbox/window/{imp_uid}", app.base),
+            "flow": match flow {
+                Flow::Redirect => "redirect",
+                Flow::Frame => "frame",
+            },
         }))
         .into_response(),
         Err(refusal) => {
             let back = Return {
                 imp_uid: None,
                 merchant_uid: merchant_uid.clone().unwrap_or_default(),
-                flag: Some(("imp_success", false)),
+                // PortOne's own refusal: no gateway was asked, so none has its own words for it.
+                flags: vec![("imp_success", "false".into())],
                 error_code: Some(refusal.code.into()),
-                error_msg: Some(refusal.message.into()),
+                error_msg: Some(refusal.message.clone().into_owned()),
+                tells: Tells::Flag,
+                success: Some(false),
+                charset: Charset::Utf8,
             };
             // Used by the SDK only if the shop gave no callback.
             let redirect_url = http_url(&parameters, "m_redirect_url")
@@ -112,6 +129,11 @@ pub(crate) async fn open(
     }
 }
 
+struct Opened {
+    imp_uid: String,
+    flow: Flow,
+}
+
 /// The parameters that PortOne checks before it opens a window.
 struct Order {
     merchant_uid: String,
@@ -125,7 +147,16 @@ fn open_window(
     query: &CheckoutQuery,
     headers: &HeaderMap,
     parameters: &Map<String, Value>,
-) -> Result<String, Refusal> {
+) -> Result<Opened, Refusal> {
+    if let Some(fault) = app.state().take_fault(Call::Checkout, app.clock.now_ms()) {
+        return Err(match fault.message {
+            Some(message) => Refusal {
+                message: Cow::Owned(message),
+                ..WINDOW_ERROR
+            },
+            None => WINDOW_ERROR,
+        });
+    }
     if query
         .code
         .as_deref()
@@ -134,11 +165,16 @@ fn open_window(
         return Err(invalid("등록되지 않은 가맹점 식별코드입니다."));
     }
     let order = order(parameters)?;
-    let flow = match query.flow.as_deref() {
+    let device = match query.flow.as_deref() {
         None | Some("redirect") => Flow::Redirect,
         Some("frame") => Flow::Frame,
         Some(_) => return Err(invalid("flow는 redirect 또는 frame이어야 합니다.")),
     };
+    let channel_key = text(parameters, "channelKey").unwrap_or_default();
+    let gateway = gateway(parameters, &channel_key)?;
+    let gateway = gateway.unwrap_or(app.state().config.gateway);
+    let naver_popup_mode = parameters.get("naverPopupMode").and_then(Value::as_bool);
+    let flow = gateway.flow(device, naver_popup_mode);
     let vbank_due = match text(parameters, "vbank_due") {
         None => None,
         Some(due) => Some(
@@ -152,10 +188,12 @@ fn open_window(
         opener_origin: opener_origin(headers),
         english: text(parameters, "language").is_some_and(|language| language == "en"),
         vbank_due,
-        notice_urls: notice_urls(parameters)?,
+        kcp_action: kcp_action(parameters),
+        confirm_url: http_url(parameters, "confirm_url")?,
         ended: false,
         location: None,
     };
+    let notice_urls = notice_urls(parameters)?;
     let custom_data = match parameters.get("custom_data") {
         None | Some(Value::Null) => Value::Null,
         Some(Value::String(text)) => json!(text),
@@ -182,7 +220,6 @@ fn open_window(
             return Err(PREPARE_MISMATCH);
         }
     }
-    let channel_key = text(parameters, "channelKey").unwrap_or_default();
     let imp_uid = state.draw_imp_uid();
     let mut record = record::opened(
         Opening {
@@ -191,7 +228,11 @@ fn open_window(
             amount: order.amount,
             currency: order.currency,
             pay_method: text(parameters, "pay_method").unwrap_or_else(|| "card".into()),
-            mobile: flow == Flow::Redirect,
+            channel: match device {
+                Flow::Redirect => Channel::Mobile,
+                Flow::Frame => Channel::Pc,
+            },
+            gateway,
             test_channel: channel_key.to_ascii_lowercase().contains("test")
                 || state.config.channel == ChannelKind::Test,
         },
@@ -224,7 +265,32 @@ fn open_window(
         .ledger
         .insert(record, Some(window))
         .map_err(|_| SANDBOX_FULL)?;
-    Ok(imp_uid)
+    state.ledger.change(&imp_uid, |payment| {
+        payment.notice_urls = notice_urls;
+    });
+    Ok(Opened { imp_uid, flow })
+}
+
+/// The gateway that the request names: by `pg` (`name` or `name.mid`), or in the channel key.
+fn gateway(
+    parameters: &Map<String, Value>,
+    channel_key: &str,
+) -> Result<Option<&'static Gateway>, Refusal> {
+    let Some(pg) = text(parameters, "pg") else {
+        return Ok(Gateway::of_channel_key(channel_key));
+    };
+    let name = pg.split_once('.').map_or(pg.as_str(), |(name, _)| name);
+    Gateway::named(name)
+        .map(Some)
+        .ok_or_else(|| invalid("등록되지 않은 PG 설정입니다."))
+}
+
+fn kcp_action(parameters: &Map<String, Value>) -> String {
+    parameters
+        .get("bypass")
+        .and_then(|bypass| bypass.pointer("/kcpQuick/actionType"))
+        .and_then(Value::as_str)
+        .map_or_else(|| "Pay".into(), cut)
 }
 
 fn order(parameters: &Map<String, Value>) -> Result<Order, Refusal> {
@@ -283,7 +349,7 @@ fn http_url(parameters: &Map<String, Value>, name: &str) -> Result<Option<Url>, 
         .ok()
         .filter(is_http)
         .map(Some)
-        .ok_or_else(|| invalid("m_redirect_url은 http 또는 https 주소여야 합니다."))
+        .ok_or_else(|| invalid("m_redirect_url, confirm_url은 http 또는 https 주소여야 합니다."))
 }
 
 fn notice_urls(parameters: &Map<String, Value>) -> Result<Vec<Url>, Refusal> {
@@ -302,7 +368,7 @@ fn notice_urls(parameters: &Map<String, Value>) -> Result<Vec<Url>, Refusal> {
             text.as_str()
                 .and_then(|text| Url::parse(text).ok())
                 .filter(is_http)
-                .ok_or(refusal)
+                .ok_or_else(|| refusal.clone())
         })
         .collect()
 }

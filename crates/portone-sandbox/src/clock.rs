@@ -1,16 +1,23 @@
 //! The sandbox's clock: the machine's, which the control plane can push forward and stop.
 //!
 //! Nothing else in the crate reads the time of day, so a token or a lagging payment can be aged without waiting.
-//! Invariant: the clock never goes back, but for a reset.
+//! Invariants: the clock never goes back, but for a reset and at the end of a scenario; whoever waits for a time hears of
+//! every push, stop and reset.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::sync::watch;
 
 /// Furthest the clock can be pushed: ten years, far below where a timestamp would overflow.
 const OFFSET_MS_MAX: i64 = 10 * 366 * 24 * 60 * 60 * 1000;
 
 #[derive(Debug, Default)]
-pub(crate) struct Clock(Mutex<Reading>);
+pub(crate) struct Clock {
+    reading: Mutex<Reading>,
+    /// Sent to when the clock moves otherwise than by itself.
+    moves: watch::Sender<()>,
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Reading {
@@ -45,6 +52,8 @@ impl Clock {
         let by = i64::try_from(by.as_millis()).unwrap_or(OFFSET_MS_MAX);
         let mut reading = self.reading();
         reading.offset_ms = reading.offset_ms.saturating_add(by).min(OFFSET_MS_MAX);
+        drop(reading);
+        self.moves.send_replace(());
     }
 
     /// Stops the clock, or lets it go on from the machine's time.
@@ -55,15 +64,45 @@ impl Clock {
             (true, stopped) => stopped,
             (false, _) => None,
         };
+        drop(reading);
+        self.moves.send_replace(());
+    }
+
+    /// Takes back what was pushed, for those who lend the clock out.
+    pub(crate) fn rewind(&self, by: Duration) {
+        let by = i64::try_from(by.as_millis()).unwrap_or(OFFSET_MS_MAX);
+        let mut reading = self.reading();
+        reading.offset_ms = reading.offset_ms.saturating_sub(by).max(0);
+        drop(reading);
+        self.moves.send_replace(());
     }
 
     pub(crate) fn reset(&self) {
         *self.reading() = Reading::default();
+        self.moves.send_replace(());
+    }
+
+    /// Ends once the clock shows `at_ms` or later; never while it is stopped before that.
+    pub(crate) async fn reaches(&self, at_ms: i64) {
+        let mut moves = self.moves.subscribe();
+        loop {
+            moves.mark_unchanged();
+            let left_ms = at_ms.saturating_sub(self.now_ms());
+            let Ok(left_ms @ 1..) = u64::try_from(left_ms) else {
+                return;
+            };
+            let is_frozen = self.is_frozen();
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(left_ms)), if !is_frozen => {}
+                // The sender lives as long as the clock: this is a move, never an error.
+                _ = moves.changed() => {}
+            }
+        }
     }
 
     fn reading(&self) -> MutexGuard<'_, Reading> {
         // Two plain numbers: whatever a panicking holder left is still a reading.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,8 @@
-//! Faults: answers given in PortOne's place, so that a client can be shown what a bad day looks like.
+//! Faults: answers given in PortOne's place, and what happens to webhooks on their way, so that a client can be shown
+//! what a bad day looks like.
 //!
-//! The first fault that names the call and is not used up answers. Every wait ends when the sandbox stops.
+//! The first fault that names the call, is not used up, not over, and drawn if it has a probability, answers. Draws are
+//! seeded. Every wait ends when the sandbox stops.
 
 use std::time::Duration;
 
@@ -11,17 +13,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::envelope_error;
 use crate::net::Scissors;
+use crate::rng::Rng;
+use crate::v2;
 
 /// Faults kept at a time.
 pub(crate) const FAULTS_MAX: usize = 100;
 /// Longest wait that a fault may cause; also how long `stall` holds a request whose client stays.
 const WAIT_MS_MAX: u64 = 120_000;
+/// Longest delay of a webhook, which passes on the sandbox's clock: ten days.
+pub(crate) const WEBHOOK_DELAY_MS_MAX: u64 = 10 * 24 * 60 * 60 * 1000;
+/// Copies that `duplicate` may make of one webhook.
+const COPIES_MAX: u32 = 10;
 /// Size of a `huge` answer: well past what any client should read.
 const HUGE_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// Largest answer that `truncated` cuts in half; PortOne's own are far smaller.
 const TRUNCATED_BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// An API call of PortOne's, by the name that faults and the journal use.
+/// What a fault can hit, by the name that faults and the journal use: the calls of PortOne's API, the request that opens
+/// a payment window, and a webhook that leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Call {
@@ -30,7 +39,28 @@ pub(crate) enum Call {
     Find,
     FindAll,
     Prepare,
+    List,
+    Status,
+    Balance,
+    Cancel,
+    Vbanks,
+    Codes,
     Unknown,
+    Checkout,
+    Webhook,
+    V2Token,
+    V2Payment,
+    V2List,
+    V2Transactions,
+    V2PreRegister,
+    V2Confirm,
+    V2Cancel,
+    V2StopCancellation,
+    V2ResendWebhook,
+    V2CloseVirtualAccount,
+    V2Banks,
+    V2Unknown,
+    V2Webhook,
 }
 
 impl Call {
@@ -41,7 +71,28 @@ impl Call {
             Call::Find => "find",
             Call::FindAll => "find_all",
             Call::Prepare => "prepare",
+            Call::List => "list",
+            Call::Status => "status",
+            Call::Balance => "balance",
+            Call::Cancel => "cancel",
+            Call::Vbanks => "vbanks",
+            Call::Codes => "codes",
             Call::Unknown => "unknown",
+            Call::Checkout => "checkout",
+            Call::Webhook => "webhook",
+            Call::V2Token => "v2_token",
+            Call::V2Payment => "v2_payment",
+            Call::V2List => "v2_list",
+            Call::V2Transactions => "v2_transactions",
+            Call::V2PreRegister => "v2_pre_register",
+            Call::V2Confirm => "v2_confirm",
+            Call::V2Cancel => "v2_cancel",
+            Call::V2StopCancellation => "v2_stop_cancellation",
+            Call::V2ResendWebhook => "v2_resend_webhook",
+            Call::V2CloseVirtualAccount => "v2_close_virtual_account",
+            Call::V2Banks => "v2_banks",
+            Call::V2Unknown => "v2_unknown",
+            Call::V2Webhook => "v2_webhook",
         }
     }
 
@@ -51,16 +102,33 @@ impl Call {
         Some(
             match (segments.next().unwrap_or_default(), segments.next()) {
                 ("" | "_sandbox" | "v1" | "favicon.ico", _) => return None,
+                ("v2", Some(_)) => return v2::call_of_path(path),
                 ("users", Some("getToken")) => Call::Token,
+                ("users", Some("pg")) | ("banks" | "cards", _) => Call::Codes,
+                ("payments", None) => Call::List,
                 ("payments", Some("prepare")) => Call::Prepare,
                 ("payments", Some("find")) => Call::Find,
                 ("payments", Some("findAll")) => Call::FindAll,
-                ("payments", Some(imp_uid)) if !imp_uid.is_empty() && segments.next().is_none() => {
-                    Call::Payment
-                }
+                ("payments", Some("status")) => Call::Status,
+                ("payments", Some("cancel")) => Call::Cancel,
+                ("payments", Some(imp_uid)) if !imp_uid.is_empty() => match segments.next() {
+                    None => Call::Payment,
+                    Some("balance") => Call::Balance,
+                    Some(_) => Call::Unknown,
+                },
+                ("vbanks", _) => Call::Vbanks,
                 _ => Call::Unknown,
             },
         )
+    }
+
+    fn is_v2(self) -> bool {
+        self.name().starts_with("v2_")
+    }
+
+    /// Whether it is a request to PortOne's REST API.
+    fn is_api(self) -> bool {
+        !matches!(self, Call::Checkout | Call::Webhook | Call::V2Webhook)
     }
 }
 
@@ -74,17 +142,57 @@ enum Target {
     Find,
     FindAll,
     Prepare,
+    List,
+    Status,
+    Balance,
+    Cancel,
+    Vbanks,
+    Codes,
+    Checkout,
+    Webhook,
+    V2Token,
+    V2Payment,
+    V2List,
+    V2Transactions,
+    V2PreRegister,
+    V2Confirm,
+    V2Cancel,
+    V2StopCancellation,
+    V2ResendWebhook,
+    V2CloseVirtualAccount,
+    V2Banks,
+    V2Webhook,
 }
 
 impl Target {
     fn names(self, call: Call) -> bool {
         match self {
-            Target::Any => true,
+            Target::Any => call.is_api(),
             Target::Token => call == Call::Token,
             Target::Payment => call == Call::Payment,
             Target::Find => call == Call::Find,
             Target::FindAll => call == Call::FindAll,
             Target::Prepare => call == Call::Prepare,
+            Target::List => call == Call::List,
+            Target::Status => call == Call::Status,
+            Target::Balance => call == Call::Balance,
+            Target::Cancel => call == Call::Cancel,
+            Target::Vbanks => call == Call::Vbanks,
+            Target::Codes => call == Call::Codes,
+            Target::Checkout => call == Call::Checkout,
+            Target::Webhook => call == Call::Webhook,
+            Target::V2Token => call == Call::V2Token,
+            Target::V2Payment => call == Call::V2Payment,
+            Target::V2List => call == Call::V2List,
+            Target::V2Transactions => call == Call::V2Transactions,
+            Target::V2PreRegister => call == Call::V2PreRegister,
+            Target::V2Confirm => call == Call::V2Confirm,
+            Target::V2Cancel => call == Call::V2Cancel,
+            Target::V2StopCancellation => call == Call::V2StopCancellation,
+            Target::V2ResendWebhook => call == Call::V2ResendWebhook,
+            Target::V2CloseVirtualAccount => call == Call::V2CloseVirtualAccount,
+            Target::V2Banks => call == Call::V2Banks,
+            Target::V2Webhook => call == Call::V2Webhook,
         }
     }
 }
@@ -104,6 +212,12 @@ pub(crate) enum Kind {
     Code,
     Unauthorized,
     NotFound,
+    /// A webhook that is lost.
+    Drop,
+    /// A webhook that leaves several times.
+    Duplicate,
+    /// A webhook that waits until it is released.
+    Hold,
 }
 
 impl Kind {
@@ -121,6 +235,43 @@ impl Kind {
             Kind::Code => "code",
             Kind::Unauthorized => "unauthorized",
             Kind::NotFound => "not_found",
+            Kind::Drop => "drop",
+            Kind::Duplicate => "duplicate",
+            Kind::Hold => "hold",
+        }
+    }
+
+    fn can_hit(self, target: Target) -> bool {
+        match target {
+            Target::Webhook | Target::V2Webhook => matches!(
+                self,
+                Kind::Drop | Kind::Duplicate | Kind::Hold | Kind::Delay
+            ),
+            // Refusals before the window are JSON for the browser SDK, never anything else.
+            Target::Checkout => self == Kind::Code,
+            Target::Any
+            | Target::Token
+            | Target::Payment
+            | Target::Find
+            | Target::FindAll
+            | Target::Prepare
+            | Target::List
+            | Target::Status
+            | Target::Balance
+            | Target::Cancel
+            | Target::Vbanks
+            | Target::Codes
+            | Target::V2Token
+            | Target::V2Payment
+            | Target::V2List
+            | Target::V2Transactions
+            | Target::V2PreRegister
+            | Target::V2Confirm
+            | Target::V2Cancel
+            | Target::V2StopCancellation
+            | Target::V2ResendWebhook
+            | Target::V2CloseVirtualAccount
+            | Target::V2Banks => !matches!(self, Kind::Drop | Kind::Duplicate | Kind::Hold),
         }
     }
 
@@ -138,21 +289,35 @@ pub(crate) struct Fault {
     pub(crate) id: u64,
     call: Target,
     pub(crate) kind: Kind,
-    /// HTTP status of `status`, `html` and `garbage`.
+    /// HTTP status of `status`, `html`, `garbage` and `empty`.
     #[serde(default)]
     status: Option<u16>,
-    /// Wait before any kind of answer.
+    /// Wait before any kind of answer; for a webhook, how late it leaves by the sandbox's clock.
     #[serde(default)]
-    delay_ms: u64,
+    pub(crate) delay_ms: u64,
     /// The envelope's code, for `code`.
     #[serde(default)]
     code: Option<i64>,
     /// The envelope's message.
     #[serde(default)]
-    message: Option<String>,
+    pub(crate) message: Option<String>,
     /// How many calls it answers before it is gone; unlimited if absent.
     #[serde(default)]
     times: Option<u32>,
+    /// How long it is there, by the sandbox's clock; unlimited if absent.
+    #[serde(default)]
+    for_ms: Option<u64>,
+    #[serde(skip)]
+    until_ms: Option<i64>,
+    /// How many of a hundred calls it hits; all if absent.
+    #[serde(default)]
+    percent: Option<u8>,
+    /// How many leave instead of one, for `duplicate`; two if absent.
+    #[serde(default)]
+    copies: Option<u32>,
+    /// V2's error `type`, for `status`, `code`, `unauthorized` and `not_found`.
+    #[serde(default)]
+    r#type: Option<String>,
     /// The raw body, for `garbage`, `html` and `status`.
     #[serde(default)]
     body: Option<String>,
@@ -165,10 +330,16 @@ pub(crate) enum FaultError {
     Full,
     #[error("status must be from 200 to 599")]
     Status,
-    #[error("delay_ms must be at most {WAIT_MS_MAX}")]
+    #[error("delay_ms must be at most {WAIT_MS_MAX}, for a webhook {WEBHOOK_DELAY_MS_MAX}")]
     Delay,
     #[error("times must be at least 1")]
     Times,
+    #[error("this kind cannot happen to this call")]
+    Kind,
+    #[error("percent must be from 1 to 100")]
+    Percent,
+    #[error("copies must be from 2 to {COPIES_MAX}")]
+    Copies,
 }
 
 #[derive(Debug, Default)]
@@ -178,7 +349,9 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    pub(crate) fn add(&mut self, mut fault: Fault) -> Result<Fault, FaultError> {
+    pub(crate) fn add(&mut self, mut fault: Fault, now_ms: i64) -> Result<Fault, FaultError> {
+        // What is over makes room.
+        self.faults.retain(|fault| fault.is_there(now_ms));
         if self.faults.len() >= FAULTS_MAX {
             return Err(FaultError::Full);
         }
@@ -188,9 +361,33 @@ impl Faults {
         {
             return Err(FaultError::Status);
         }
-        if fault.delay_ms > WAIT_MS_MAX {
+        let is_webhook =
+            fault.call.names(Call::Webhook) || fault.call.names(Call::V2Webhook);
+        let delay_ms_max = match is_webhook {
+            true => WEBHOOK_DELAY_MS_MAX,
+            false => WAIT_MS_MAX,
+        };
+        if fault.delay_ms > delay_ms_max {
             return Err(FaultError::Delay);
         }
+        if !fault.kind.can_hit(fault.call) {
+            return Err(FaultError::Kind);
+        }
+        if fault
+            .percent
+            .is_some_and(|percent| !(1..=100).contains(&percent))
+        {
+            return Err(FaultError::Percent);
+        }
+        if fault
+            .copies
+            .is_some_and(|copies| !(2..=COPIES_MAX).contains(&copies))
+        {
+            return Err(FaultError::Copies);
+        }
+        fault.until_ms = fault
+            .for_ms
+            .map(|for_ms| now_ms.saturating_add(i64::try_from(for_ms).unwrap_or(i64::MAX)));
         if fault.times == Some(0) {
             return Err(FaultError::Times);
         }
@@ -201,11 +398,15 @@ impl Faults {
     }
 
     /// The fault for this call, counted down; it is gone after its last time.
-    pub(crate) fn take(&mut self, call: Call) -> Option<Fault> {
-        let index = self
-            .faults
-            .iter()
-            .position(|fault| fault.call.names(call))?;
+    pub(crate) fn take(&mut self, call: Call, now_ms: i64, rng: &mut Rng) -> Option<Fault> {
+        let index = self.faults.iter().position(|fault| {
+            fault.call.names(call)
+                && fault.is_there(now_ms)
+                // Drawn last, and only if there is something to draw: other runs' draws stay as they are.
+                && fault
+                    .percent
+                    .is_none_or(|percent| rng.next() % 100 < u64::from(percent))
+        })?;
         let fault = &mut self.faults[index];
         match &mut fault.times {
             Some(1) => Some(self.faults.remove(index)),
@@ -227,6 +428,17 @@ impl Faults {
 }
 
 impl Fault {
+    fn is_there(&self, now_ms: i64) -> bool {
+        self.until_ms.is_none_or(|until_ms| now_ms < until_ms)
+    }
+
+    /// How many webhooks leave in place of one.
+    pub(crate) fn copies(&self) -> usize {
+        self.copies
+            .and_then(|copies| usize::try_from(copies).ok())
+            .unwrap_or(2)
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         self.kind.name()
     }
@@ -244,7 +456,10 @@ impl Fault {
             | Kind::Reset
             | Kind::Code
             | Kind::Unauthorized
-            | Kind::NotFound => Duration::from_millis(self.delay_ms),
+            | Kind::NotFound
+            | Kind::Drop
+            | Kind::Duplicate
+            | Kind::Hold => Duration::from_millis(self.delay_ms),
         }
     }
 
@@ -259,6 +474,7 @@ impl Fault {
             status,
             message,
             body,
+            r#type,
             ..
         } = self;
         let status = |default: StatusCode| {
@@ -267,6 +483,10 @@ impl Fault {
                 .unwrap_or(default)
         };
         let message = |default: &str| message.unwrap_or_else(|| default.into());
+        let refuse = |status: StatusCode, code: i64, message: &str| match call.is_v2() {
+            true => v2::refusal_body(status, r#type.as_deref(), message),
+            false => envelope_error(status, code, message),
+        };
         match self.kind {
             Kind::Delay => answer.unwrap_or_else(unanswered),
             Kind::Truncated => truncate(answer.unwrap_or_else(unanswered)).await,
@@ -274,7 +494,7 @@ impl Fault {
                 let status = status(StatusCode::INTERNAL_SERVER_ERROR);
                 match body {
                     Some(body) => json_text(status, body),
-                    None => envelope_error(status, -1, &message("sandbox fault")),
+                    None => refuse(status, -1, &message("sandbox fault")),
                 }
             }
             Kind::Garbage => {
@@ -292,29 +512,34 @@ impl Fault {
             }
             Kind::Empty => json_text(status(StatusCode::OK), String::new()),
             Kind::Huge => huge(),
-            Kind::Stall => unanswered(),
+            // The last three are webhooks' alone.
+            Kind::Stall | Kind::Drop | Kind::Duplicate | Kind::Hold => unanswered(),
             Kind::Reset => {
                 if let Some(scissors) = scissors {
                     scissors.cut();
                 }
                 unanswered()
             }
-            Kind::Code => envelope_error(
+            // V2 has no such thing as an error with HTTP 200; a conflict is the nearest.
+            Kind::Code if call.is_v2() => refuse(
+                status(StatusCode::CONFLICT),
+                -1,
+                &message("sandbox fault"),
+            ),
+            Kind::Code => refuse(
                 StatusCode::OK,
                 self.code.unwrap_or(1),
                 &message("sandbox fault"),
             ),
             Kind::Unauthorized => {
-                let text = match call {
-                    Call::Token => crate::api::BAD_CREDENTIALS,
-                    Call::Payment | Call::Find | Call::FindAll | Call::Prepare | Call::Unknown => {
-                        crate::api::UNAUTHORIZED
-                    }
+                let text = match call == Call::Token {
+                    true => crate::api::BAD_CREDENTIALS,
+                    false => crate::api::UNAUTHORIZED,
                 };
-                envelope_error(StatusCode::UNAUTHORIZED, -1, &message(text))
+                refuse(StatusCode::UNAUTHORIZED, -1, &message(text))
             }
             Kind::NotFound => {
-                envelope_error(StatusCode::NOT_FOUND, -1, &message(crate::api::NOT_FOUND))
+                refuse(StatusCode::NOT_FOUND, -1, &message(crate::api::NOT_FOUND))
             }
         }
     }

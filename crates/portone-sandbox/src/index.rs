@@ -10,6 +10,7 @@ use crate::html::{Language, escape, money, page};
 use crate::ledger::Payment;
 use crate::record;
 use crate::state::App;
+use crate::v2;
 
 /// Payments on the page; the JSON list has them all.
 const RECENT_MAX: usize = 50;
@@ -28,6 +29,12 @@ pub(crate) async fn show(State(app): State<App>) -> Response {
         .webhook_url
         .as_ref()
         .map_or_else(|| "none".into(), ToString::to_string);
+    let test_call = match config.webhook_url {
+        Some(_) => {
+            r#"<form class="inline" method="post" action="/_sandbox/webhooks/test"><button>Send a test webhook</button></form>"#
+        }
+        None => "",
+    };
     let body = format!(
         r#"<main class="sheet wide">
 <h1>PortOne sandbox</h1>
@@ -36,22 +43,26 @@ pub(crate) async fn show(State(app): State<App>) -> Response {
 <div><dt>Browser SDK</dt><dd>{base}v1/iamport.js</dd></div>
 <div><dt>Merchant code</dt><dd>{merchant_code}</dd></div>
 <div><dt>Webhook</dt><dd>{webhook_url} ({mode}, {format})</dd></div>
+<div><dt>Gateway</dt><dd>{gateway}</dd></div>
 <div><dt>Channel</dt><dd>{channel:?}</dd></div>
 <div><dt>Seed</dt><dd>{seed}</dd></div>
 <div><dt>Faults</dt><dd><a href="/_sandbox/faults">{faults}</a></dd></div>
 </dl>
-<p><a href="/_sandbox/journal">Journal</a> · <a href="/_sandbox/payments">All payments</a> · <a href="/_sandbox/config">Settings</a></p>
+{test_call}<p><a href="/_sandbox/journal">Journal</a> · <a href="/_sandbox/payments">All payments</a> · <a href="/_sandbox/config">Settings</a></p>
 <h2>Recent payments</h2>
 <div class="scroll"><table>
 <thead><tr><th>Payment</th><th>Order</th><th class="number">Amount</th><th>Status</th><th>Next</th></tr></thead>
 <tbody>{rows}</tbody>
 </table></div>
+{v2}
 </main>"#,
+        v2 = v2::index_section(&state, app.base.as_str(), RECENT_MAX),
         base = escape(app.base.as_str()),
         merchant_code = escape(&app.settings.merchant_code),
         webhook_url = escape(&webhook_url),
         mode = config.webhook.name(),
         format = config.webhook_format.name(),
+        gateway = config.gateway.name,
         channel = config.channel,
         seed = state.seed,
         faults = state.faults.list().len(),
@@ -70,17 +81,23 @@ fn write_row(rows: &mut String, payment: &Payment) {
         );
     };
     match payment.status() {
-        "ready" if record::has_vbank(record) => button("deposit", "Deposit"),
+        "ready" if record::has_vbank(record) => {
+            button("deposit", "Deposit");
+            button("close", "Close the account");
+        }
         "ready" | "failed" => button("approve", "Approve"),
         "paid" => button("cancel", "Cancel"),
         "cancelled" if record::left_to_cancel(record) => button("cancel", "Cancel the rest"),
         _ => {}
     }
-    let has_open_window = payment.window.as_ref().is_some_and(|window| !window.ended);
-    if has_open_window {
+    if let Some(window) = &payment.window {
+        let text = match window.ended {
+            true => "What happened",
+            false => "Open window",
+        };
         let _ = write!(
             actions,
-            r#"<a href="/_sandbox/window/{imp_uid}">Open window</a>"#
+            r#"<a href="/_sandbox/window/{imp_uid}">{text}</a>"#
         );
     }
     let amount = money(

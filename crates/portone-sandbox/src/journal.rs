@@ -32,7 +32,8 @@ pub enum Event {
     /// A request to PortOne's API.
     #[non_exhaustive]
     Api {
-        /// `token`, `payment`, `find`, `find_all`, `prepare` or `unknown`.
+        /// `token`, `payment`, `find`, `find_all`, `prepare`, `list`, `status`, `balance`, `cancel`, `vbanks`, `codes` or
+        /// `unknown`.
         call: &'static str,
         /// HTTP method.
         method: String,
@@ -70,8 +71,23 @@ pub enum Event {
         imp_uid: String,
         /// Where to, with everything PortOne adds to the query.
         location: String,
-        /// `GET` (HTTP 302), `POST` (a form), or `CALLBACK` (a message to the page that opened the window).
+        /// `GET` (HTTP 302), `POST` (a form), `CALLBACK` (a message to the page that opened the window), or `VISIT` (a GET
+        /// of the bank's app, before the browser's own).
         method: &'static str,
+    },
+    /// PortOne asked the shop whether a payment may be approved.
+    #[non_exhaustive]
+    Confirm {
+        /// The payment.
+        imp_uid: String,
+        /// Where the question went.
+        url: String,
+        /// HTTP status of the answer; 200 lets the payment go on. None before the answer, and if there was none.
+        answer: Option<u16>,
+        /// Why there was no answer.
+        error: Option<&'static str>,
+        /// How long the answer took; none before the end.
+        duration_ms: Option<u64>,
     },
     /// A webhook left for the shop.
     #[non_exhaustive]
@@ -86,13 +102,125 @@ pub enum Event {
         url: String,
         /// `json` or `form`.
         format: &'static str,
+        /// 1 for the first send, then one more for each resend.
+        attempt: u32,
         /// HTTP status of the answer; none before the answer, and if there was none.
+        answer: Option<u16>,
+        /// Why there was no answer: `timeout`, `connect`, `transport`, `sandbox stopped`, or `dropped` by a fault.
+        error: Option<&'static str>,
+        /// How long the answer took; none before the end.
+        duration_ms: Option<u64>,
+    },
+    /// A shop's page asked V2 to open a payment window.
+    #[non_exhaustive]
+    V2Checkout {
+        /// The shop's `paymentId`, if it sent one.
+        payment_id: Option<String>,
+        /// The new attempt; none if the request was refused before the window.
+        transaction_id: Option<String>,
+        /// Why it was refused: a `code` of PortOne's browser SDK.
+        error_code: Option<&'static str>,
+    },
+    /// A person (or a test) pressed a button in a V2 payment window.
+    #[non_exhaustive]
+    V2Choice {
+        /// The shop's `paymentId`.
+        payment_id: String,
+        /// The attempt.
+        transaction_id: String,
+        /// The button's `choice` value.
+        choice: &'static str,
+    },
+    /// The browser was sent back to the shop from a V2 payment window.
+    #[non_exhaustive]
+    V2Redirect {
+        /// The shop's `paymentId`.
+        payment_id: String,
+        /// The attempt.
+        transaction_id: String,
+        /// Where to, with everything PortOne adds to the query.
+        location: String,
+        /// `GET` (HTTP 302), or `PROMISE` (a message to the page that opened the window).
+        method: &'static str,
+    },
+    /// PortOne's V2 asked the shop whether a payment may be approved.
+    #[non_exhaustive]
+    V2Confirm {
+        /// The shop's `paymentId`.
+        payment_id: String,
+        /// The attempt.
+        transaction_id: String,
+        /// Where the question went.
+        url: String,
+        /// HTTP status of the answer; 200 lets the payment go on. None before the answer, and if there was none.
         answer: Option<u16>,
         /// Why there was no answer.
         error: Option<&'static str>,
         /// How long the answer took; none before the end.
         duration_ms: Option<u64>,
     },
+    /// A V2 webhook left for the shop.
+    #[non_exhaustive]
+    V2Webhook {
+        /// The shop's `paymentId`.
+        payment_id: String,
+        /// The attempt.
+        transaction_id: String,
+        /// The header `webhook-id`, the same for every execution.
+        webhook_id: String,
+        /// What it tells of: `Transaction.Paid`, or `Paid` in the version of 2024-01-01.
+        event: String,
+        /// `2024-04-25`, `2024-01-01` or `2024-01-01-form`.
+        version: &'static str,
+        /// Where it went.
+        url: String,
+        /// 1 for the first, up to 6; 0 if a fault dropped it.
+        execution: u32,
+        /// HTTP status of the answer; none before the answer, and if there was none.
+        answer: Option<u16>,
+        /// Why there was no answer: `timeout`, `connect`, `transport`, `sandbox stopped`, or `dropped` by a fault.
+        error: Option<&'static str>,
+        /// How long the answer took; none before the end.
+        duration_ms: Option<u64>,
+    },
+}
+
+impl Event {
+    /// The payment it tells of, by PortOne's id.
+    pub(crate) fn imp_uid(&self) -> Option<&str> {
+        match self {
+            Event::Api { .. }
+            | Event::V2Checkout { .. }
+            | Event::V2Choice { .. }
+            | Event::V2Redirect { .. }
+            | Event::V2Confirm { .. }
+            | Event::V2Webhook { .. } => None,
+            Event::Checkout { imp_uid, .. } => imp_uid.as_deref(),
+            Event::Choice { imp_uid, .. }
+            | Event::Confirm { imp_uid, .. }
+            | Event::Redirect { imp_uid, .. }
+            | Event::Webhook { imp_uid, .. } => Some(imp_uid),
+        }
+    }
+}
+
+impl Event {
+    /// The attempt it tells of, by V2's `transactionId`.
+    fn transaction_id(&self) -> Option<&str> {
+        match self {
+            Event::V2Checkout { transaction_id, .. } => transaction_id.as_deref(),
+            Event::V2Choice { transaction_id, .. }
+            | Event::V2Redirect { transaction_id, .. }
+            | Event::V2Confirm { transaction_id, .. }
+            | Event::V2Webhook { transaction_id, .. } => Some(transaction_id),
+            Event::Api { .. }
+            | Event::Checkout { .. }
+            | Event::Choice { .. }
+            | Event::Confirm { .. }
+            | Event::Redirect { .. }
+            | Event::Webhook { .. } => None,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -136,6 +264,24 @@ impl Journal {
         self.entries
             .iter()
             .filter(|entry| entry.seq > seq)
+            .cloned()
+            .collect()
+    }
+
+    /// What is kept of one payment, oldest first.
+    pub(crate) fn of_payment(&self, imp_uid: &str) -> Vec<JournalEntry> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.event.imp_uid() == Some(imp_uid))
+            .cloned()
+            .collect()
+    }
+
+    /// What is kept of one attempt of V2, oldest first.
+    pub(crate) fn of_transaction(&self, transaction_id: &str) -> Vec<JournalEntry> {
+        self.entries
+            .iter()
+            .filter(|entry| entry.event.transaction_id() == Some(transaction_id))
             .cloned()
             .collect()
     }

@@ -22,8 +22,10 @@ pub(crate) struct Window {
     pub(crate) opener_origin: Option<String>,
     pub(crate) english: bool,
     pub(crate) vbank_due: Option<i64>,
-    /// Replaces the configured webhook address, if the shop named its own.
-    pub(crate) notice_urls: Vec<Url>,
+    /// `bypass.kcpQuick.actionType` of the request, which KCP QuickPay brings back.
+    pub(crate) kcp_action: String,
+    /// Asked before an approval, in place of the configured address.
+    pub(crate) confirm_url: Option<Url>,
     pub(crate) ended: bool,
     /// What the browser was sent back with, so that it can be sent back with it again.
     pub(crate) location: Option<Url>,
@@ -41,6 +43,8 @@ pub(crate) struct Payment {
     pub(crate) record: Record,
     /// None for payments that the control plane made: nobody opened a window for them.
     pub(crate) window: Option<Window>,
+    /// Where its webhooks go in place of the configured address, if the shop named addresses.
+    pub(crate) notice_urls: Vec<Url>,
     /// Order of creation, which settles equal times.
     pub(crate) number: u64,
     /// Order of the last change.
@@ -111,6 +115,7 @@ impl Ledger {
         Ok(self.payments.entry(number).or_insert(Payment {
             record,
             window,
+            notice_urls: Vec::new(),
             number,
             updated: number,
             hidden_until_ms: 0,

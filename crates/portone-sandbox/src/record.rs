@@ -8,6 +8,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Number, Value, json};
 
+use crate::gateway::{Account, Gateway, Tells};
 use crate::rng::Rng;
 
 pub(crate) type Record = Map<String, Value>;
@@ -24,8 +25,28 @@ pub(crate) struct Opening {
     pub(crate) amount: Number,
     pub(crate) currency: String,
     pub(crate) pay_method: String,
-    pub(crate) mobile: bool,
+    pub(crate) channel: Channel,
+    pub(crate) gateway: &'static Gateway,
     pub(crate) test_channel: bool,
+}
+
+/// How a payment was made (`channel`).
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Channel {
+    Pc,
+    Mobile,
+    /// Without a payment window.
+    Api,
+}
+
+impl Channel {
+    fn name(self) -> &'static str {
+        match self {
+            Channel::Pc => "pc",
+            Channel::Mobile => "mobile",
+            Channel::Api => "api",
+        }
+    }
 }
 
 /// Texts that are `null` until they are known.
@@ -92,9 +113,9 @@ pub(crate) fn opened(opening: Opening, now: i64) -> Record {
             "imp_uid": opening.imp_uid,
             "merchant_uid": opening.merchant_uid,
             "pay_method": opening.pay_method,
-            "channel": if opening.mobile { "mobile" } else { "pc" },
-            "pg_provider": "html5_inicis",
-            "pg_id": "INIpayTest",
+            "channel": opening.channel.name(),
+            "pg_provider": opening.gateway.name,
+            "pg_id": opening.gateway.pg_id(),
             "sandbox": opening.test_channel,
             "escrow": false,
             "amount": opening.amount,
@@ -110,16 +131,30 @@ pub(crate) fn opened(opening: Opening, now: i64) -> Record {
 /// The payment gateway approved: card, transfer, or an easy payment, by what the record says it is paid with.
 pub(crate) fn approve(record: &mut Record, now: i64, base: &url::Url, rng: &mut Rng) {
     match text(record, "pay_method") {
-        "card" => set(
-            record,
-            json!({
-                "apply_num": rng.digits(8),
-                "card_code": "366",
-                "card_name": "신한카드",
-                "card_number": format!("438676*********{}", rng.digits(1)),
-                "card_type": 0,
-            }),
-        ),
+        "card" => {
+            set(
+                record,
+                json!({
+                    "apply_num": rng.digits(8),
+                    "card_code": "366",
+                    "card_name": "신한카드",
+                    "card_number": format!("438676*********{}", rng.digits(1)),
+                    "card_type": 0,
+                }),
+            );
+            // The newer modules say who issued the card as well.
+            if Gateway::of(record).tells == Tells::IdsOnly {
+                set(
+                    record,
+                    json!({
+                        "card_issuer_code": "366",
+                        "card_issuer_name": "신한카드",
+                        "card_publisher_code": "366",
+                        "card_publisher_name": "신한카드",
+                    }),
+                );
+            }
+        }
         "trans" => set(
             record,
             json!({"bank_code": "004", "bank_name": "KB국민은행"}),
@@ -146,6 +181,20 @@ pub(crate) fn approve(record: &mut Record, now: i64, base: &url::Url, rng: &mut 
 pub(crate) fn issue_vbank(record: &mut Record, now: i64, due: Option<i64>, rng: &mut Rng) {
     record.insert("pay_method".into(), json!("vbank"));
     let pg_tid = pg_tid(record, now, rng);
+    let account = Gateway::of(record).account;
+    let vbank_num = match account {
+        Account::Plain | Account::NoHolder | Account::Unlimited => {
+            format!("562{}", rng.digits(11))
+        }
+        Account::Dashes => format!("562-{}-{}", rng.digits(6), rng.digits(5)),
+        Account::Econtext => "unknown".into(),
+    };
+    let vbank_holder = match account {
+        Account::NoHolder => None,
+        Account::Plain | Account::Dashes | Account::Econtext | Account::Unlimited => {
+            Some("포트원샌드박스")
+        }
+    };
     set(
         record,
         json!({
@@ -153,12 +202,40 @@ pub(crate) fn issue_vbank(record: &mut Record, now: i64, due: Option<i64>, rng: 
             "pg_tid": pg_tid,
             "vbank_code": "088",
             "vbank_name": "신한은행",
-            "vbank_num": format!("562{}", rng.digits(11)),
-            "vbank_holder": "포트원샌드박스",
+            "vbank_num": vbank_num,
+            "vbank_holder": vbank_holder,
             "vbank_date": due.unwrap_or(now + VBANK_DUE_DAYS * DAY_S),
             "vbank_issued_at": now,
         }),
     );
+}
+
+/// Money arrived on an account that takes any deposit, at any time; `status` is left as it is.
+pub(crate) fn enter_deposit(
+    record: &mut Record,
+    now: i64,
+    amount: Decimal,
+    depositor_name: &str,
+    rng: &mut Rng,
+) {
+    let pg_tid = pg_tid(record, now, rng);
+    let entry = json!({
+        "pg_tid": pg_tid,
+        "amount": number(amount),
+        "depositor_name": depositor_name,
+        "deposited_at": now,
+    });
+    append(record, "deposit_history", entry);
+}
+
+/// Adds to a list, or begins it.
+fn append(record: &mut Record, field: &str, entry: Value) {
+    match record.get_mut(field).and_then(Value::as_array_mut) {
+        Some(list) => list.push(entry),
+        None => {
+            record.insert(field.into(), json!([entry]));
+        }
+    }
 }
 
 pub(crate) fn fail(record: &mut Record, now: i64, reason: &str) {
@@ -179,28 +256,41 @@ pub(crate) enum CancelError {
     Amount,
 }
 
-/// Cancels `amount`, or all that is left, and returns the cancellation's id.
+/// A cancel that was done, and is not in `cancel_history` yet: some gateways are late with that.
+#[derive(Clone, Debug)]
+pub(crate) struct Cancellation {
+    pub(crate) id: String,
+    entry: Value,
+}
+
+/// The last step of a cancel, at once or late.
+pub(crate) fn enter_cancellation(record: &mut Record, cancellation: &Cancellation) {
+    append(record, "cancel_history", cancellation.entry.clone());
+}
+
+/// What is left to cancel; none if the amounts are no numbers.
+pub(crate) fn cancellable(record: &Record) -> Option<Decimal> {
+    let paid = decimal_of(record, "amount")?;
+    paid.checked_sub(decimal_of(record, "cancel_amount").unwrap_or_default())
+}
+
+/// Cancels `amount`, or all that is left. The history is not written: that is [`enter_cancellation`].
 /// The status says `cancelled` after a partial cancel as well; only `cancel_amount` tells the two apart.
 pub(crate) fn cancel(
     record: &mut Record,
     now: i64,
-    amount: Option<&Number>,
+    amount: Option<Decimal>,
     reason: &str,
     rng: &mut Rng,
-) -> Result<String, CancelError> {
+) -> Result<Cancellation, CancelError> {
     if !matches!(text(record, "status"), "paid" | "cancelled") {
         return Err(CancelError::NotPaid);
     }
-    let paid = decimal_of(record, "amount").ok_or(CancelError::Amount)?;
-    let cancelled = decimal_of(record, "cancel_amount").unwrap_or_default();
-    let left = paid - cancelled;
+    let left = cancellable(record).ok_or(CancelError::Amount)?;
     if left <= Decimal::ZERO {
         return Err(CancelError::FullyCancelled);
     }
-    let amount = match amount {
-        None => left,
-        Some(amount) => decimal(amount).ok_or(CancelError::Amount)?,
-    };
+    let amount = amount.unwrap_or(left);
     if amount <= Decimal::ZERO || amount > left {
         return Err(CancelError::Amount);
     }
@@ -221,25 +311,21 @@ pub(crate) fn cancel(
         "cancellation_id": cancellation_id,
         "receipt_url": record.get("receipt_url").cloned().unwrap_or_default(),
     });
-    match record
-        .get_mut("cancel_history")
-        .and_then(Value::as_array_mut)
-    {
-        Some(history) => history.push(entry),
-        None => {
-            record.insert("cancel_history".into(), json!([entry]));
-        }
-    }
+    let cancelled = decimal_of(record, "cancel_amount").unwrap_or_default();
     set(
         record,
         json!({
             "status": "cancelled",
-            "cancel_amount": number(cancelled + amount),
+            // No more than `amount`: what is left was looked at above.
+            "cancel_amount": number(cancelled.saturating_add(amount)),
             "cancelled_at": now,
             "cancel_reason": reason,
         }),
     );
-    Ok(cancellation_id)
+    Ok(Cancellation {
+        id: cancellation_id,
+        entry,
+    })
 }
 
 /// Writes every field of `fields`, which is an object, over the record's.
@@ -296,18 +382,18 @@ pub(crate) fn number(amount: Decimal) -> Number {
     serde_json::from_str(&digits).unwrap_or_else(|_| Number::from(0))
 }
 
-/// Inicis writes its transaction numbers as kind, shop, Korean time and a serial number.
+/// Inicis writes its transaction numbers as kind, shop, Korean time and a serial number; the others' are the sandbox's.
 fn pg_tid(record: &Record, now: i64, rng: &mut Rng) -> String {
     let kind = match text(record, "pay_method") {
         "vbank" => "VBNK",
         "trans" => "DBNK",
         _ => "CARD",
     };
-    format!(
-        "Stdpay{kind}INIpayTest{}{}",
-        korean_time(now),
-        rng.digits(6)
-    )
+    let (time, serial) = (korean_time(now), rng.digits(6));
+    match Gateway::of(record).name {
+        "html5_inicis" => format!("Stdpay{kind}INIpayTest{time}{serial}"),
+        name => format!("{name}_{time}{serial}"),
+    }
 }
 
 pub(crate) fn receipt_url(record: &Record, base: &url::Url) -> String {
@@ -354,7 +440,8 @@ mod tests {
             amount: serde_json::from_str(amount).unwrap(),
             currency: currency.into(),
             pay_method: "card".into(),
-            mobile: true,
+            channel: Channel::Mobile,
+            gateway: <&Gateway>::default(),
             test_channel: false,
         };
         opened(opening, NOW)
@@ -386,32 +473,34 @@ mod tests {
     #[test]
     fn partial_cancels_add_up_and_never_pass_the_amount() {
         let (mut record, mut rng) = paid("14.2");
-        let part: Number = serde_json::from_str("4.1").unwrap();
+        let part = Some("4.1".parse().unwrap());
 
-        let first = cancel(&mut record, NOW + 1, Some(&part), "일부", &mut rng).unwrap();
+        let first = cancel(&mut record, NOW + 1, part, "일부", &mut rng).unwrap();
+        enter_cancellation(&mut record, &first);
         assert_eq!(record["status"], "cancelled");
         assert_eq!(record["cancel_amount"].to_string(), "4.1");
 
         let rest = cancel(&mut record, NOW + 2, None, "나머지", &mut rng).unwrap();
+        enter_cancellation(&mut record, &rest);
         assert_eq!(record["cancel_amount"].to_string(), "14.2");
         assert_eq!(record["cancel_history"][1]["amount"].to_string(), "10.1");
-        assert_ne!(first, rest);
+        assert_ne!(first.id, rest.id);
 
         let again = cancel(&mut record, NOW + 3, None, "또", &mut rng);
-        assert_eq!(again, Err(CancelError::FullyCancelled));
+        assert_eq!(again.unwrap_err(), CancelError::FullyCancelled);
     }
 
     #[test]
     fn cancels_of_nothing_too_much_or_an_unpaid_payment_are_refused() {
         let (mut paid, mut rng) = paid("1000");
         for amount in ["0", "-1", "1001"] {
-            let amount: Number = serde_json::from_str(amount).unwrap();
-            let refused = cancel(&mut paid, NOW, Some(&amount), "x", &mut rng);
-            assert_eq!(refused, Err(CancelError::Amount));
+            let amount = Some(amount.parse().unwrap());
+            let refused = cancel(&mut paid, NOW, amount, "x", &mut rng);
+            assert_eq!(refused.unwrap_err(), CancelError::Amount);
         }
         let mut ready = record("1000", "KRW");
         let refused = cancel(&mut ready, NOW, None, "x", &mut rng);
-        assert_eq!(refused, Err(CancelError::NotPaid));
+        assert_eq!(refused.unwrap_err(), CancelError::NotPaid);
     }
 
     #[test]

@@ -9,6 +9,10 @@ pub(crate) enum Stream {
     PaymentIds = 1,
     Details = 2,
     Tokens = 3,
+    Faults = 4,
+    V2Ids = 101,
+    V2Details = 102,
+    V2Tokens = 103,
 }
 
 #[derive(Clone, Debug)]

@@ -4,23 +4,36 @@ use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
 use crate::fault::Call;
 use crate::journal::Event;
 use crate::net::Scissors;
 use crate::state::App;
-use crate::{api, assets, checkout, control, index, window};
+use crate::{api, assets, checkout, control, index, v2, window};
 
 /// Largest request body; PortOne's own requests are a few hundred bytes.
-const REQUEST_BODY_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const REQUEST_BODY_BYTES_MAX: usize = 256 * 1024;
 
 pub(crate) fn router(app: App) -> Router {
+    // A layer runs after its own router has matched, so what changes the address stands before a router of its own.
+    Router::new()
+        .fallback_service(addresses(app))
+        .layer(from_fn(v2_at_the_root))
+}
+
+fn addresses(app: App) -> Router {
     Router::new()
         .merge(portone())
         .merge(browser())
         .merge(control_plane())
+        .nest("/v2", v2::api(&app))
+        .merge(v2::browser().layer(from_fn(allow_other_origins)))
+        .nest(
+            "/_sandbox/v2",
+            v2::control_plane().layer(from_fn(refuse_other_origins)),
+        )
         .route("/", get(|| async { Redirect::to("/_sandbox/") }))
         .route("/_sandbox", get(|| async { Redirect::to("/_sandbox/") }))
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
@@ -35,21 +48,38 @@ fn portone() -> Router<App> {
     Router::new()
         .route("/users/getToken", post(api::get_token))
         .route("/payments/{imp_uid}", get(api::payment))
-        .route("/payments/find/{merchant_uid}", get(api::find))
+        .route("/payments/{imp_uid}/balance", get(api::balance))
+        .route("/payments", get(api::search::list))
+        .route(
+            "/payments/status/{payment_status}",
+            get(api::search::by_status),
+        )
+        .route("/payments/cancel", post(api::cancel::cancel))
+        .route("/vbanks", post(api::vbank::issue))
+        .route(
+            "/vbanks/{imp_uid}",
+            put(api::vbank::change).delete(api::vbank::close),
+        )
+        .route("/users/pg", get(api::codes::channels))
+        .route("/banks", get(api::codes::banks))
+        .route("/banks/{code}", get(api::codes::bank_by_code))
+        .route("/cards", get(api::codes::cards))
+        .route("/cards/{code}", get(api::codes::card_by_code))
+        .route("/payments/find/{merchant_uid}", get(api::search::find))
         .route(
             "/payments/find/{merchant_uid}/{payment_status}",
-            get(api::find),
+            get(api::search::find),
         )
-        .route("/payments/findAll/{merchant_uid}", get(api::find_all))
+        .route("/payments/findAll/{merchant_uid}", get(api::search::find_all))
         .route(
             "/payments/findAll/{merchant_uid}/{payment_status}",
-            get(api::find_all),
+            get(api::search::find_all),
         )
         .route(
             "/payments/prepare",
-            post(api::prepare).put(api::change_prepared),
+            post(api::prepare::register).put(api::prepare::change),
         )
-        .route("/payments/prepare/{merchant_uid}", get(api::find_prepared))
+        .route("/payments/prepare/{merchant_uid}", get(api::prepare::find))
 }
 
 /// What a buyer's browser asks for. The shop's page calls some of it from another origin.
@@ -104,6 +134,13 @@ fn control_plane() -> Router<App> {
             "/_sandbox/payments/{imp_uid}/webhook",
             post(control::webhook),
         )
+        .route("/_sandbox/payments/{imp_uid}/close", post(control::close))
+        .route("/_sandbox/webhooks", get(control::held_webhooks))
+        .route(
+            "/_sandbox/webhooks/release",
+            post(control::release_webhooks),
+        )
+        .route("/_sandbox/webhooks/test", post(control::test_webhook))
         .route(
             "/_sandbox/faults",
             get(control::faults)
@@ -118,6 +155,33 @@ fn control_plane() -> Router<App> {
         .layer(from_fn(refuse_other_origins))
 }
 
+/// V2's credential in `Authorization`. V1 has no such scheme.
+/// <https://developers.portone.io/api/rest-v2/overview>
+const V2_SCHEME: &str = "PortOne ";
+
+/// Takes a call for V2 that lacks the prefix for what it is: PortOne's own JavaScript SDK keeps nothing of its base address but
+/// the origin, and both APIs have a `/payments/{id}`. The credential tells them apart, and V1 has no such login.
+async fn v2_at_the_root(mut request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_signed_in = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.starts_with(V2_SCHEME));
+    let is_login = matches!(path, "/login/api-secret" | "/token/refresh");
+    if (is_signed_in || is_login) && !path.starts_with("/v2/") {
+        let with_prefix = request
+            .uri()
+            .path_and_query()
+            .and_then(|rest| format!("/v2{rest}").parse::<Uri>().ok());
+        // What cannot be prefixed is no address that anything answers to.
+        if let Some(with_prefix) = with_prefix {
+            *request.uri_mut() = with_prefix;
+        }
+    }
+    next.run(request).await
+}
+
 /// Journals every API request, and lets a fault answer in PortOne's place.
 async fn api_gate(State(app): State<App>, request: Request, next: Next) -> Response {
     let Some(call) = Call::of_path(request.uri().path()) else {
@@ -125,7 +189,7 @@ async fn api_gate(State(app): State<App>, request: Request, next: Next) -> Respo
     };
     let (seq, fault) = {
         let mut state = app.state();
-        let fault = state.faults.take(call);
+        let fault = state.take_fault(call, app.clock.now_ms());
         let event = Event::Api {
             call: call.name(),
             method: request.method().to_string(),

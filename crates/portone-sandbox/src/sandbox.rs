@@ -9,7 +9,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
 
+use crate::clock::Clock;
 use crate::control;
+#[cfg(doc)]
+use crate::journal::Event;
 use crate::journal::JournalEntry;
 use crate::net::{CuttableListener, Scissors};
 use crate::router::router;
@@ -67,7 +70,9 @@ pub enum Error {
 pub struct Builder {
     addr: SocketAddr,
     allow_remote: bool,
-    settings: Settings,
+    pub(crate) settings: Settings,
+    /// As they were written; checked at the start.
+    pub(crate) webhook_secrets: Option<Vec<String>>,
 }
 
 impl Default for Builder {
@@ -82,6 +87,7 @@ impl Default for Builder {
                 api_secret: DEFAULT_API_SECRET.into(),
                 config: Config::default(),
             },
+            webhook_secrets: None,
         }
     }
 }
@@ -116,6 +122,13 @@ impl Builder {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = seed;
+        self
+    }
+
+    /// A seed that no earlier run had, for shops that remember the ids of earlier payments.
+    #[must_use]
+    pub fn fresh_seed(mut self) -> Self {
+        self.settings.seed = Clock::default().now_ms().unsigned_abs();
         self
     }
 
@@ -196,7 +209,8 @@ impl Builder {
         run(app, listener, shutdown).await
     }
 
-    fn app(self, addr: SocketAddr) -> Result<App, Error> {
+    pub(crate) fn app(mut self, addr: SocketAddr) -> Result<App, Error> {
+        self.parse_webhook_secrets()?;
         // "Every address" is one to listen on, not one to open.
         let mut named = addr;
         if addr.ip().is_unspecified() {
@@ -229,7 +243,7 @@ async fn run(
 
 /// A running local PortOne. It stops when it is dropped.
 pub struct Sandbox {
-    app: App,
+    pub(crate) app: App,
     addr: SocketAddr,
     server: JoinHandle<Result<(), Error>>,
 }
@@ -317,6 +331,15 @@ impl Sandbox {
         self.app.state().config.webhook_url = url.into();
     }
 
+    /// Changes settings, like `PATCH /_sandbox/config`; all that are named, or none if one makes no sense.
+    pub fn configure(&self, settings: Value) -> Result<(), Error> {
+        let change =
+            serde_json::from_value(settings).map_err(|error| Error::Refused(error.to_string()))?;
+        control::configure(&self.app, change)
+            .map(drop)
+            .map_err(refused)
+    }
+
     /// When webhooks are sent from now on.
     pub fn set_webhook(&self, mode: WebhookMode) {
         self.app.state().config.webhook = mode;
@@ -330,6 +353,26 @@ impl Sandbox {
     /// Stops the sandbox's clock; from now on only [`Sandbox::advance_clock`] moves it.
     pub fn freeze_clock(&self) {
         self.app.clock.freeze(true);
+    }
+
+    /// Takes back what a scenario pushed the clock by, and lets it run.
+    pub(crate) fn give_back_clock(&self, pushed: Duration) {
+        self.app.clock.rewind(pushed);
+        self.app.clock.freeze(false);
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.app.clock.now_ms()
+    }
+
+    /// REST key and secret of V1.
+    pub(crate) fn credentials(&self) -> (&str, &str) {
+        (&self.app.settings.api_key, &self.app.settings.api_secret)
+    }
+
+    /// The secret of V2's API.
+    pub(crate) fn api_secret(&self) -> String {
+        self.app.state().config.v2.api_secret.clone()
     }
 
     /// Makes PortOne forget the access token, so that the next call is answered 401.
@@ -363,8 +406,8 @@ impl Sandbox {
             .map_err(|_| Error::Timeout)
     }
 
-    /// API requests of one kind (`token`, `payment`, `find`, `find_all`, `prepare`, `unknown`) or of `any`, since the
-    /// start, the last reset or the last clearing of the journal. A name that is none of these counts nothing.
+    /// API requests of one kind ([`Event::Api`] has the names) or of `any`, since the start, the last reset or the last
+    /// clearing of the journal. Any other name counts nothing.
     #[must_use]
     pub fn calls(&self, call: &str) -> usize {
         self.app.state().journal.calls(call)

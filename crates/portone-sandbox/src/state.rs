@@ -2,19 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use url::Url;
 
 use crate::clock::Clock;
-use crate::fault::Faults;
+use crate::fault::{Call, Fault, Faults};
+use crate::gateway::Gateway;
 use crate::journal::{Event, Journal};
 use crate::ledger::{Ledger, Payment};
 use crate::rng::{Rng, Stream};
+use crate::timer;
 use crate::token::Tokens;
+use crate::v2::{self, V2};
 use crate::webhook::{Delivery, Sender, WebhookFormat, WebhookMode};
 
 /// Pre-registrations kept; more are refused until a reset.
@@ -39,6 +43,40 @@ pub(crate) struct Config {
     pub(crate) webhook: WebhookMode,
     pub(crate) webhook_format: WebhookFormat,
     pub(crate) channel: ChannelKind,
+    /// How late webhooks leave, by the sandbox's clock.
+    pub(crate) webhook_delay_ms: u64,
+    /// How often a webhook is sent again that met a network error or a 5xx.
+    pub(crate) webhook_retries: u8,
+    /// Asked before an approval, unless the shop's page names another.
+    pub(crate) confirm_url: Option<Url>,
+    pub(crate) confirm_timeout: ConfirmTimeout,
+    /// The gateway of payments that name none.
+    pub(crate) gateway: &'static Gateway,
+    pub(crate) error_msg_charset: Charset,
+    /// Whether a virtual account is closed at its deadline.
+    pub(crate) close_overdue_accounts: bool,
+    pub(crate) v2: v2::Config,
+}
+
+/// How long the answer of the confirm process is awaited. PortOne's documentation says 10 s, its help centre 5 s.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConfirmTimeout(pub(crate) Duration);
+
+impl Default for ConfirmTimeout {
+    fn default() -> Self {
+        ConfirmTimeout(Duration::from_secs(10))
+    }
+}
+
+/// How `error_msg` is written in a redirect, before it is percent-encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) enum Charset {
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// As a gateway's own pages are often written; a shop must not stumble over it.
+    #[serde(rename = "euc-kr")]
+    EucKr,
 }
 
 impl Config {
@@ -48,6 +86,13 @@ impl Config {
             "webhook": self.webhook,
             "webhook_format": self.webhook_format,
             "channel": self.channel,
+            "webhook_delay_ms": self.webhook_delay_ms,
+            "webhook_retries": self.webhook_retries,
+            "confirm_url": self.confirm_url.as_ref().map(Url::as_str),
+            "confirm_timeout_ms": u64::try_from(self.confirm_timeout.0.as_millis()).unwrap_or(u64::MAX),
+            "gateway": self.gateway.name,
+            "error_msg_charset": self.error_msg_charset,
+            "close_overdue_accounts": self.close_overdue_accounts,
         })
     }
 }
@@ -81,6 +126,10 @@ pub(crate) struct State {
     pub(crate) run: u64,
     pub(crate) details: Rng,
     pub(crate) token_draws: Rng,
+    /// Webhooks that a fault holds back until they are released, oldest first.
+    pub(crate) held_webhooks: Vec<Delivery>,
+    pub(crate) v2: V2,
+    fault_draws: Rng,
     payment_ids: Rng,
 }
 
@@ -97,6 +146,9 @@ impl State {
             run: 0,
             details: Rng::new(seed, Stream::Details),
             token_draws: Rng::new(seed, Stream::Tokens),
+            held_webhooks: Vec::new(),
+            v2: V2::new(seed),
+            fault_draws: Rng::new(seed, Stream::Faults),
             payment_ids: Rng::new(seed, Stream::PaymentIds),
         }
     }
@@ -110,6 +162,11 @@ impl State {
             journal,
             ..State::new(seed, config)
         };
+    }
+
+    /// The fault for this call, counted down.
+    pub(crate) fn take_fault(&mut self, call: Call, now_ms: i64) -> Option<Fault> {
+        self.faults.take(call, now_ms, &mut self.fault_draws)
     }
 
     /// `imp_` and twelve digits, never one that is taken.
@@ -131,24 +188,46 @@ impl State {
         cancellation_id: Option<String>,
         format: Option<WebhookFormat>,
     ) -> Vec<Delivery> {
-        let own = payment.window.iter().flat_map(|window| &window.notice_urls);
-        let configured = self
-            .config
-            .webhook_url
+        let configured = match payment.notice_urls.is_empty() {
+            true => self.config.webhook_url.as_ref(),
+            false => None,
+        };
+        payment
+            .notice_urls
             .iter()
-            .filter(|_| own.clone().next().is_none());
-        own.clone()
             .chain(configured)
             .map(|url| Delivery {
-                url: url.clone(),
-                format: format.unwrap_or(self.config.webhook_format),
-                imp_uid: payment.imp_uid().into(),
-                merchant_uid: payment.merchant_uid().into(),
-                status: status.into(),
                 cancellation_id: cancellation_id.clone(),
-                run: self.run,
+                format: format.unwrap_or(self.config.webhook_format),
+                ..self.delivery(
+                    url.clone(),
+                    payment.imp_uid(),
+                    payment.merchant_uid(),
+                    status,
+                )
             })
             .collect()
+    }
+
+    /// A first webhook to one address, with everything as configured.
+    pub(crate) fn delivery(
+        &self,
+        url: Url,
+        imp_uid: &str,
+        merchant_uid: &str,
+        status: &str,
+    ) -> Delivery {
+        Delivery {
+            url,
+            format: self.config.webhook_format,
+            imp_uid: imp_uid.into(),
+            merchant_uid: merchant_uid.into(),
+            status: status.into(),
+            cancellation_id: None,
+            attempt: 1,
+            resends_left: self.config.webhook_retries,
+            run: self.run,
+        }
     }
 }
 
@@ -160,7 +239,11 @@ pub(crate) struct Shared {
     pub(crate) base: Url,
     pub(crate) clock: Clock,
     pub(crate) sender: Sender,
+    /// A permit for each timer that waits.
+    pub(crate) timers: Arc<Semaphore>,
     state: Mutex<State>,
+    /// The number of the run, for those who must not outlive it.
+    runs: watch::Sender<u64>,
     /// Bumped with every journal entry, for those who wait for one.
     changes: watch::Sender<u64>,
     stop: watch::Sender<bool>,
@@ -174,6 +257,8 @@ impl Shared {
             base,
             clock: Clock::default(),
             sender,
+            timers: Arc::new(Semaphore::new(timer::WAITING_MAX)),
+            runs: watch::Sender::new(state.run),
             state: Mutex::new(state),
             changes: watch::Sender::new(0),
             stop: watch::Sender::new(false),
@@ -193,10 +278,25 @@ impl Shared {
 
     pub(crate) fn reset(&self, seed: Option<u64>) -> u64 {
         let seed = seed.unwrap_or(self.settings.seed);
+        let run = {
+            let mut state = self.state();
+            state.reset(seed, self.settings.config.clone());
+            state.run
+        };
+        // What waits for the clock must hear that its run is over before the clock moves.
+        self.runs.send_replace(run);
         self.clock.reset();
-        self.state().reset(seed, self.settings.config.clone());
         self.notify();
         seed
+    }
+
+    pub(crate) fn run(&self) -> u64 {
+        *self.runs.borrow()
+    }
+
+    /// Ends when the sandbox is reset, or was since that run.
+    pub(crate) async fn run_ended(&self, run: u64) {
+        let _ = self.runs.subscribe().wait_for(|now| *now != run).await;
     }
 
     pub(crate) fn notify(&self) {

@@ -2,14 +2,18 @@
 //!
 //! It works without JavaScript in the redirect flow: each choice is a submit button, the answer is a redirect. In the
 //! frame flow the answer is a page that tells the shop's page, and only that one, by `postMessage`.
+//! A choice runs to its end even if the browser leaves while the shop is being asked to confirm.
 
 mod back;
 mod choice;
 mod page;
+mod plan;
 
 pub(crate) use back::Return;
+pub(crate) use page::step;
 
-use std::time::Duration;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Form, Path, Query, State};
@@ -18,43 +22,58 @@ use http::{HeaderMap, StatusCode, header};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::Url;
+use tokio::time::Duration;
 
+use crate::confirm::{self, Confirmation, Question};
+use crate::gateway::Gateway;
 use crate::html::Language;
 use crate::journal::Event;
+use crate::later;
 use crate::ledger::{Flow, Payment, Window};
 use crate::record;
+use crate::rng::Rng;
 use crate::state::{App, State as SandboxState};
 use crate::webhook::{self, Delivery, WebhookFormat, WebhookMode};
-use back::Leave;
 use choice::Choice;
+use plan::{Effect, Leave, Manner, Plan, Refusal, Tampering};
 
-/// How long the API does not know of a payment that was made with `pay_lag`.
-const LAG: Duration = Duration::from_secs(1);
+/// Error code of a payment that the shop refused to have approved; the sandbox's own.
+const REFUSED_BY_SHOP: &str = "F0006";
+/// How long the bank's app waits for the shop's page before the browser is sent there as well.
+const VISIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 pub(crate) struct ShowQuery {
     lang: Option<String>,
 }
 
-/// `GET /_sandbox/window/{imp_uid}`
+impl ShowQuery {
+    fn language(&self) -> Option<Language> {
+        self.lang.as_deref().and_then(Language::parse)
+    }
+}
+
+/// `GET /_sandbox/window/{imp_uid}`: the choices, and after one of them what came of it.
 pub(crate) async fn show(
     State(app): State<App>,
     Path(imp_uid): Path<String>,
     Query(query): Query<ShowQuery>,
 ) -> Response {
-    let payment = app.state().ledger.find(&imp_uid).cloned();
-    let asked = query.lang.as_deref().and_then(Language::parse);
-    match payment
-        .as_ref()
-        .and_then(|payment| Some((payment, payment.window.as_ref()?)))
-    {
-        None => page::unknown(asked.unwrap_or_default()),
+    let state = app.state();
+    let payment = state.ledger.find(&imp_uid);
+    match payment.and_then(|payment| Some((payment, payment.window.as_ref()?))) {
+        None => page::unknown(query.language().unwrap_or_default()),
         Some((payment, window)) => {
-            let language = asked.unwrap_or_else(|| window_language(window));
+            let language = query.language().unwrap_or_else(|| window_language(window));
             match window.ended {
-                true => page::ended(language, window),
-                false => page::choices(language, payment, window, &app.state().config),
+                true => page::outcome(
+                    StatusCode::OK,
+                    language,
+                    payment,
+                    window,
+                    &state.journal.of_payment(&imp_uid),
+                ),
+                false => page::choices(language, payment, window, &state.config),
             }
         }
     }
@@ -75,6 +94,9 @@ pub(crate) struct ChoiceForm {
     webhook: String,
     #[serde(default)]
     webhook_format: String,
+    /// `show`: what came of the choice is shown first, with a link back to the shop.
+    #[serde(default)]
+    then: String,
 }
 
 /// `POST /_sandbox/window/{imp_uid}`
@@ -85,43 +107,40 @@ pub(crate) async fn choose(
     headers: HeaderMap,
     Form(form): Form<ChoiceForm>,
 ) -> Response {
-    let asked = query.lang.as_deref().and_then(Language::parse);
-    let Some(choice) = Choice::parse(&form.choice) else {
-        return page::invalid(asked.unwrap_or_default());
-    };
-    let (Some(mode), Some(format)) = (
+    let asked = query.language();
+    let (Some(choice), Some(mode), Some(format), Some(shows_first)) = (
+        Choice::parse(&form.choice),
         optional(&form.webhook, WebhookMode::parse),
         optional(&form.webhook_format, WebhookFormat::parse),
+        optional(&form.then, |then| (then == "show").then_some(())),
     ) else {
         return page::invalid(asked.unwrap_or_default());
     };
 
-    let ended = match end(&app, &imp_uid, choice, format) {
-        Ok(ended) => ended,
-        Err(EndError::Unknown) => return page::unknown(asked.unwrap_or_default()),
-        Err(EndError::Ended(window)) => {
-            let language = asked.unwrap_or_else(|| window_language(&window));
-            return page::ended(language, &window);
-        }
+    // On its own, so that a browser that leaves does not stop it halfway.
+    let ended = tokio::spawn(end(Arc::clone(&app), imp_uid.clone(), choice, mode, format)).await;
+    let ended = match ended {
+        Ok(Ok(ended)) => ended,
+        Ok(Err(EndError::Unknown)) => return page::unknown(asked.unwrap_or_default()),
+        Ok(Err(EndError::Ended)) => return ended_before(&app, &imp_uid, asked),
+        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     };
-    app.notify();
 
-    let mode = mode.unwrap_or(ended.mode);
-    if mode == WebhookMode::Before {
-        webhook::wait(webhook::start(&app, ended.deliveries.clone())).await;
-    }
-    let wants_json = headers
+    let accepts_json = headers
         .get(header::ACCEPT)
         .is_some_and(|accept| accept == "application/json");
+    let way = match (accepts_json, shows_first) {
+        (true, _) => Way::Json,
+        (false, Some(())) => Way::ShowFirst,
+        (false, None) => Way::AtOnce,
+    };
     let language = asked.unwrap_or_else(|| window_language(&ended.window));
-    let response = send_back(&app, &ended, language, wants_json);
-    match mode {
-        WebhookMode::Before | WebhookMode::Never => {}
-        WebhookMode::After => webhook::start_after_redirect(&app, ended.deliveries),
-        WebhookMode::Twice => {
-            let twice = [ended.deliveries.clone(), ended.deliveries].concat();
-            webhook::start_after_redirect(&app, twice);
-        }
+    if ended.mode == WebhookMode::Before {
+        webhook::wait(webhook::start(&app, ended.deliveries.clone())).await;
+    }
+    let response = send_back(&app, &ended, language, way).await;
+    if ended.mode != WebhookMode::Before {
+        webhook::announce_after_redirect(&app, ended.mode, ended.deliveries);
     }
     response
 }
@@ -134,146 +153,241 @@ fn optional<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Option<Option<T
     }
 }
 
+fn ended_before(app: &App, imp_uid: &str, asked: Option<Language>) -> Response {
+    let state = app.state();
+    let payment = state.ledger.find(imp_uid);
+    match payment.and_then(|payment| Some((payment, payment.window.as_ref()?))) {
+        None => page::unknown(asked.unwrap_or_default()),
+        Some((payment, window)) => page::outcome(
+            StatusCode::CONFLICT,
+            asked.unwrap_or_else(|| window_language(window)),
+            payment,
+            window,
+            &state.journal.of_payment(imp_uid),
+        ),
+    }
+}
+
+/// How the answer reaches whoever made the choice.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    AtOnce,
+    ShowFirst,
+    /// The browser SDK closes its frame.
+    Json,
+}
+
 /// What a choice led to.
 struct Ended {
     payment: Payment,
     window: Window,
-    leave: Leave,
+    going: Going,
     mode: WebhookMode,
     deliveries: Vec<Delivery>,
 }
 
-enum EndError {
-    Unknown,
-    Ended(Box<Window>),
+/// Where the browser goes.
+enum Going {
+    Back(Return, Manner),
+    Link,
+    Stay,
 }
 
-/// Ends the window, in one step: two clicks at the same time have one effect.
-fn end(
+enum EndError {
+    Unknown,
+    Ended,
+}
+
+/// Ends the window: claims it, asks the shop to confirm where that is configured, and does what the choice says.
+async fn end(
+    app: App,
+    imp_uid: String,
+    choice: Choice,
+    mode: Option<WebhookMode>,
+    format: Option<WebhookFormat>,
+) -> Result<Ended, EndError> {
+    let (payment, mut plan, question) = claim(&app, &imp_uid, choice)?;
+    app.notify();
+    if let Some(question) = question
+        && let Confirmation::Refused(reason) = confirm::ask(&app, question, &payment).await
+    {
+        plan = Plan::failed(Refusal {
+            code: Some(REFUSED_BY_SHOP),
+            message: Cow::Owned(reason),
+        });
+    }
+    settle(&app, &imp_uid, &plan, mode, format)
+}
+
+/// Takes the window for one choice, in one step: two clicks at the same time have one effect.
+fn claim(
     app: &App,
     imp_uid: &str,
     choice: Choice,
-    format: Option<WebhookFormat>,
-) -> Result<Ended, EndError> {
-    let now_ms = app.clock.now_ms();
+) -> Result<(Payment, Plan, Option<Question>), EndError> {
     let mut state = app.state();
     let window = state
         .ledger
         .find(imp_uid)
-        .and_then(|payment| payment.window.clone())
+        .and_then(|payment| payment.window.as_ref())
         .ok_or(EndError::Unknown)?;
     if window.ended {
-        return Err(EndError::Ended(Box::new(window)));
+        return Err(EndError::Ended);
     }
+    let flow = window.flow;
+    let confirm_url = window.confirm_url.clone();
     state.journal.push(
-        now_ms,
+        app.clock.now_ms(),
         Event::Choice {
             imp_uid: imp_uid.into(),
             choice: choice.name(),
         },
     );
+    let payment = state
+        .ledger
+        .change(imp_uid, |payment| {
+            if let Some(window) = &mut payment.window {
+                window.ended = true;
+            }
+            payment.clone()
+        })
+        .ok_or(EndError::Unknown)?;
+    let gateway = Gateway::of(&payment.record);
+    let plan = Plan::of(
+        choice,
+        gateway,
+        record::text(&payment.record, "pay_method"),
+        flow,
+    );
+    let question = confirm_url
+        .or_else(|| state.config.confirm_url.clone())
+        .filter(|_| gateway.confirms && plan.asks_the_gateway())
+        .map(|url| Question {
+            url,
+            timeout: state.config.confirm_timeout.0,
+        });
+    Ok((payment, plan, question))
+}
+
+/// Carries the plan out.
+fn settle(
+    app: &App,
+    imp_uid: &str,
+    plan: &Plan,
+    mode: Option<WebhookMode>,
+    format: Option<WebhookFormat>,
+) -> Result<Ended, EndError> {
+    let now_ms = app.clock.now_ms();
+    let mut state = app.state();
+    let charset = state.config.error_msg_charset;
     let SandboxState {
         ledger, details, ..
     } = &mut *state;
-    let (payment, leave) = ledger
+    let (payment, window, going) = ledger
         .change(imp_uid, |payment| {
-            apply(payment, choice, &window, now_ms, &app.base, details);
-            let leave = Leave::after(choice, payment);
-            if let Some(window) = &mut payment.window {
-                window.ended = true;
-                window.location = match (&leave, &window.redirect_url) {
-                    (Leave::Redirect(back) | Leave::Post(back) | Leave::Link(back), Some(url)) => {
-                        Some(back.location(url))
-                    }
-                    (Leave::Stay, _) | (_, None) => None,
-                };
-            }
-            (payment.clone(), leave)
+            let mut window = payment.window.clone()?;
+            apply(app, payment, plan, &window, now_ms, details);
+            let going = match &plan.leave {
+                Leave::Return(telling) => Going::Back(
+                    Return::told(telling, payment, &window, charset),
+                    telling.manner,
+                ),
+                Leave::Link => Going::Link,
+                Leave::Stay => Going::Stay,
+            };
+            let back = match &going {
+                Going::Back(back, _) => Some(back.clone()),
+                Going::Link => Some(Return::ids(payment)),
+                Going::Stay => None,
+            };
+            window.location = back
+                .zip(window.redirect_url.as_ref())
+                .map(|(back, url)| back.location(url));
+            payment.window = Some(window.clone());
+            Some((payment.clone(), window, going))
         })
+        .flatten()
         .ok_or(EndError::Unknown)?;
-    let deliveries = match payment.status() {
-        "paid" => state.webhooks(&payment, "paid", None, format),
-        "ready" if record::has_vbank(&payment.record) => {
-            state.webhooks(&payment, "ready", None, format)
-        }
-        _ => Vec::new(),
+    let deliveries = match plan.webhook() {
+        Some(status) => state.webhooks(&payment, status, None, format),
+        None => Vec::new(),
     };
+    let mode = mode.unwrap_or(state.config.webhook);
+    drop(state);
+    if let Some(delay) = plan.approved_after {
+        later::approve(app, imp_uid, delay, mode, format);
+    }
+    if plan.effect == Effect::IssueAccount {
+        later::close_when_overdue(app, &payment);
+    }
     Ok(Ended {
-        window: payment.window.clone().unwrap_or(window),
         payment,
-        leave,
-        mode: state.config.webhook,
+        window,
+        going,
+        mode,
         deliveries,
     })
 }
 
-/// The choice's effect on the record.
+/// The plan's effect on the record.
 fn apply(
+    app: &App,
     payment: &mut Payment,
-    choice: Choice,
+    plan: &Plan,
     window: &Window,
     now_ms: i64,
-    base: &Url,
-    details: &mut crate::rng::Rng,
+    details: &mut Rng,
 ) {
     let now = now_ms / 1000;
-    if choice.is_paid() {
-        // Whoever opens a window for a virtual account and then pays at once has paid by card.
-        if record::text(&payment.record, "pay_method") == "vbank" {
-            payment.record.insert("pay_method".into(), json!("card"));
+    match &plan.effect {
+        Effect::Approve => {
+            // Whoever opens a window for a virtual account and then pays at once has paid by card.
+            if record::text(&payment.record, "pay_method") == "vbank" {
+                payment.record.insert("pay_method".into(), json!("card"));
+            }
+            record::approve(&mut payment.record, now, &app.base, details);
         }
-        record::approve(&mut payment.record, now, base, details);
-    }
-    if let Some(refusal) = choice.refusal() {
-        record::fail(&mut payment.record, now, refusal.message);
-    }
-    match choice {
-        Choice::IssueVbank => {
+        Effect::IssueAccount => {
             record::issue_vbank(&mut payment.record, now, window.vbank_due, details);
         }
-        Choice::PayTamperedAmount => {
-            let hundred = Decimal::ONE_HUNDRED;
-            let other = match record::decimal_of(&payment.record, "amount") {
-                Some(amount) if amount == hundred => hundred + Decimal::ONE,
-                Some(_) | None => hundred,
-            };
-            payment
-                .record
-                .insert("amount".into(), Value::Number(record::number(other)));
-        }
-        Choice::PayTamperedCurrency => {
-            let other = match record::text(&payment.record, "currency") {
-                "KRW" => "JPY",
-                _ => "KRW",
-            };
-            payment.record.insert("currency".into(), json!(other));
-        }
-        Choice::PayTestChannel => {
-            let is_test = payment.record.get("sandbox") == Some(&Value::Bool(true));
-            payment.record.insert("sandbox".into(), json!(!is_test));
-        }
-        Choice::PayLag => {
-            let lag = i64::try_from(LAG.as_millis()).unwrap_or(i64::MAX);
-            payment.hidden_until_ms = now_ms.saturating_add(lag);
-        }
-        Choice::Pay
-        | Choice::Decline
-        | Choice::DeclineLimit
-        | Choice::DeclineBalance
-        | Choice::DeclineCard
-        | Choice::Cancel
-        | Choice::Abandon
-        | Choice::PayFlagFalse
-        | Choice::PayNoFlag
-        | Choice::PayNoImpUid
-        | Choice::PaySuccessKey
-        | Choice::PayPost
-        | Choice::PayNoReturn
-        | Choice::FailFlagTrue => {}
+        Effect::Fail(refusal) => record::fail(&mut payment.record, now, &refusal.message),
+        Effect::Nothing => {}
+    }
+    if let Some(tampering) = plan.tampering {
+        tamper(payment, tampering);
+    }
+    let hidden_ms = i64::try_from(plan.hidden.as_millis()).unwrap_or(i64::MAX);
+    if hidden_ms > 0 {
+        payment.hidden_until_ms = now_ms.saturating_add(hidden_ms);
     }
 }
 
-fn send_back(app: &App, ended: &Ended, language: Language, wants_json: bool) -> Response {
+fn tamper(payment: &mut Payment, tampering: Tampering) {
+    let record = &mut payment.record;
+    match tampering {
+        Tampering::Amount => {
+            let hundred = Decimal::ONE_HUNDRED;
+            let other = match record::decimal_of(record, "amount") {
+                Some(amount) if amount == hundred => hundred + Decimal::ONE,
+                Some(_) | None => hundred,
+            };
+            record.insert("amount".into(), Value::Number(record::number(other)));
+        }
+        Tampering::Currency => {
+            let other = match record::text(record, "currency") {
+                "KRW" => "JPY",
+                _ => "KRW",
+            };
+            record.insert("currency".into(), json!(other));
+        }
+        Tampering::Channel => {
+            let is_test = record.get("sandbox") == Some(&Value::Bool(true));
+            record.insert("sandbox".into(), json!(!is_test));
+        }
+    }
+}
+
+async fn send_back(app: &App, ended: &Ended, language: Language, way: Way) -> Response {
     let record_redirect = |method: &'static str, location: &str| {
         app.record(Event::Redirect {
             imp_uid: ended.payment.imp_uid().into(),
@@ -281,43 +395,76 @@ fn send_back(app: &App, ended: &Ended, language: Language, wants_json: bool) -> 
             method,
         });
     };
-    match (&ended.leave, ended.window.flow) {
-        (Leave::Stay, _) => page::stay(language),
-        (Leave::Link(_), Flow::Redirect) => page::abandoned(language, &ended.window),
-        (Leave::Link(_), Flow::Frame) => page::message(language, &ended.window, &Value::Null),
-        (Leave::Redirect(back) | Leave::Post(back), Flow::Frame) => {
+    let (back, manner) = match (&ended.going, ended.window.flow) {
+        (Going::Stay, _) => return page::stay(language, &ended.payment),
+        (Going::Link, Flow::Redirect) => {
+            return page::abandoned(language, &ended.payment, &ended.window);
+        }
+        (Going::Link, Flow::Frame) => {
+            return page::message(language, &ended.window, &Value::Null);
+        }
+        (Going::Back(back, _), Flow::Frame) => {
             let result = back.callback(&ended.payment.record);
             record_redirect(
                 "CALLBACK",
                 ended.window.opener_origin.as_deref().unwrap_or("*"),
             );
-            match wants_json {
-                true => Json(json!({"result": result})).into_response(),
-                false => page::message(language, &ended.window, &result),
+            return match way {
+                Way::Json => Json(json!({"result": result})).into_response(),
+                Way::AtOnce | Way::ShowFirst => page::message(language, &ended.window, &result),
+            };
+        }
+        (Going::Back(back, manner), Flow::Redirect) => (back, *manner),
+    };
+    let Some(url) = &ended.window.redirect_url else {
+        return page::no_redirect_url(language, &ended.payment);
+    };
+    let location = back.location(url);
+    if manner == Manner::Twice {
+        record_redirect("VISIT", location.as_str());
+        visit(app, &location).await;
+    }
+    if manner == Manner::Post {
+        record_redirect("POST", url.as_str());
+        return page::post_form(language, url, back);
+    }
+    if way == Way::ShowFirst {
+        return to(&format!(
+            "/_sandbox/window/{}?lang={}",
+            ended.payment.imp_uid(),
+            language.code()
+        ));
+    }
+    record_redirect("GET", location.as_str());
+    to(location.as_str())
+}
+
+fn to(location: &str) -> Response {
+    (
+        StatusCode::FOUND,
+        [
+            (header::LOCATION, location),
+            (header::CACHE_CONTROL, "no-store"),
+        ],
+    )
+        .into_response()
+}
+
+/// Opens the shop's page as the bank's app would; what it answers is not looked at.
+async fn visit(app: &App, location: &url::Url) {
+    let visited = app
+        .sender
+        .client()
+        .get(location.clone())
+        .timeout(VISIT_TIMEOUT)
+        .send();
+    tokio::select! {
+        visited = visited => {
+            if let Err(error) = visited {
+                tracing::debug!(reason = webhook::reason(&error), "the bank's app could not open the shop's page");
             }
         }
-        (Leave::Redirect(back), Flow::Redirect) => match &ended.window.redirect_url {
-            None => page::no_redirect_url(language),
-            Some(url) => {
-                let location = back.location(url);
-                record_redirect("GET", location.as_str());
-                (
-                    StatusCode::FOUND,
-                    [
-                        (header::LOCATION, location.as_str()),
-                        (header::CACHE_CONTROL, "no-store"),
-                    ],
-                )
-                    .into_response()
-            }
-        },
-        (Leave::Post(back), Flow::Redirect) => match &ended.window.redirect_url {
-            None => page::no_redirect_url(language),
-            Some(url) => {
-                record_redirect("POST", url.as_str());
-                page::post_form(language, url, back)
-            }
-        },
+        () = app.stopped() => {}
     }
 }
 

@@ -1,5 +1,6 @@
 //! The buttons of the payment window.
 
+use super::plan::Refusal;
 use crate::html::Language;
 
 /// How a payment can end. The names are the values of the form's `choice` field.
@@ -24,14 +25,10 @@ pub(crate) enum Choice {
     PayTestChannel,
     FailFlagTrue,
     PayLag,
-}
-
-/// A payment gateway's reason not to approve. PortOne passes such codes through and publishes no table of them; these
-/// codes are the sandbox's, the texts are worded as gateways word them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Refusal {
-    pub(crate) code: &'static str,
-    pub(crate) message: &'static str,
+    PayTwice,
+    PayAsync,
+    PayLate,
+    CancelReady,
 }
 
 /// Where a button stands in the window.
@@ -75,7 +72,7 @@ const fn button(
 }
 
 /// In the order they are shown.
-pub(crate) const BUTTONS: [Button; 19] = [
+pub(crate) const BUTTONS: [Button; 23] = [
     button(
         Choice::Pay,
         Group::Main,
@@ -236,6 +233,54 @@ pub(crate) const BUTTONS: [Button; 19] = [
         ],
     ),
     button(
+        Choice::CancelReady,
+        Group::Odd,
+        [
+            "취소되었지만 ready로 남음",
+            "구매자가 취소하지만 결제는 ready 상태로 남습니다.",
+        ],
+        [
+            "Cancelled, stays ready",
+            "The buyer cancels, but the payment is not marked failed.",
+        ],
+    ),
+    button(
+        Choice::PayTwice,
+        Group::Odd,
+        [
+            "두 번 복귀",
+            "은행 앱이 먼저 상점 페이지를 열고, 이어서 이 브라우저가 한 번 더 엽니다.",
+        ],
+        [
+            "Paid, returns twice",
+            "The bank's app opens the shop's page first, then this browser does.",
+        ],
+    ),
+    button(
+        Choice::PayAsync,
+        Group::Odd,
+        [
+            "승인보다 먼저 복귀",
+            "실패로 돌아간 뒤 1초 후에 결제가 승인됩니다.",
+        ],
+        [
+            "Returns before the approval",
+            "Comes back as failed; one second later it is approved.",
+        ],
+    ),
+    button(
+        Choice::PayLate,
+        Group::Odd,
+        [
+            "실패 후 늦은 승인",
+            "결제가 실패하지만 40분 후에 승인됩니다.",
+        ],
+        [
+            "Failed, approved late",
+            "Fails, and is approved after all 40 minutes later.",
+        ],
+    ),
+    button(
         Choice::PayTamperedAmount,
         Group::Odd,
         ["금액 위변조", "주문과 다른 금액으로 결제가 승인됩니다."],
@@ -296,43 +341,27 @@ impl Choice {
             Choice::PayTestChannel => "pay_test_channel",
             Choice::FailFlagTrue => "fail_flag_true",
             Choice::PayLag => "pay_lag",
+            Choice::PayTwice => "pay_twice",
+            Choice::PayAsync => "pay_async",
+            Choice::PayLate => "pay_late",
+            Choice::CancelReady => "cancel_ready",
         }
     }
 
-    pub(crate) fn is_paid(self) -> bool {
+    /// Why the payment is not approved; the gateway's general refusal for choices that have no reason of their own.
+    pub(crate) fn refusal(self) -> Refusal {
         match self {
-            Choice::Pay
-            | Choice::PayFlagFalse
-            | Choice::PayNoFlag
-            | Choice::PayNoImpUid
-            | Choice::PaySuccessKey
-            | Choice::PayPost
-            | Choice::PayNoReturn
-            | Choice::PayTamperedAmount
-            | Choice::PayTamperedCurrency
-            | Choice::PayTestChannel
-            | Choice::PayLag => true,
-            Choice::IssueVbank
-            | Choice::Decline
-            | Choice::DeclineLimit
-            | Choice::DeclineBalance
-            | Choice::DeclineCard
-            | Choice::Cancel
-            | Choice::Abandon
-            | Choice::FailFlagTrue => false,
-        }
-    }
-
-    pub(crate) fn refusal(self) -> Option<Refusal> {
-        let (code, message) = match self {
-            Choice::Cancel => ("F0001", "사용자가 결제를 취소하셨습니다"),
-            Choice::Decline | Choice::FailFlagTrue => {
-                ("F0002", "[승인거절] 카드사에서 승인이 거절되었습니다.")
+            Choice::Cancel | Choice::CancelReady => {
+                Refusal::new("F0001", "사용자가 결제를 취소하셨습니다")
             }
-            Choice::DeclineLimit => ("F0003", "[한도초과] 카드 이용한도를 초과하였습니다."),
-            Choice::DeclineBalance => ("F0004", "잔액부족으로 결제가 거절되었습니다."),
-            Choice::DeclineCard => ("F0005", "유효하지 않은 카드 번호입니다."),
-            Choice::Pay
+            Choice::DeclineLimit => {
+                Refusal::new("F0003", "[한도초과] 카드 이용한도를 초과하였습니다.")
+            }
+            Choice::DeclineBalance => Refusal::new("F0004", "잔액부족으로 결제가 거절되었습니다."),
+            Choice::DeclineCard => Refusal::new("F0005", "유효하지 않은 카드 번호입니다."),
+            Choice::Decline
+            | Choice::FailFlagTrue
+            | Choice::Pay
             | Choice::IssueVbank
             | Choice::Abandon
             | Choice::PayFlagFalse
@@ -344,8 +373,12 @@ impl Choice {
             | Choice::PayTamperedAmount
             | Choice::PayTamperedCurrency
             | Choice::PayTestChannel
-            | Choice::PayLag => return None,
-        };
-        Some(Refusal { code, message })
+            | Choice::PayLag
+            | Choice::PayTwice
+            | Choice::PayAsync
+            | Choice::PayLate => {
+                Refusal::new("F0002", "[승인거절] 카드사에서 승인이 거절되었습니다.")
+            }
+        }
     }
 }

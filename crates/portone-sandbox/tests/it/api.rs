@@ -98,6 +98,16 @@ async fn every_call_but_get_token_needs_a_living_token() {
         (Method::POST, "/payments/prepare".into()),
         (Method::PUT, "/payments/prepare".into()),
         (Method::GET, "/payments/prepare/ORD-1".into()),
+        (Method::GET, "/payments?imp_uid[]=imp_1".into()),
+        (Method::GET, "/payments/status/all".into()),
+        (Method::GET, format!("/payments/{imp_uid}/balance")),
+        (Method::POST, "/payments/cancel".into()),
+        (Method::POST, "/vbanks".into()),
+        (Method::PUT, format!("/vbanks/{imp_uid}")),
+        (Method::DELETE, format!("/vbanks/{imp_uid}")),
+        (Method::GET, "/users/pg".into()),
+        (Method::GET, "/banks".into()),
+        (Method::GET, "/cards/366".into()),
     ];
     let unauthorized = refusal(-1, "Unauthorized");
     let token = bench.token().await;
@@ -385,6 +395,188 @@ async fn find_all_refuses_parameters_that_mean_nothing() {
     }
 }
 
+/// The merchant_uids of a list's records.
+fn orders(list: &Value) -> Vec<&str> {
+    let list = list.as_array().unwrap();
+    list.iter()
+        .map(|record| record["merchant_uid"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_list_of_ids_is_207_if_some_are_missing_and_404_if_all_are() {
+    let bench = Bench::start().await;
+    let ids = ["A", "B", "B"].map(|merchant_uid| {
+        bench
+            .sandbox
+            .create_payment(json!({"merchant_uid": merchant_uid, "amount": 1, "sandbox": true}))
+            .unwrap()
+    });
+    let [a, b, _] = &ids;
+    let cases = [
+        (format!("imp_uid[]={a}&imp_uid[]={b}"), 200, vec!["A", "B"]),
+        (format!("imp_uid%5B%5D={a}"), 200, vec!["A"]),
+        (format!("imp_uid[]={a}&merchant_uid[]=A"), 200, vec!["A"]),
+        ("merchant_uid[]=B".into(), 200, vec!["B", "B"]),
+        (format!("imp_uid[]={a}&imp_uid[]=imp_0"), 207, vec!["A"]),
+        (
+            "merchant_uid[]=B&merchant_uid[]=C".into(),
+            207,
+            vec!["B", "B"],
+        ),
+    ];
+    for (query, status, expected) in cases {
+        let answer = bench.ask(&format!("/payments?{query}")).await;
+        let answer = json_of(answer, status).await;
+        assert_eq!(answer["code"], 0, "{query}");
+        assert_eq!(orders(&answer["response"]), expected, "{query}");
+    }
+
+    for query in ["", "?imp_uid[]=imp_0", "?imp_uid=imp_0"] {
+        json_of(bench.ask(&format!("/payments{query}")).await, 404).await;
+    }
+    let many = "imp_uid[]=imp_0&".repeat(101);
+    json_of(bench.ask(&format!("/payments?{many}")).await, 400).await;
+}
+
+#[tokio::test]
+async fn by_status_looks_at_the_time_of_that_status_within_ninety_days() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let bench = Bench::start().await;
+    bench.sandbox.freeze_clock();
+    let make = |merchant_uid: &str, status: &str| {
+        let fields = json!({"merchant_uid": merchant_uid, "amount": 1, "status": status});
+        bench.sandbox.create_payment(fields).unwrap()
+    };
+    let old = make("OLD", "ready");
+    make("GONE", "paid");
+    bench.sandbox.advance_clock(91 * DAY);
+    // Started long ago, and failed just now.
+    let fail = bench.post(&format!("/_sandbox/payments/{old}/fail"));
+    json_of(fail.send().await.unwrap(), 200).await;
+    make("NEW", "paid");
+    let now = json_of(bench.get("/_sandbox/clock").send().await.unwrap(), 200).await;
+    let now = now["now"].as_i64().unwrap();
+    let cases = [
+        ("all".to_owned(), vec!["NEW", "OLD"]),
+        ("paid".into(), vec!["NEW"]),
+        ("failed".into(), vec!["OLD"]),
+        ("ready".into(), vec![]),
+        ("all?limit=1".into(), vec!["NEW"]),
+        ("all?limit=1&page=2".into(), vec!["OLD"]),
+        ("all?sorting=started".into(), vec!["OLD", "NEW"]),
+        (format!("all?to={}", now - 86_400), vec!["GONE"]),
+        (
+            format!("paid?from={}&to={}", now - 92 * 86_400, now - 5 * 86_400),
+            vec!["GONE"],
+        ),
+    ];
+    for (path, expected) in cases {
+        let answer = bench.ask(&format!("/payments/status/{path}")).await;
+        let answer = json_of(answer, 200).await;
+        assert_eq!(orders(&answer["response"]["list"]), expected, "{path}");
+    }
+
+    let too_wide = format!("all?from={}", now - 90 * 86_400 - 1);
+    for path in [
+        "canceled",
+        "all?page=2",
+        "all?page=0",
+        "all?from=x",
+        &too_wide,
+    ] {
+        json_of(bench.ask(&format!("/payments/status/{path}")).await, 400).await;
+    }
+}
+
+#[tokio::test]
+async fn payco_alone_breaks_its_balance_down() {
+    let bench = Bench::start().await;
+    let make = |pg_provider: &str| {
+        let fields = json!({"merchant_uid": "A", "amount": 1000, "pg_provider": pg_provider});
+        bench.sandbox.create_payment(fields).unwrap()
+    };
+    let (payco, other) = (make("payco"), make("kcp"));
+    let cancel = bench.post(&format!("/_sandbox/payments/{payco}/cancel"));
+    let cancel = cancel.json(&json!({"amount": 400})).send().await.unwrap();
+    json_of(cancel, 200).await;
+
+    let answer = bench.ask(&format!("/payments/{payco}/balance")).await;
+    let answer = json_of(answer, 200).await;
+
+    let balance = &answer["response"];
+    assert_eq!(balance["amount"], 1000);
+    assert_eq!(
+        balance["primary"],
+        json!({"tax_free": 0, "supply": 600, "vat": 0, "service": 0})
+    );
+    json_of(bench.ask(&format!("/payments/{other}/balance")).await, 405).await;
+    json_of(bench.ask("/payments/imp_0/balance").await, 404).await;
+}
+
+#[tokio::test]
+async fn an_extension_is_there_for_those_who_ask() {
+    let bench = Bench::start().await;
+    let fields = json!({
+        "merchant_uid": "A", "amount": 1, "pg_provider": "daou", "pay_method": "vbank", "status": "ready",
+        "buyer_name": "홍길동"
+    });
+    let imp_uid = bench.sandbox.create_payment(fields).unwrap();
+    let deposit = bench.post(&format!("/_sandbox/payments/{imp_uid}/deposit"));
+    json_of(deposit.send().await.unwrap(), 200).await;
+    let ask = async |query: &str| {
+        let answer = bench.ask(&format!("/payments/{imp_uid}{query}")).await;
+        json_of(answer, 200).await["response"].clone()
+    };
+
+    assert_eq!(
+        ask("?extension=true").await["extension"],
+        json!({"REMITTER": "홍길동"})
+    );
+    assert!(ask("").await.get("extension").is_none());
+    assert!(bench.record(&imp_uid).get("extension").is_none());
+}
+
+#[tokio::test]
+async fn banks_cards_and_channels_are_listed() {
+    let bench = Bench::start().await;
+    let ask = async |path: &str, status| json_of(bench.ask(path).await, status).await;
+
+    let banks = ask("/banks", 200).await;
+    assert!(
+        banks["response"]
+            .as_array()
+            .unwrap()
+            .contains(&json!({"code": "088", "name": "신한은행"}))
+    );
+    assert_eq!(
+        ask("/banks/004", 200).await["response"]["name"],
+        "KB국민은행"
+    );
+    assert_eq!(
+        ask("/cards/366", 200).await["response"],
+        json!({"code": "366", "name": "신한카드"})
+    );
+    let codes = ask("/cards", 200).await["response"].clone();
+    assert_eq!(codes.as_array().unwrap().len(), 26);
+    ask("/banks/999", 404).await;
+    ask("/cards/999", 404).await;
+
+    let channels = ask("/users/pg", 200).await["response"].clone();
+    let test = channels
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|channel| channel["channel_key"] == "channel-key-test-kcp");
+    assert_eq!(
+        test.unwrap(),
+        &json!({
+            "pg_provider": "kcp", "pg_id": "portonesandbox", "sandbox": true, "type": "payment",
+            "channel_name": "kcp (test)", "channel_key": "channel-key-test-kcp",
+        })
+    );
+}
+
 #[tokio::test]
 async fn prepare_registers_once_changes_by_put_and_reads() {
     let bench = Bench::start().await;
@@ -456,8 +648,9 @@ async fn prepare_takes_forms_and_refuses_what_makes_no_order() {
 async fn calls_that_are_not_imitated_say_so() {
     let bench = Bench::start().await;
     for (method, path) in [
-        (Method::POST, "/payments/cancel"),
-        (Method::GET, "/banks"),
+        (Method::GET, "/payments/cancel"),
+        (Method::POST, "/subscribe/payments/again"),
+        (Method::GET, "/payments/imp_1/naver/product-orders"),
         (Method::DELETE, "/payments/imp_1"),
     ] {
         let answer = bench.request(method.clone(), path).send().await.unwrap();

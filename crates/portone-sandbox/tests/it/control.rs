@@ -218,12 +218,20 @@ async fn config_is_patched_piece_by_piece() {
     let changed = patch(json!({"webhook_format": "form"}), 200).await;
 
     let expected = json!({
-        "webhook_url": "http://shop.test/hook", "webhook": "twice", "webhook_format": "form", "channel": "test"
+        "webhook_url": "http://shop.test/hook", "webhook": "twice", "webhook_format": "form", "channel": "test",
+        "webhook_delay_ms": 0, "webhook_retries": 0, "confirm_url": null, "confirm_timeout_ms": 10_000,
+        "gateway": "html5_inicis", "error_msg_charset": "utf-8", "close_overdue_accounts": false,
     });
     assert_eq!(changed, expected);
     for bad in [
         json!({"webhook": "maybe"}),
         json!({"webhook_url": "ftp://x"}),
+        json!({"confirm_url": "javascript:1"}),
+        json!({"webhook_retries": 6}),
+        json!({"webhook_delay_ms": 864_000_001}),
+        json!({"confirm_timeout_ms": 60_001}),
+        json!({"gateway": "kcp2"}),
+        json!({"error_msg_charset": "latin-1"}),
         json!({"typo": 1}),
     ] {
         patch(bad, 400).await;

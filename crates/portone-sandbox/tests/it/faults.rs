@@ -202,6 +202,13 @@ async fn faults_that_mean_nothing_are_refused() {
         json!({"call": "any", "kind": "delay", "delay_ms": 120_001}),
         json!({"call": "any", "kind": "status", "times": 0}),
         json!({"call": "any", "kind": "status", "typo": 1}),
+        json!({"call": "any", "kind": "drop"}),
+        json!({"call": "webhook", "kind": "status"}),
+        json!({"call": "checkout", "kind": "garbage"}),
+        json!({"call": "webhook", "kind": "duplicate", "copies": 1}),
+        json!({"call": "webhook", "kind": "delay", "delay_ms": 864_000_001}),
+        json!({"call": "any", "kind": "status", "percent": 0}),
+        json!({"call": "any", "kind": "status", "percent": 101}),
     ] {
         let answer = bench.post("/_sandbox/faults").json(&fault).send().await;
         json_of(answer.unwrap(), 400).await;
@@ -235,4 +242,69 @@ async fn dropping_the_sandbox_ends_a_stalled_answer() {
     // Well before the 120 s that it would have waited: the test ends.
     let answer = request.await.unwrap();
     assert!(answer.is_err() || answer.unwrap().status().as_u16() == 504);
+}
+
+#[tokio::test]
+async fn a_fault_can_be_there_for_a_while() {
+    let (bench, path, token) = bench_with_payment().await;
+    bench.sandbox.freeze_clock();
+    let fault = json!({"call": "payment", "kind": "not_found", "for_ms": 1000});
+    bench.sandbox.fault(fault).unwrap();
+    let status = async || {
+        let answer = bench.get(&path).bearer_auth(&token).send().await.unwrap();
+        answer.status().as_u16()
+    };
+
+    let first = status().await;
+    bench.sandbox.advance_clock(Duration::from_millis(999));
+    let last = status().await;
+    bench.sandbox.advance_clock(Duration::from_millis(1));
+
+    assert_eq!((first, last, status().await), (404, 404, 200));
+}
+
+#[tokio::test]
+async fn a_share_of_the_calls_is_drawn_from_the_seed() {
+    let draw = async |seed: u64| {
+        let bench = Bench::start_with(portone_sandbox::Sandbox::builder().seed(seed)).await;
+        let fault = json!({"call": "token", "kind": "status", "status": 503, "percent": 30});
+        bench.sandbox.fault(fault).unwrap();
+        let mut hits = Vec::new();
+        for _ in 0..100 {
+            let answer = bench.post("/users/getToken").send().await.unwrap();
+            hits.push(answer.status().as_u16() == 503);
+        }
+        hits
+    };
+
+    let first = draw(7).await;
+
+    let count = first.iter().filter(|hit| **hit).count();
+    assert!((15..=45).contains(&count), "{count} of 100");
+    assert_eq!(draw(7).await, first);
+    assert_ne!(draw(8).await, first);
+}
+
+#[tokio::test]
+async fn calls_have_their_own_faults() {
+    let bench = Bench::start().await;
+    let calls = [
+        ("list", Method::GET, "/payments?imp_uid[]=imp_1"),
+        ("status", Method::GET, "/payments/status/all"),
+        ("balance", Method::GET, "/payments/imp_1/balance"),
+        ("cancel", Method::POST, "/payments/cancel"),
+        ("vbanks", Method::DELETE, "/vbanks/imp_1"),
+        ("codes", Method::GET, "/banks"),
+        ("codes", Method::GET, "/users/pg"),
+    ];
+    for (call, method, path) in calls {
+        let fault = json!({"call": call, "kind": "status", "status": 418, "times": 1});
+        bench.sandbox.fault(fault).unwrap();
+        let before = bench.sandbox.calls(call);
+
+        let answer = bench.request(method, path).send().await.unwrap();
+
+        assert_eq!(answer.status().as_u16(), 418, "{call}");
+        assert_eq!(bench.sandbox.calls(call), before + 1, "{call}");
+    }
 }

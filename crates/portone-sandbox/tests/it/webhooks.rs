@@ -1,74 +1,14 @@
 //! Webhooks: which, when, how often, in what form.
 
-use std::sync::Arc;
+use std::time::Duration;
 
-use axum::Router;
-use axum::extract::Request;
-use axum::http::StatusCode;
 use portone_sandbox::{Event, JournalEntry, Sandbox, WebhookMode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
 use url::Url;
 
-use crate::support::{Bench, json_of, location};
-
-#[derive(Debug)]
-struct Received {
-    path: String,
-    content_type: String,
-    body: String,
-}
-
-/// A shop that hands every webhook to the test, and answers 200 as often as the test lets it.
-struct Shop {
-    url: Url,
-    received: mpsc::UnboundedReceiver<Received>,
-    answers: Arc<Semaphore>,
-}
-
-impl Shop {
-    async fn start(answers: usize) -> Self {
-        let (sender, received) = mpsc::unbounded_channel();
-        let answers = Arc::new(Semaphore::new(answers));
-        let permits = answers.clone();
-        let app = Router::new().fallback(async move |request: Request| {
-            let path = request.uri().path().to_owned();
-            let content_type = request.headers()["content-type"]
-                .to_str()
-                .unwrap()
-                .to_owned();
-            let body = axum::body::to_bytes(request.into_body(), 4096)
-                .await
-                .unwrap();
-            let body = String::from_utf8(body.to_vec()).unwrap();
-            let _ = sender.send(Received {
-                path,
-                content_type,
-                body,
-            });
-            permits.acquire().await.unwrap().forget();
-            StatusCode::OK
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        Shop {
-            url: url.parse().unwrap(),
-            received,
-            answers,
-        }
-    }
-
-    async fn next_json(&mut self) -> Value {
-        let received = self.received.recv().await.unwrap();
-        assert_eq!(received.content_type, "application/json");
-        assert_eq!(received.path, "/hook");
-        serde_json::from_str(&received.body).unwrap()
-    }
-}
-
-const ENOUGH: usize = 100;
+use crate::shop::{ENOUGH, Shop};
+use crate::support::{Bench, json_of, location, text_of};
 
 async fn bench_and_shop(answers: usize) -> (Bench, Shop) {
     let shop = Shop::start(answers).await;
@@ -110,7 +50,7 @@ async fn after_the_redirect_is_the_default_and_does_not_wait_for_the_answer() {
     let answer = bench.choose(&imp_uid, &[("choice", "pay")]).await;
     location(&answer);
     let body = shop.next_json().await;
-    shop.answers.add_permits(ENOUGH);
+    shop.permits.add_permits(ENOUGH);
 
     assert_eq!(
         body,
@@ -142,7 +82,7 @@ async fn before_the_redirect_waits_for_the_answer() {
             .iter()
             .any(|entry| matches!(entry.event, Event::Redirect { .. }))
     );
-    shop.answers.add_permits(ENOUGH);
+    shop.permits.add_permits(ENOUGH);
     let answer = choice.await.unwrap().unwrap();
 
     location(&answer);
@@ -165,7 +105,7 @@ async fn twice_sends_the_same_at_the_same_time() {
     // The second comes although the first has no answer.
     let first = shop.next_json().await;
     assert_eq!(shop.next_json().await, first);
-    shop.answers.add_permits(ENOUGH);
+    shop.permits.add_permits(ENOUGH);
     let both = |journal: &[JournalEntry]| {
         webhooks(journal)
             .into_iter()
@@ -329,4 +269,299 @@ async fn a_created_payment_can_announce_itself() {
         json!({"imp_uid": imp_uid, "merchant_uid": "ORD-1", "status": "paid"})
     );
     assert!(bench.record(&imp_uid).get("webhook").is_none());
+}
+
+/// The webhooks' attempts and answers, once `count` of them are answered.
+async fn answered(bench: &Bench, count: usize) -> Vec<(u32, Option<u16>, Option<&'static str>)> {
+    let journal = bench
+        .sandbox
+        .journal_when(|journal| {
+            webhooks(journal)
+                .iter()
+                .filter(|entry| {
+                    matches!(
+                        entry.event,
+                        Event::Webhook {
+                            duration_ms: Some(_),
+                            ..
+                        }
+                    )
+                })
+                .count()
+                >= count
+        })
+        .await
+        .unwrap();
+    webhooks(&journal)
+        .into_iter()
+        .map(|entry| match entry.event {
+            Event::Webhook {
+                attempt,
+                answer,
+                error,
+                ..
+            } => (attempt, answer, error),
+            _ => unreachable!(),
+        })
+        .collect()
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_server_error_is_tried_again_each_minute_with_the_same_body_until_it_is_answered() {
+    let (bench, mut shop) = bench_and_shop(ENOUGH).await;
+    shop.answer_next([(500, ""), (503, ""), (200, "")]);
+    bench
+        .sandbox
+        .configure(json!({"webhook_retries": 5}))
+        .unwrap();
+    bench.sandbox.freeze_clock();
+    let imp_uid = bench
+        .sandbox
+        .create_payment(json!({"merchant_uid": "ORD-1", "amount": 1, "webhook": true}))
+        .unwrap();
+
+    let first = shop.next_json().await;
+    answered(&bench, 1).await;
+    // What has become of the payment since does not matter.
+    bench
+        .sandbox
+        .patch_payment(&imp_uid, json!({"status": "cancelled"}))
+        .unwrap();
+    bench.sandbox.advance_clock(MINUTE);
+    let second = shop.next_json().await;
+    answered(&bench, 2).await;
+    bench.sandbox.advance_clock(MINUTE);
+    let third = shop.next_json().await;
+    let all = answered(&bench, 3).await;
+    bench.sandbox.advance_clock(10 * MINUTE);
+
+    assert_eq!(first["status"], "paid");
+    assert_eq!((&second, &third), (&first, &first));
+    assert_eq!(
+        all,
+        [
+            (1, Some(500), None),
+            (2, Some(503), None),
+            (3, Some(200), None)
+        ]
+    );
+    // Sent after the push: whatever the push had set off would be in the journal before it.
+    let test = bench.post("/_sandbox/webhooks/test").send().await.unwrap();
+    json_of(test, 200).await;
+    assert_eq!(answered(&bench, 4).await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_minute_is_a_minute_and_the_last_try_is_the_last() {
+    let (bench, mut shop) = bench_and_shop(ENOUGH).await;
+    shop.answer_next([(500, ""); 3]);
+    bench
+        .sandbox
+        .configure(json!({"webhook_retries": 1}))
+        .unwrap();
+    bench.sandbox.freeze_clock();
+    let fields = json!({"merchant_uid": "ORD-1", "amount": 1, "webhook": true});
+    bench.sandbox.create_payment(fields).unwrap();
+    answered(&bench, 1).await;
+
+    bench
+        .sandbox
+        .advance_clock(MINUTE - Duration::from_millis(1));
+    json_of(
+        bench.post("/_sandbox/webhooks/test").send().await.unwrap(),
+        200,
+    )
+    .await;
+    let early = answered(&bench, 2).await;
+    bench.sandbox.advance_clock(Duration::from_millis(1));
+    let late = answered(&bench, 3).await;
+
+    assert_eq!(early.len(), 2);
+    assert_eq!(early[1].0, 1, "the test call, and not the resend");
+    assert_eq!(late[2], (2, Some(500), None));
+    assert_eq!(shop.next_json().await["status"], "paid");
+}
+
+#[tokio::test]
+async fn refusals_and_redirects_are_not_tried_again_and_a_dead_address_is() {
+    let (bench, mut shop) = bench_and_shop(ENOUGH).await;
+    bench
+        .sandbox
+        .configure(json!({"webhook_retries": 5}))
+        .unwrap();
+    bench.sandbox.freeze_clock();
+    let send = |merchant_uid: &str| {
+        let fields = json!({"merchant_uid": merchant_uid, "amount": 1, "webhook": true});
+        bench.sandbox.create_payment(fields).unwrap();
+    };
+    for (number, status) in [404, 400, 302, 204].into_iter().enumerate() {
+        shop.answer_next([(status, "")]);
+        send(&format!("ORD-{number}"));
+        let all = answered(&bench, number + 1).await;
+        assert_eq!(all[number], (1, Some(status), None));
+    }
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nowhere = format!("http://{}/", closed.local_addr().unwrap());
+    drop(closed);
+    bench
+        .sandbox
+        .set_webhook_url(nowhere.parse::<Url>().unwrap());
+    send("DEAD");
+    answered(&bench, 5).await;
+
+    bench.sandbox.advance_clock(MINUTE);
+
+    let all = answered(&bench, 6).await;
+    assert_eq!(all.len(), 6);
+    assert_eq!(all[5], (2, None, Some("connect")));
+    while let Ok(received) = shop.received.try_recv() {
+        assert!(!received.body.contains("DEAD"));
+    }
+}
+
+#[tokio::test]
+async fn without_resends_a_failed_webhook_is_gone() {
+    let (bench, shop) = bench_and_shop(ENOUGH).await;
+    shop.answer_next([(500, "")]);
+    bench.sandbox.freeze_clock();
+    let fields = json!({"merchant_uid": "ORD-1", "amount": 1, "webhook": true});
+    bench.sandbox.create_payment(fields).unwrap();
+    answered(&bench, 1).await;
+
+    bench.sandbox.advance_clock(10 * MINUTE);
+    let test = bench.post("/_sandbox/webhooks/test").send().await.unwrap();
+    json_of(test, 200).await;
+
+    assert_eq!(answered(&bench, 2).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_configured_delay_passes_on_the_sandboxs_clock() {
+    let (bench, mut shop) = bench_and_shop(ENOUGH).await;
+    bench
+        .sandbox
+        .configure(json!({"webhook_delay_ms": 30_000}))
+        .unwrap();
+    bench.sandbox.freeze_clock();
+    let imp_uid = bench.open(json!({})).await;
+    location(&bench.choose(&imp_uid, &[("choice", "pay")]).await);
+
+    bench.sandbox.advance_clock(Duration::from_millis(29_999));
+    json_of(
+        bench.post("/_sandbox/webhooks/test").send().await.unwrap(),
+        200,
+    )
+    .await;
+    assert_eq!(shop.next_json().await["imp_uid"], "imp_000000000000");
+    bench.sandbox.advance_clock(Duration::from_millis(1));
+
+    assert_eq!(shop.next_json().await["imp_uid"], imp_uid.as_str());
+}
+
+#[tokio::test]
+async fn faults_lose_multiply_and_delay_webhooks() {
+    let (bench, mut shop) = bench_and_shop(ENOUGH).await;
+    bench.sandbox.freeze_clock();
+    for fault in [
+        json!({"call": "webhook", "kind": "drop", "times": 1}),
+        json!({"call": "webhook", "kind": "duplicate", "copies": 3, "times": 1}),
+        json!({"call": "webhook", "kind": "delay", "delay_ms": 5000, "times": 1}),
+    ] {
+        bench.sandbox.fault(fault).unwrap();
+    }
+    for merchant_uid in ["DROPPED", "TRIPLED", "DELAYED", "PLAIN"] {
+        let fields = json!({"merchant_uid": merchant_uid, "amount": 1, "webhook": true});
+        bench.sandbox.create_payment(fields).unwrap();
+    }
+
+    let mut orders = Vec::new();
+    for _ in 0..4 {
+        let body = shop.next_json().await;
+        orders.push(body["merchant_uid"].as_str().unwrap().to_owned());
+    }
+    bench.sandbox.advance_clock(Duration::from_secs(5));
+    let last = shop.next_json().await;
+
+    orders.sort();
+    assert_eq!(orders, ["PLAIN", "TRIPLED", "TRIPLED", "TRIPLED"]);
+    assert_eq!(last["merchant_uid"], "DELAYED");
+    let journal = bench.sandbox.journal();
+    assert!(webhooks(&journal).iter().any(|entry| matches!(
+        &entry.event,
+        Event::Webhook { merchant_uid, error: Some("dropped"), answer: None, .. } if merchant_uid == "DROPPED"
+    )));
+}
+
+#[tokio::test]
+async fn held_webhooks_are_released_in_the_order_asked_for() {
+    let (bench, mut shop) = bench_and_shop(ENOUGH).await;
+    bench
+        .sandbox
+        .fault(json!({"call": "webhook", "kind": "hold", "times": 2}))
+        .unwrap();
+    for merchant_uid in ["FIRST", "SECOND", "THIRD"] {
+        let fields = json!({"merchant_uid": merchant_uid, "amount": 1, "webhook": true});
+        bench.sandbox.create_payment(fields).unwrap();
+    }
+    assert_eq!(shop.next_json().await["merchant_uid"], "THIRD");
+    let held = bench.get("/_sandbox/webhooks").send().await.unwrap();
+    let held = json_of(held, 200).await["held"].clone();
+    assert_eq!(held[0]["merchant_uid"], "FIRST");
+    assert_eq!(held.as_array().unwrap().len(), 2);
+
+    let released = bench
+        .post("/_sandbox/webhooks/release")
+        .json(&json!({"reversed": true}));
+    let released = json_of(released.send().await.unwrap(), 200).await;
+
+    assert_eq!(shop.next_json().await["merchant_uid"], "SECOND");
+    assert_eq!(shop.next_json().await["merchant_uid"], "FIRST");
+    assert_eq!(released["webhooks"].as_array().unwrap().len(), 2);
+    let empty = bench.post("/_sandbox/webhooks/release").send().await;
+    assert_eq!(json_of(empty.unwrap(), 200).await, json!({"webhooks": []}));
+}
+
+#[tokio::test]
+async fn the_test_call_tells_of_a_payment_that_does_not_exist() {
+    let (bench, mut shop) = bench_and_shop(ENOUGH).await;
+
+    let sent = bench.post("/_sandbox/webhooks/test").send().await.unwrap();
+    let sent = json_of(sent, 200).await;
+
+    let body = shop.next_json().await;
+    assert_eq!(body["status"], "paid");
+    assert_eq!(sent["webhooks"][0]["answer"], 200);
+    let imp_uid = body["imp_uid"].as_str().unwrap();
+    json_of(bench.ask(&format!("/payments/{imp_uid}")).await, 404).await;
+    bench.sandbox.set_webhook_url(None);
+    let nowhere = bench.post("/_sandbox/webhooks/test").send().await.unwrap();
+    json_of(nowhere, 409).await;
+}
+
+#[tokio::test]
+async fn the_outcome_page_shows_what_was_sent_where() {
+    let (bench, _shop) = bench_and_shop(ENOUGH).await;
+    let imp_uid = bench.open(json!({"language": "en"})).await;
+    let answer = bench
+        .choose(
+            &imp_uid,
+            &[("choice", "pay"), ("webhook", "before"), ("then", "show")],
+        )
+        .await;
+
+    let shown = location(&answer).to_owned();
+    assert_eq!(shown, format!("/_sandbox/window/{imp_uid}?lang=en"));
+    let page = text_of(bench.get(&shown).send().await.unwrap(), 200).await;
+
+    for part in [
+        "<dt>status</dt><dd>paid</dd>".to_owned(),
+        "<code>pay</code>".into(),
+        "→ HTTP 200".into(),
+        format!("imp_uid={imp_uid}&amp;merchant_uid=ORD-1&amp;imp_success=true"),
+        "Back to the shop".into(),
+    ] {
+        assert!(page.contains(&part), "{part} is not in {page}");
+    }
 }
