@@ -108,9 +108,18 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
 }
 
 async fn serve(settings: Settings) -> anyhow::Result<()> {
-    if settings.v1.is_none() {
+    if settings.v1.is_none() && settings.v2.is_none() {
         tracing::warn!(
-            "no PortOne is configured: orders are not taken; set PORTONE_V1_MERCHANT_CODE, PORTONE_V1_API_KEY and PORTONE_V1_API_SECRET"
+            "no PortOne is configured: orders are not taken; set PORTONE_V1_MERCHANT_CODE, PORTONE_V1_API_KEY and PORTONE_V1_API_SECRET, or PORTONE_V2_STORE_ID and PORTONE_V2_API_SECRET"
+        );
+    }
+    if settings
+        .v2
+        .as_ref()
+        .is_some_and(|v2| v2.webhook_secrets.is_empty())
+    {
+        tracing::warn!(
+            "webhooks of PortOne V2 are refused, because nothing can verify them; set PORTONE_V2_WEBHOOK_SECRETS"
         );
     }
     let mut running = compose::start(settings).await?;

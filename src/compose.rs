@@ -6,21 +6,21 @@ use std::time::Duration;
 
 use anyhow::Context;
 use leptos::config::{LeptosOptions, get_configuration};
+use portone::webhook::Verifier;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::adapters::portone::PortoneV1;
+use crate::adapters::portone::{Generations, PortoneV1, PortoneV2};
 use crate::adapters::store::Database;
 use crate::adapters::system::{SystemClock, SystemEntropy};
-use crate::config::{Settings, V1Settings};
-use crate::ports::gateway::Gateway;
+use crate::config::{Settings, V1Settings, V2Settings};
+use crate::domain::verification::Expected;
+use crate::ports::clock::Clock;
 use crate::service::{Core, ServiceSettings};
-use crate::ui::context::{Site, V1Sdk};
+use crate::ui::context::{Site, V1Sdk, V2Sdk};
 use crate::web::{App, Network, assets, router, server};
 use crate::worker;
-
-mod nobody;
 
 /// Time that detached work gets after the server stopped taking requests.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -81,6 +81,14 @@ impl Running {
 /// # Errors
 /// What could not be opened, with the setting that names it.
 pub async fn start(settings: Settings) -> anyhow::Result<Running> {
+    start_at(settings, Arc::new(SystemClock)).await
+}
+
+/// [`start`] with another clock than the machine's: days pass in a test without waiting.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_at(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
     let database = open(&settings).await?;
     let listener = TcpListener::bind(settings.addr)
         .await
@@ -92,12 +100,12 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
         .public_url
         .clone()
         .unwrap_or_else(|| format!("http://{addr}"));
-    let core = Arc::new(core(&settings, &public_url, &database)?);
+    let core = Arc::new(core(&settings, &public_url, &database, clock)?);
     let app = App {
         core: Arc::clone(&core),
         site: Arc::new(site(&settings, &public_url)),
         scripts: scripts(),
-        network: Arc::new(network(&settings, &public_url)),
+        network: Arc::new(network(&settings, &public_url)?),
     };
 
     // Leptos drives its async pages with tokio; a second start in one process finds it set already.
@@ -127,7 +135,8 @@ pub async fn offline(settings: &Settings) -> anyhow::Result<(Core, Arc<Database>
         .public_url
         .clone()
         .unwrap_or_else(|| format!("http://{}", settings.addr));
-    Ok((core(settings, &public_url, &database)?, database))
+    let core = core(settings, &public_url, &database, Arc::new(SystemClock))?;
+    Ok((core, database))
 }
 
 async fn open(settings: &Settings) -> anyhow::Result<Arc<Database>> {
@@ -138,22 +147,33 @@ async fn open(settings: &Settings) -> anyhow::Result<Arc<Database>> {
     ))
 }
 
-fn core(settings: &Settings, public_url: &str, database: &Arc<Database>) -> anyhow::Result<Core> {
+fn core(
+    settings: &Settings,
+    public_url: &str,
+    database: &Arc<Database>,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Core> {
     let service_settings = ServiceSettings {
-        mode: settings.mode,
+        expected: Expected {
+            mode: settings.mode,
+            v2_store_id: settings.v2.as_ref().map(|v2| v2.store_id.clone()),
+        },
         public_url: public_url.to_owned(),
         shop_url: settings.shop_url.clone(),
     };
-    let gateway: Arc<dyn Gateway> = match &settings.v1 {
-        Some(v1) => Arc::new(portone_v1(v1, settings.portone_timeout)?),
-        None => Arc::new(nobody::Nobody),
+    let timeout = settings.portone_timeout;
+    let v1 = settings.v1.as_ref().map(|v1| portone_v1(v1, timeout));
+    let v2 = settings.v2.as_ref().map(|v2| portone_v2(v2, timeout));
+    let gateway = Generations {
+        v1: v1.transpose()?,
+        v2: v2.transpose()?,
     };
     Ok(Core::new(
         Arc::clone(database) as _,
         Arc::clone(database) as _,
         Arc::clone(database) as _,
-        gateway,
-        Arc::new(SystemClock),
+        Arc::new(gateway),
+        clock,
         Arc::new(SystemEntropy),
         service_settings,
     ))
@@ -167,6 +187,15 @@ fn portone_v1(v1: &V1Settings, timeout: Duration) -> anyhow::Result<PortoneV1> {
     Ok(PortoneV1::new(client))
 }
 
+fn portone_v2(v2: &V2Settings, timeout: Duration) -> anyhow::Result<PortoneV2> {
+    let client = portone::v2::Client::builder(v2.api_url.clone(), v2.api_secret.clone())
+        .store_id(v2.store_id.clone())
+        .timeout(timeout)
+        .build()
+        .context("PORTONE_V2_API_URL, PORTONE_V2_STORE_ID, PORTONE_V2_API_SECRET: no client can be made of them")?;
+    Ok(PortoneV2::new(client))
+}
+
 fn site(settings: &Settings, public_url: &str) -> Site {
     Site {
         shop_name: settings.shop_name.clone(),
@@ -178,15 +207,26 @@ fn site(settings: &Settings, public_url: &str) -> Site {
             sdk_url: v1.sdk_url.to_string(),
             merchant_code: v1.merchant_code.clone(),
         }),
+        v2: settings.v2.as_ref().map(|v2| V2Sdk {
+            sdk_url: v2.sdk_url.to_string(),
+            store_id: v2.store_id.clone(),
+        }),
     }
 }
 
-fn network(settings: &Settings, public_url: &str) -> Network {
-    Network {
+fn network(settings: &Settings, public_url: &str) -> anyhow::Result<Network> {
+    let secrets = settings.v2.as_ref().map(|v2| &v2.webhook_secrets);
+    let v2_webhooks = secrets
+        .filter(|secrets| !secrets.is_empty())
+        .map(|secrets| Verifier::new(secrets.iter().cloned()))
+        .transpose()
+        .context("PORTONE_V2_WEBHOOK_SECRETS: nothing can be verified with them")?;
+    Ok(Network {
         trusted_proxies: settings.trusted_proxies.clone(),
         webhook_sources: settings.webhook_sources.clone(),
+        v2_webhooks,
         secure: public_url.starts_with("https://"),
-    }
+    })
 }
 
 /// Where the islands' script is: in the folder that cargo-leptos builds into while it watches, else in the binary, else

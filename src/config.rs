@@ -167,7 +167,7 @@ pub struct RawSettings {
         help_heading = "PortOne V2"
     )]
     pub v2_sdk_url: String,
-    /// PortOne V2: store id
+    /// PortOne V2: store id; a payment made in another store is not accepted
     #[arg(
         long = "portone-v2-store-id",
         env = "PORTONE_V2_STORE_ID",
@@ -184,7 +184,7 @@ pub struct RawSettings {
         help_heading = "PortOne V2"
     )]
     pub v2_api_secret: Option<SecretString>,
-    /// PortOne V2: webhook secrets, comma-separated; more than one while a secret is being rotated
+    /// PortOne V2: webhook secrets, comma-separated; more than one while a secret is being rotated; without one V2 webhooks are refused
     #[arg(
         long = "portone-v2-webhook-secrets",
         env = "PORTONE_V2_WEBHOOK_SECRETS",
@@ -227,6 +227,8 @@ pub struct Settings {
     pub shop_url: Option<String>,
     /// PortOne V1.
     pub v1: Option<V1Settings>,
+    /// PortOne V2.
+    pub v2: Option<V2Settings>,
     /// Time for one call to PortOne.
     pub portone_timeout: Duration,
 }
@@ -244,6 +246,21 @@ pub struct V1Settings {
     pub api_key: SecretString,
     /// REST API secret.
     pub api_secret: SecretString,
+}
+
+/// PortOne V2.
+#[derive(Debug, Clone)]
+pub struct V2Settings {
+    /// Address of the API.
+    pub api_url: Url,
+    /// Address of the browser SDK.
+    pub sdk_url: Url,
+    /// Our store: a payment made in another one is not ours.
+    pub store_id: String,
+    /// API secret.
+    pub api_secret: SecretString,
+    /// Secrets that webhooks are signed with; without one no webhook of V2 is taken.
+    pub webhook_secrets: Vec<SecretString>,
 }
 
 /// Everything that is wrong with the settings.
@@ -426,12 +443,12 @@ impl RawSettings {
                 }
             }
         };
-        check_v2(
+        let v2 = v2(
             &mut wrong,
             &self.v2_api_url,
             &self.v2_sdk_url,
-            filled(self.v2_store_id).is_some(),
-            secret(self.v2_api_secret).is_some(),
+            filled(self.v2_store_id),
+            secret(self.v2_api_secret),
             self.v2_webhook_secrets.as_ref(),
         );
 
@@ -447,6 +464,7 @@ impl RawSettings {
                 shop_name,
                 shop_url,
                 v1,
+                v2,
                 portone_timeout: Duration::from_millis(timeout),
             }),
             _ => Err(ConfigError(wrong.0)),
@@ -454,52 +472,68 @@ impl RawSettings {
     }
 }
 
-/// V2 settings are checked for what would be wrong with them; orders through V2 are not taken by this version.
-fn check_v2(
+fn v2(
     wrong: &mut Mistakes,
     api_url: &str,
     sdk_url: &str,
-    store_id: bool,
-    api_secret: bool,
+    store_id: Option<String>,
+    api_secret: Option<SecretString>,
     webhook_secrets: Option<&SecretString>,
-) {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-    use secrecy::ExposeSecret;
-
-    wrong.keep(
+) -> Option<V2Settings> {
+    const RIGHT: &str =
+        "is missing; PortOne V2 needs PORTONE_V2_STORE_ID and PORTONE_V2_API_SECRET together";
+    let api_url = wrong.keep(
         "PORTONE_V2_API_URL",
         "must be an http(s) address",
         web_url(api_url),
     );
-    wrong.keep(
+    let sdk_url = wrong.keep(
         "PORTONE_V2_SDK_URL",
         "must be an http(s) address",
         web_url(sdk_url),
     );
-    if store_id != api_secret {
-        let variable = if store_id {
-            "PORTONE_V2_API_SECRET"
-        } else {
-            "PORTONE_V2_STORE_ID"
-        };
-        wrong.note(
-            variable,
-            "is missing; PortOne V2 needs PORTONE_V2_STORE_ID and PORTONE_V2_API_SECRET together",
-        );
+    let configured = store_id.is_some() || api_secret.is_some();
+    let keys = configured.then(|| {
+        (
+            wrong.keep("PORTONE_V2_STORE_ID", RIGHT, store_id),
+            wrong.keep("PORTONE_V2_API_SECRET", RIGHT, api_secret),
+        )
+    });
+    let webhook_secrets = v2_webhook_secrets(wrong, webhook_secrets);
+    match (api_url, sdk_url, keys) {
+        (Some(api_url), Some(sdk_url), Some((Some(store_id), Some(api_secret)))) => {
+            Some(V2Settings {
+                api_url,
+                sdk_url,
+                store_id,
+                api_secret,
+                webhook_secrets,
+            })
+        }
+        _ => None,
     }
-    let Some(secrets) = webhook_secrets else {
-        return;
+}
+
+/// An empty secret would let anybody sign.
+fn v2_webhook_secrets(wrong: &mut Mistakes, secrets: Option<&SecretString>) -> Vec<SecretString> {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use secrecy::ExposeSecret;
+
+    let Some(secrets) = secrets else {
+        return Vec::new();
     };
     let long_enough = |text: &str| {
-        let text = text.trim();
         STANDARD
             .decode(text.strip_prefix("whsec_").unwrap_or(text))
             .is_ok_and(|key| key.len() >= WEBHOOK_SECRET_BYTES_MIN)
     };
-    if !secrets.expose_secret().split(',').all(long_enough) {
+    let secrets = secrets.expose_secret().split(',').map(str::trim);
+    if !secrets.clone().all(long_enough) {
         wrong.note("PORTONE_V2_WEBHOOK_SECRETS", "must be whsec_ and base64 of at least 16 bytes, each; several are separated by commas, none may be empty");
+        return Vec::new();
     }
+    secrets.map(SecretString::from).collect()
 }
 
 /// A variable that is set to nothing is not set.
@@ -603,7 +637,56 @@ mod tests {
 
         assert_eq!(settings.addr.to_string(), "127.0.0.1:3000");
         assert_eq!(settings.mode, Mode::Live);
-        assert!(settings.v1.is_none());
+        assert!(settings.v1.is_none() && settings.v2.is_none());
+    }
+
+    #[test]
+    fn each_generation_is_configured_by_itself() {
+        use secrecy::ExposeSecret;
+        let v1 = [
+            "--portone-v1-merchant-code=imp1",
+            "--portone-v1-api-key=key",
+            "--portone-v1-api-secret=secret",
+        ];
+        let v2 = [
+            "--portone-v2-store-id=store-1",
+            "--portone-v2-api-secret=secret",
+            "--portone-v2-webhook-secrets=whsec_pzQGE83cSIRKM4/WH5QY+g==, MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        ];
+        let with = |flags: &[&str]| settings(flags).expect("the settings are right");
+
+        assert!(with(&v1).v1.is_some() && with(&v1).v2.is_none());
+        assert!(with(&v2).v1.is_none());
+        assert!(with(&[v1, v2].concat()).v1.is_some());
+        let v2 = with(&[v1, v2].concat()).v2.expect("V2 is configured");
+        assert_eq!(
+            (v2.store_id.as_str(), v2.api_url.as_str()),
+            ("store-1", "https://api.portone.io/")
+        );
+        let secrets: Vec<&str> = v2
+            .webhook_secrets
+            .iter()
+            .map(ExposeSecret::expose_secret)
+            .collect();
+        assert_eq!(
+            secrets,
+            [
+                "whsec_pzQGE83cSIRKM4/WH5QY+g==",
+                "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+            ]
+        );
+    }
+
+    #[test]
+    fn half_of_a_generation_is_a_mistake() {
+        assert_eq!(
+            variables(&["--portone-v2-api-secret=secret"]),
+            ["PORTONE_V2_STORE_ID"]
+        );
+        assert_eq!(
+            variables(&["--portone-v2-store-id=store-1", "--portone-v2-api-secret= "]),
+            ["PORTONE_V2_API_SECRET"]
+        );
     }
 
     #[test]

@@ -14,6 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use portone_sandbox::Sandbox;
 use secrecy::{ExposeSecret, SecretString};
@@ -23,7 +25,7 @@ use url::Url;
 
 use crate::cli::stop_asked;
 use crate::compose::{self, Running};
-use crate::config::{Settings, V1Settings};
+use crate::config::{Settings, V1Settings, V2Settings};
 use crate::domain::order::Mode;
 use crate::ports::entropy::draw;
 use crate::service::access;
@@ -107,16 +109,21 @@ impl Demo {
                 .local_addr()
                 .context("the sample shop's address is unknown")?,
         );
-        let sandbox_secret = random_text();
+        let secrets = Secrets {
+            api: random_text(),
+            webhook: webhook_secret(),
+        };
         let sandbox = Sandbox::builder()
             .addr(options.sandbox_addr)
             .merchant_code(MERCHANT_CODE)
-            .credentials(PORTONE_API_KEY, sandbox_secret.expose_secret())
+            .credentials(PORTONE_API_KEY, secrets.api.expose_secret())
+            .v2_secret(secrets.api.expose_secret())
+            .webhook_secrets([secrets.webhook.expose_secret()])
             .spawn()
             .await
             .with_context(|| format!("the local PortOne cannot listen on {}; choose another address with --sandbox-addr or PORTONE_SANDBOX_ADDR", options.sandbox_addr))?;
         let directory = Directory::create()?;
-        let settings = settings(options, &sandbox, sandbox_secret, &directory, &shop_url)?;
+        let settings = settings(options, &sandbox, secrets, &directory, &shop_url)?;
         let app = compose::start(settings).await.context(
             "the app cannot start; --wanryo-addr or WANRYO_ADDR chooses another address",
         )?;
@@ -139,6 +146,7 @@ impl Demo {
             entropy: Arc::clone(&app.core.entropy),
             url: shop_url.clone(),
             sandbox_url: sandbox.url().to_string(),
+            channel_key: Sandbox::V2_LIVE_CHANNEL_KEY.to_owned(),
         };
         let shop = tokio::spawn(shop::serve(listener, state, stop.clone()));
         let samples = samples::make(&api, &sandbox, &shop_url)
@@ -217,17 +225,23 @@ impl Demo {
     }
 }
 
+/// What the app and the sandbox know each other by.
+struct Secrets {
+    api: SecretString,
+    webhook: SecretString,
+}
+
 fn settings(
     options: &Options,
     sandbox: &Sandbox,
-    secret: SecretString,
+    secrets: Secrets,
     directory: &Directory,
     shop_url: &str,
 ) -> anyhow::Result<Settings> {
-    let sdk_url = sandbox
-        .url()
-        .join("v1/iamport.js")
-        .context("the sandbox's address is no URL")?;
+    let at = |path: &str| {
+        let url = sandbox.url().join(path);
+        url.context("the sandbox's address is no URL")
+    };
     // "Every address" is one to listen on, not one to open.
     let public_url = (options.addr.ip().is_unspecified() && options.addr.port() != 0)
         .then(|| address_of(options.addr));
@@ -243,10 +257,17 @@ fn settings(
         shop_url: Some(format!("{shop_url}/")),
         v1: Some(V1Settings {
             api_url: sandbox.url().clone(),
-            sdk_url,
+            sdk_url: at("v1/iamport.js")?,
             merchant_code: MERCHANT_CODE.to_owned(),
             api_key: SecretString::from(PORTONE_API_KEY),
-            api_secret: secret,
+            api_secret: secrets.api.clone(),
+        }),
+        v2: Some(V2Settings {
+            api_url: sandbox.v2_url(),
+            sdk_url: at("v2/browser-sdk.js")?,
+            store_id: Sandbox::V2_STORE_ID.to_owned(),
+            api_secret: secrets.api,
+            webhook_secrets: vec![secrets.webhook],
         }),
         portone_timeout: PORTONE_TIMEOUT,
     })
@@ -268,6 +289,12 @@ fn random_text() -> SecretString {
             .map(|byte| format!("{byte:02x}"))
             .collect::<String>(),
     )
+}
+
+/// In the form of Standard Webhooks, <https://github.com/standard-webhooks/standard-webhooks>.
+fn webhook_secret() -> SecretString {
+    let bytes: [u8; 24] = draw(&crate::adapters::system::SystemEntropy);
+    SecretString::from(format!("whsec_{}", STANDARD.encode(bytes)))
 }
 
 #[cfg(test)]

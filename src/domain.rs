@@ -1,5 +1,6 @@
 //! What a payment is and what may become of it. Pure: no I/O, no clock, no PortOne types, nothing of the web.
 
+pub mod confirmation;
 pub mod decision;
 pub mod event;
 pub mod evidence;

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod en;
+mod institution;
 mod ko;
 mod particle;
 
@@ -13,6 +14,7 @@ use jiff::civil::Weekday;
 use jiff::tz::Offset;
 
 pub use catalogue::{FailureText, Messages, PayMessages, StoryText};
+pub use institution::institution;
 pub use particle::{Particle, with_particle};
 
 use crate::domain::money::Money;

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod completion;
+pub mod confirmation;
 pub mod cursor;
 pub mod inbox;
 pub mod orders;
@@ -16,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::domain::order::Mode;
+use crate::domain::verification::Expected;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::gateway::Gateway;
@@ -38,8 +39,8 @@ pub const VISITOR_ENTRIES_MAX: u32 = 200;
 /// Settings that use cases need.
 #[derive(Debug, Clone)]
 pub struct ServiceSettings {
-    /// Live or test money.
-    pub mode: Mode,
+    /// What payments are taken for.
+    pub expected: Expected,
     /// Address that browsers see, without a slash at the end.
     pub public_url: String,
     /// Where buyers go when an order names no address of its own.
@@ -114,11 +115,17 @@ impl Core {
 
     /// Address of the completion page of an order, for who knows its number.
     #[must_use]
-    pub fn complete_url(&self, id: &crate::domain::ids::PaymentId) -> String {
-        let value =
-            percent_encoding::utf8_percent_encode(id.as_str(), percent_encoding::NON_ALPHANUMERIC);
+    pub fn complete_url(&self, order: &crate::domain::order::Order) -> String {
+        let name = match order.portone {
+            crate::domain::order::Portone::V1 => "merchant_uid",
+            crate::domain::order::Portone::V2 => "paymentId",
+        };
+        let value = percent_encoding::utf8_percent_encode(
+            order.payment_id.as_str(),
+            percent_encoding::NON_ALPHANUMERIC,
+        );
         format!(
-            "{}/payments/complete?merchant_uid={value}",
+            "{}/payments/complete?{name}={value}",
             self.settings.public_url
         )
     }

@@ -6,6 +6,7 @@ pub mod app;
 pub mod components;
 pub mod context;
 pub mod pages;
+pub mod policy;
 pub mod respond;
 pub mod say;
 pub mod shell;

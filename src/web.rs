@@ -5,6 +5,7 @@ pub(crate) mod assets;
 pub mod claim;
 pub mod client;
 pub mod complete;
+pub mod confirm;
 pub mod layers;
 pub mod office;
 pub mod pages;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 use ipnet::IpNet;
 use leptos::config::LeptosOptions;
+use portone::webhook::Verifier;
 
 use crate::service::Core;
 use crate::ui::context::Site;
@@ -42,6 +44,8 @@ pub struct Network {
     pub trusted_proxies: Vec<IpNet>,
     /// Who may post V1 webhooks; empty is anybody.
     pub webhook_sources: Vec<IpNet>,
+    /// Verifies V2's webhooks; `None` takes none.
+    pub v2_webhooks: Option<Verifier>,
     /// Whether browsers reach us over TLS: cookies are bound to the host then, and TLS is remembered.
     pub secure: bool,
 }

@@ -116,7 +116,7 @@ CREATE TABLE history (
     CONSTRAINT history_seq_check CHECK (seq >= 1),
     CONSTRAINT history_kind_check CHECK (kind IN (
         'order_created', 'prepared', 'prepare_failed', 'redirect', 'webhook', 'checked', 'check_failed', 'transition',
-        'evidence_refused', 'closed', 'expired'))
+        'evidence_refused', 'closed', 'expired', 'confirmed', 'confirm_refused'))
 );
 
 CREATE TABLE outbox (
@@ -149,10 +149,14 @@ CREATE TABLE inbox (
     payment_id     TEXT COLLATE "C" NOT NULL,
     transaction_id TEXT COLLATE "C",
     claimed_status TEXT,
+    -- PortOne's name for one message, the same in all its deliveries. V1's messages have none.
+    webhook_id     TEXT COLLATE "C",
     state          TEXT NOT NULL,
     try_at         BIGINT,
     attempts       BIGINT NOT NULL,
     CONSTRAINT inbox_pkey PRIMARY KEY (id),
+    -- A message that comes again is the same entry. NULLs differ from each other.
+    CONSTRAINT inbox_webhook_id_key UNIQUE (webhook_id),
     CONSTRAINT inbox_version_check CHECK (version IN ('v1', 'v2')),
     CONSTRAINT inbox_state_check CHECK (state IN ('waiting', 'done', 'dropped')),
     CONSTRAINT inbox_waiting_has_time CHECK ((state = 'waiting') = (try_at IS NOT NULL)),

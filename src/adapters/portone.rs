@@ -1,91 +1,80 @@
 //! PortOne's API as evidence: turns what `crates/portone` parsed into [`Record`]s, and decides nothing.
+//!
+//! [`Record`]: crate::domain::evidence::Record
+
+mod v1;
+mod v2;
 
 use async_trait::async_trait;
-use portone::v1::{self, ImpUid, MerchantUid};
 
-use crate::domain::evidence::Record;
+pub use v1::PortoneV1;
+pub use v2::PortoneV2;
+
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::Money;
-use crate::domain::transaction::{TransactionStatus, VirtualAccount};
-use crate::ports::gateway::{Gateway, GatewayError};
+use crate::domain::order::Portone;
+use crate::ports::gateway::{Attempts, Gateway, GatewayError};
 
 /// Longest text that is kept of a gateway's, in characters.
 const TEXT_CHARS_MAX: usize = 500;
+/// Longest text that may be a currency code. ISO 4217 has three letters; what is longer is kept to be shown as wrong.
+const CURRENCY_BYTES_MAX: usize = 8;
 
-/// PortOne V1.
+/// Both generations of PortOne, as far as they are configured. An order is asked about at its own generation alone.
 #[derive(Debug, Clone)]
-pub struct PortoneV1 {
-    client: v1::Client,
+pub struct Generations {
+    /// V1, when it is configured.
+    pub v1: Option<PortoneV1>,
+    /// V2, when it is configured.
+    pub v2: Option<PortoneV2>,
 }
 
-impl PortoneV1 {
-    /// Asks through this client.
-    #[must_use]
-    pub fn new(client: v1::Client) -> Self {
-        Self { client }
+impl Generations {
+    fn v1(&self) -> Result<&PortoneV1, GatewayError> {
+        self.v1.as_ref().ok_or(GatewayError::NotConfigured)
+    }
+
+    fn v2(&self) -> Result<&PortoneV2, GatewayError> {
+        self.v2.as_ref().ok_or(GatewayError::NotConfigured)
     }
 }
 
 #[async_trait]
-impl Gateway for PortoneV1 {
-    async fn transaction(&self, id: &TransactionId) -> Result<Option<Record>, GatewayError> {
-        let imp_uid = ImpUid::parse(id.as_str()).map_err(|_| GatewayError::Refused)?;
-        match self.client.payment(&imp_uid).await {
-            Ok(payment) => record(payment, Some(id.clone())).map(Some),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(failure(&error)),
+impl Gateway for Generations {
+    async fn attempts(
+        &self,
+        portone: Portone,
+        id: &PaymentId,
+        asked: Option<&TransactionId>,
+    ) -> Result<Attempts, GatewayError> {
+        match portone {
+            Portone::V1 => self.v1()?.attempts(id, asked).await,
+            Portone::V2 => self.v2()?.attempts(id, asked).await,
         }
     }
 
-    async fn transactions_of(&self, id: &PaymentId) -> Result<Vec<Record>, GatewayError> {
-        match self.client.payments_of(&merchant_uid(id)?).await {
-            Ok(payments) => payments
-                .into_iter()
-                .map(|payment| record(payment, None))
-                .collect(),
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            Err(error) => Err(failure(&error)),
-        }
-    }
-
-    async fn prepare(&self, id: &PaymentId, amount: Money) -> Result<(), GatewayError> {
-        let uid = merchant_uid(id)?;
-        let (major, currency) = (amount.to_major(), amount.currency.code());
-        let refused = match self.client.prepare(&uid, major, Some(currency)).await {
-            Ok(_) => return Ok(()),
-            Err(error) => failure(&error),
-        };
-        if refused != GatewayError::Refused {
-            return Err(refused);
-        }
-        // Registered before, perhaps by an order that was lost with its database: bring it in line.
-        match self.client.prepared(&uid).await {
-            Ok(Some(there))
-                if there.amount == major && there.currency.as_deref() == Some(currency) =>
-            {
-                Ok(())
-            }
-            Ok(Some(_)) => self
-                .client
-                .update_prepared(&uid, major, Some(currency))
-                .await
-                .map(drop)
-                .map_err(|error| failure(&error)),
-            Ok(None) => Err(refused),
-            Err(error) => Err(failure(&error)),
+    async fn prepare(
+        &self,
+        portone: Portone,
+        id: &PaymentId,
+        amount: Money,
+    ) -> Result<(), GatewayError> {
+        match portone {
+            Portone::V1 => self.v1()?.prepare(id, amount).await,
+            Portone::V2 => self.v2()?.prepare(id, amount).await,
         }
     }
 }
 
-fn merchant_uid(id: &PaymentId) -> Result<MerchantUid, GatewayError> {
-    MerchantUid::parse(id.as_str()).map_err(|_| GatewayError::Refused)
-}
-
-fn failure(error: &portone::Error) -> GatewayError {
+fn failure(portone: Portone, error: &portone::Error) -> GatewayError {
     if error.is_unauthorized() {
+        let settings = match portone {
+            Portone::V1 => "PORTONE_V1_API_KEY and PORTONE_V1_API_SECRET",
+            Portone::V2 => "PORTONE_V2_API_SECRET",
+        };
         tracing::error!(
             error = error as &dyn std::error::Error,
-            "PortOne refused the API key and secret; check PORTONE_V1_API_KEY and PORTONE_V1_API_SECRET"
+            "PortOne refused the API keys; check {settings}"
         );
         return GatewayError::Unauthorized;
     }
@@ -105,59 +94,16 @@ fn failure(error: &portone::Error) -> GatewayError {
         | portone::Error::Timeout
         | portone::Error::Connect(_)
         | portone::Error::Interrupted(_)
+        | portone::Error::FateUnknown(_)
         | portone::Error::Unauthorized
         | portone::Error::InvalidConfiguration(_) => GatewayError::Unavailable,
     }
 }
 
-fn record(payment: v1::Payment, asked: Option<TransactionId>) -> Result<Record, GatewayError> {
-    // An id that cannot be stored or shown is no answer to anything.
-    let transaction_id =
-        TransactionId::parse(payment.imp_uid.as_str()).map_err(|_| GatewayError::Garbled)?;
-    let virtual_account = virtual_account(&payment);
-    Ok(Record {
-        asked,
-        transaction_id,
-        payment_id: payment.merchant_uid,
-        status: match payment.status {
-            v1::Status::Ready => Some(TransactionStatus::Ready),
-            v1::Status::Paid => Some(TransactionStatus::Paid),
-            v1::Status::Failed => Some(TransactionStatus::Failed),
-            v1::Status::Cancelled => Some(TransactionStatus::Cancelled),
-            v1::Status::Unrecognized(_) => None,
-        },
-        amount_major: payment.amount,
-        cancelled_major: payment.cancel_amount,
-        // What is no code at all is no currency: it must not become one by being cleaned.
-        currency: payment
-            .currency
-            .filter(|code| code.len() <= 8 && code.bytes().all(|b| b.is_ascii_graphic())),
-        test: payment.sandbox,
-        method_name: payment.card_name.or(payment.bank_name).and_then(text),
-        pay_method: payment.pay_method.and_then(text),
-        pg_provider: payment.pg_provider.and_then(text),
-        approval_number: payment.apply_num.and_then(text),
-        fail_reason: payment.fail_reason.and_then(text),
-        receipt_url: payment.receipt_url.and_then(text),
-        virtual_account,
-        paid_at: payment.paid_at,
-    })
-}
-
-fn virtual_account(payment: &v1::Payment) -> Option<VirtualAccount> {
-    let account_number = payment.vbank_num.clone().and_then(text)?;
-    let bank = payment
-        .vbank_name
-        .clone()
-        .or_else(|| payment.vbank_code.clone())
-        .and_then(text)
-        .unwrap_or_default();
-    let holder = payment.vbank_holder.clone().and_then(text);
-    Some(VirtualAccount {
-        bank,
-        account_number,
-        holder,
-        expires_at: payment.vbank_date,
+/// What is no code at all is no currency: it must not become one by being cleaned.
+fn currency_code(code: String) -> Option<String> {
+    Some(code).filter(|code| {
+        code.len() <= CURRENCY_BYTES_MAX && code.bytes().all(|b| b.is_ascii_graphic())
     })
 }
 

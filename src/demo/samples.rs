@@ -8,6 +8,7 @@ use reqwest::header::{ACCEPT, LOCATION};
 use serde_json::{Value, json};
 
 use super::http::{self, Api, Order};
+use crate::domain::order::Portone;
 
 /// Addresses that the introduction names.
 pub(super) struct Samples {
@@ -38,6 +39,7 @@ enum Story {
 }
 
 struct Sample {
+    portone: Portone,
     payment_id: &'static str,
     name: &'static str,
     amount: i64,
@@ -53,6 +55,7 @@ const fn sample(
     story: Story,
 ) -> Sample {
     Sample {
+        portone: Portone::V1,
         payment_id,
         name,
         amount,
@@ -61,8 +64,16 @@ const fn sample(
     }
 }
 
+/// The same, paid through PortOne V2.
+const fn by_v2(sample: Sample) -> Sample {
+    Sample {
+        portone: Portone::V2,
+        ..sample
+    }
+}
+
 /// Oldest first; the list shows them the other way round.
-const SAMPLES: [Sample; 16] = [
+const SAMPLES: [Sample; 20] = [
     sample(
         "DEMO-1001",
         "핸드드립 커피 세트",
@@ -151,6 +162,34 @@ const SAMPLES: [Sample; 16] = [
         Story::Window("issue_vbank"),
     ),
     sample("DEMO-1016", "수제 그래놀라", 15_800, "임시우", Story::Open),
+    by_v2(sample(
+        "DEMO-2001",
+        "드립백 20개입",
+        19_800,
+        "황보라",
+        Story::Window("pay"),
+    )),
+    by_v2(sample(
+        "DEMO-2002",
+        "휴대용 우산",
+        22_000,
+        "전태오",
+        Story::Window("decline_card"),
+    )),
+    by_v2(sample(
+        "DEMO-2003",
+        "블루투스 스피커",
+        74_000,
+        "고은별",
+        Story::Window("pay_tampered_amount"),
+    )),
+    by_v2(sample(
+        "DEMO-2004",
+        "여름 돗자리",
+        12_500,
+        "노아름",
+        Story::Window("issue_virtual_account"),
+    )),
 ];
 
 /// Makes them all.
@@ -214,12 +253,13 @@ impl Stage<'_> {
             Story::PaidTwice => {
                 let windows = [self.open(sample).await?, self.open(sample).await?];
                 for window in &windows {
-                    self.end(window, "pay").await?;
+                    self.end(sample, window, "pay").await?;
                 }
             }
             Story::Deposited => {
                 let transaction = self.visit(sample, "issue_vbank").await?;
-                self.drive(&transaction, "deposit", &json!({})).await?;
+                self.drive(sample, &transaction, "deposit", &json!({}))
+                    .await?;
                 self.api.sync(id).await?;
             }
             Story::Refunded(part) => {
@@ -228,50 +268,75 @@ impl Stage<'_> {
                     || json!({ "reason": "단순 변심" }),
                     |amount| json!({ "amount": amount, "reason": "1개 파손" }),
                 );
-                self.drive(&transaction, "cancel", &body).await?;
+                self.drive(sample, &transaction, "cancel", &body).await?;
                 self.api.sync(id).await?;
             }
             Story::PaidLate => {
                 let window = self.open(sample).await?;
                 self.api.close(id).await?;
-                self.end(&window, "pay").await?;
+                self.end(sample, &window, "pay").await?;
             }
         }
         Ok(order)
     }
 
     fn order_of(&self, sample: &Sample) -> Value {
-        json!({
+        let mut order = json!({
             "payment_id": sample.payment_id,
             "name": sample.name,
             "amount": sample.amount,
             "currency": "KRW",
+            "portone": sample.portone,
             "buyer": { "name": sample.buyer, "email": "buyer@example.com", "tel": "010-0000-0000" },
             "return_url": format!("{}/orders/{}", self.shop_url, sample.payment_id),
             "metadata": { "sample": true },
-        })
+        });
+        if sample.portone == Portone::V2 {
+            order["channel_key"] = json!(Sandbox::V2_LIVE_CHANNEL_KEY);
+        }
+        order
     }
 
     /// Opens the window, ends it, and comes back. Returns PortOne's id.
     async fn visit(&self, sample: &Sample, choice: &str) -> anyhow::Result<String> {
         let window = self.open(sample).await?;
-        self.end(&window, choice).await?;
+        self.end(sample, &window, choice).await?;
         Ok(window)
     }
 
     /// What the browser SDK does on a phone.
     async fn open(&self, sample: &Sample) -> anyhow::Result<String> {
-        let parameters = json!({
-            "merchant_uid": sample.payment_id,
-            "name": sample.name,
-            "amount": sample.amount,
-            "pay_method": "card",
-            "buyer_name": sample.buyer,
-            "buyer_email": "buyer@example.com",
-            "buyer_tel": "010-0000-0000",
-            "m_redirect_url": format!("{}/payments/complete", self.api.app_url()),
-        });
-        let url = self.sandbox_url("checkout")?;
+        let redirect_url = format!("{}/payments/complete", self.api.app_url());
+        let (parameters, id_name) = match sample.portone {
+            Portone::V1 => (
+                json!({
+                    "merchant_uid": sample.payment_id,
+                    "name": sample.name,
+                    "amount": sample.amount,
+                    "pay_method": "card",
+                    "buyer_name": sample.buyer,
+                    "buyer_email": "buyer@example.com",
+                    "buyer_tel": "010-0000-0000",
+                    "m_redirect_url": redirect_url,
+                }),
+                "imp_uid",
+            ),
+            Portone::V2 => (
+                json!({
+                    "storeId": Sandbox::V2_STORE_ID,
+                    "channelKey": Sandbox::V2_LIVE_CHANNEL_KEY,
+                    "paymentId": sample.payment_id,
+                    "orderName": sample.name,
+                    "totalAmount": sample.amount,
+                    "currency": "KRW",
+                    "payMethod": "CARD",
+                    "customer": { "fullName": sample.buyer, "email": "buyer@example.com", "phoneNumber": "010-0000-0000" },
+                    "redirectUrl": redirect_url,
+                }),
+                "txId",
+            ),
+        };
+        let url = self.sandbox_url(sample, "checkout")?;
         let answer = self
             .api
             .client()
@@ -282,15 +347,15 @@ impl Stage<'_> {
             .context("the sandbox does not answer")?;
         let opened: Value = serde_json::from_slice(&http::read(answer).await?)
             .context("the sandbox's answer is no JSON")?;
-        let id = opened.get("imp_uid").and_then(Value::as_str);
+        let id = opened.get(id_name).and_then(Value::as_str);
         Ok(id
             .with_context(|| format!("the sandbox opened no window: {opened}"))?
             .to_owned())
     }
 
     /// Chooses how the window ends, and goes where the browser is sent. A window that was left sends nobody anywhere.
-    async fn end(&self, transaction: &str, choice: &str) -> anyhow::Result<()> {
-        let url = self.sandbox_url(&format!("window/{transaction}"))?;
+    async fn end(&self, sample: &Sample, transaction: &str, choice: &str) -> anyhow::Result<()> {
+        let url = self.sandbox_url(sample, &format!("window/{transaction}"))?;
         let answer = self
             .api
             .client()
@@ -328,8 +393,14 @@ impl Stage<'_> {
     }
 
     /// Does in the sandbox what a bank, or the merchant in PortOne's console, would do.
-    async fn drive(&self, transaction: &str, action: &str, body: &Value) -> anyhow::Result<()> {
-        let url = self.sandbox_url(&format!("payments/{transaction}/{action}"))?;
+    async fn drive(
+        &self,
+        sample: &Sample,
+        transaction: &str,
+        action: &str,
+        body: &Value,
+    ) -> anyhow::Result<()> {
+        let url = self.sandbox_url(sample, &format!("payments/{transaction}/{action}"))?;
         let answer = self
             .api
             .client()
@@ -346,10 +417,14 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn sandbox_url(&self, path: &str) -> anyhow::Result<url::Url> {
+    fn sandbox_url(&self, sample: &Sample, path: &str) -> anyhow::Result<url::Url> {
+        let root = match sample.portone {
+            Portone::V1 => "_sandbox",
+            Portone::V2 => "_sandbox/v2",
+        };
         self.sandbox
             .url()
-            .join(&format!("_sandbox/{path}"))
+            .join(&format!("{root}/{path}"))
             .context("the sandbox's address is no URL")
     }
 }

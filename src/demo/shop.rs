@@ -6,7 +6,7 @@ mod page;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Form, Path, State};
+use axum::extract::{DefaultBodyLimit, Form, Path, Query, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::http::Api;
 use crate::domain::ids::PaymentId;
+use crate::domain::order::Portone;
 use crate::ports::entropy::{Entropy, draw};
 
 /// Largest form that is read.
@@ -68,6 +69,8 @@ pub(super) struct Shop {
     /// The shop's own address, without a slash at the end.
     pub(super) url: String,
     pub(super) sandbox_url: String,
+    /// PortOne's channel key for orders of V2, which opens no window without one.
+    pub(super) channel_key: String,
 }
 
 /// Serves until it is told to stop.
@@ -111,12 +114,24 @@ async fn safe_headers(mut response: Response) -> Response {
     response
 }
 
-async fn products(State(shop): State<Shop>) -> Html<String> {
+#[derive(Deserialize)]
+struct Shelf {
+    #[serde(default)]
+    portone: String,
+}
+
+async fn products(State(shop): State<Shop>, Query(shelf): Query<Shelf>) -> Html<String> {
     Html(page::products(
         &PRODUCTS,
+        generation(&shelf.portone),
         shop.api.app_url(),
         &shop.sandbox_url,
     ))
+}
+
+/// A real shop uses one generation of PortOne and never asks. This one shows both.
+fn generation(word: &str) -> Portone {
+    Portone::from_word(word).unwrap_or(Portone::V1)
 }
 
 async fn help() -> Html<String> {
@@ -129,6 +144,8 @@ struct BuyForm {
     product: String,
     #[serde(default)]
     pay_method: String,
+    #[serde(default)]
+    portone: String,
 }
 
 /// Makes the order and sends the buyer on to pay it. The price comes from the shop, never from the form.
@@ -141,16 +158,21 @@ async fn buy(State(shop): State<Shop>, Form(form): Form<BuyForm>) -> Response {
     } else {
         "card"
     };
+    let portone = generation(&form.portone);
     let payment_id = new_payment_id(shop.entropy.as_ref());
     let mut request = json!({
         "payment_id": payment_id,
         "name": product.name,
         "amount": product.price,
         "currency": "KRW",
+        "portone": portone,
         "pay_method": pay_method,
         "buyer": { "name": "김완료", "email": "buyer@example.com", "tel": "010-0000-0000" },
         "return_url": format!("{}/orders/{payment_id}", shop.url),
     });
+    if portone == Portone::V2 {
+        request["channel_key"] = json!(shop.channel_key);
+    }
     if let Some(expires_at) = deadline() {
         request["expires_at"] = json!(expires_at);
     }

@@ -52,6 +52,10 @@ async fn a_visitor_finds_orders_in_every_state_and_can_buy() {
         ("DEMO-1014", "paid"),
         ("DEMO-1015", "awaiting_deposit"),
         ("DEMO-1016", "open"),
+        ("DEMO-2001", "paid"),
+        ("DEMO-2002", "open"),
+        ("DEMO-2003", "held"),
+        ("DEMO-2004", "awaiting_deposit"),
     ];
     assert_eq!(
         seen,
@@ -78,6 +82,39 @@ async fn a_visitor_finds_orders_in_every_state_and_can_buy() {
     assert!(
         pay_page.text().await.unwrap().contains("21,000원"),
         "the price is the shop's, not the form's"
+    );
+
+    let through_v2 = client
+        .post(format!("{}/buy", demo.shop_url))
+        .form(&[
+            ("product", "mug"),
+            ("pay_method", "vbank"),
+            ("portone", "v2"),
+        ])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(through_v2.status(), 303);
+    let order_id = between(
+        through_v2.headers()["location"].to_str().unwrap(),
+        "/pay/",
+        "?",
+    )
+    .replace("%2D", "-");
+    let order = demo
+        .app
+        .core
+        .orders
+        .find_order(&crate::domain::ids::PaymentId::parse(&order_id).unwrap())
+        .await
+        .unwrap()
+        .unwrap()
+        .order;
+    assert_eq!(order.portone, crate::domain::order::Portone::V2);
+    assert_eq!(order.pay_method.as_deref(), Some("vbank"));
+    assert_eq!(
+        order.channel_key.as_deref(),
+        Some(Sandbox::V2_LIVE_CHANNEL_KEY)
     );
 
     let thanks = client
@@ -265,6 +302,15 @@ async fn staff_find_why_an_order_stands_where_it_stands() {
         between(&twice, "class=\"office-banner\"", "</p>").contains("중복 결제"),
         "a second payment is told of, though the order is paid"
     );
+    let (_, other_amount) = staff.open("/orders/DEMO-2003").await;
+    let checks = other_amount.matches("<tr data-passed=").count();
+    assert_eq!(checks, 8, "V2 has a store and a generation to check");
+    assert!(
+        between(&other_amount, "<tr data-passed=\"false\">", "</tr>").contains("금액"),
+        "{other_amount}"
+    );
+    let (_, account) = staff.open("/orders/DEMO-2004?lang=en").await;
+    assert!(account.contains("Shinhan Bank"), "{account}");
     let (_, late) = staff.open("/orders/DEMO-1009").await;
     assert!(between(&late, "class=\"office-banner\"", "</p>").contains("늦은 결제"));
 
@@ -281,10 +327,10 @@ async fn staff_search_the_list_and_act_on_an_order() {
     let links = |html: &str| html.matches("<th role=\"rowheader\"").count();
 
     let (_, all) = staff.open("/orders").await;
-    assert_eq!(links(&all), 16);
-    assert!(all.contains("확인이 필요한 주문이 2건 있어요."));
+    assert_eq!(links(&all), 20);
+    assert!(all.contains("확인이 필요한 주문이 3건 있어요."));
     let (_, held) = staff.open("/orders?status=held").await;
-    assert_eq!(links(&held), 2);
+    assert_eq!(links(&held), 3);
     let (_, found) = staff.open("/orders?q=DEMO-100&status=paid").await;
     assert_eq!(links(&found), 4, "1001, 1005, 1006 and 1008");
     let (_, none) = staff.open("/orders?q=%22%3E%3Cscript%3E").await;
@@ -297,7 +343,7 @@ async fn staff_search_the_list_and_act_on_an_order() {
         .await;
     assert_eq!(
         links(&nonsense),
-        16,
+        20,
         "conditions that mean nothing are none"
     );
     let (_, past) = staff.open("/orders?to=2020-01-01").await;
@@ -316,7 +362,7 @@ async fn staff_search_the_list_and_act_on_an_order() {
     let next = between(&first, "class=\"office-pages\"", "</nav>");
     let next = between(next, "href=\"", "\"").replace("&amp;", "&");
     let (_, second) = staff.open(&next).await;
-    assert_eq!(links(&second), 6);
+    assert_eq!(links(&second), 10);
     assert!(second.contains("DEMO-1001") && !first.contains("DEMO-1001"));
 
     let (_, asked) = staff.press("/orders/DEMO-1016/sync").await;

@@ -10,13 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::event::{Event, EventType, event_id};
-use super::evidence::{Evidence, Record};
+use super::evidence::{Evidence, Figure, Record};
 use super::history::{EntryKind, Refusal};
 use super::ids::TransactionId;
-use super::money::{Currency, Money};
-use super::order::{Mode, Order, OrderStatus};
+use super::money::Currency;
+use super::order::{Order, OrderStatus};
 use super::transaction::{Transaction, TransactionStatus, Verdict};
-use super::verification::{Check, Reading, Verification, Verified, verify};
+use super::verification::{Check, Expected, Reading, Verification, Verified, verify};
 
 /// PortOne's clock may run this much behind ours before its `paid_at` stops being believable for an order's age.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -57,7 +57,7 @@ pub fn decide(
     evidence: &Evidence,
     taken: &BTreeSet<TransactionId>,
     now: Timestamp,
-    mode: Mode,
+    expected: &Expected,
 ) -> Decision {
     let mut work = Work {
         order: order.clone(),
@@ -74,7 +74,7 @@ pub fn decide(
         .iter()
         .partition(|record| record.holds_money());
     for record in holding.into_iter().chain(rest) {
-        work.apply(record, evidence.fetched_at, mode, taken);
+        work.apply(record, evidence.fetched_at, expected, taken);
     }
     work.finish(order, evidence.fetched_at)
 }
@@ -123,10 +123,10 @@ impl Work {
         &mut self,
         record: &Record,
         fetched_at: Timestamp,
-        mode: Mode,
+        expected: &Expected,
         taken: &BTreeSet<TransactionId>,
     ) {
-        let (verification, verified) = match verify(&self.order, record, mode, taken) {
+        let (verification, verified) = match verify(&self.order, record, expected, taken) {
             Reading::Foreign(verification) => {
                 self.refuse(record, Refusal::Foreign, &verification.checks);
                 self.foreign.push(record.transaction_id.clone());
@@ -350,24 +350,25 @@ fn effective_status(record: &Record, seen_before: bool) -> Option<TransactionSta
         // V1 says `cancelled` for gateways that confirm later: until an amount was given back nothing is known to have
         // moved, and a transaction first seen like this is not finished. It is never the payment of an order.
         // https://developers.portone.io/opi/ko/integration/pg/v1/paypal
-        TransactionStatus::Cancelled if record.cancelled_major.is_zero() => {
+        TransactionStatus::Cancelled if record.reported.keeps_all() => {
             (!seen_before).then_some(TransactionStatus::Ready)
         }
         // A partial cancel in progress may still read `paid`.
-        TransactionStatus::Paid if !record.cancelled_major.is_zero() => {
+        TransactionStatus::Paid if !record.reported.keeps_all() => {
             Some(TransactionStatus::Cancelled)
         }
         status => Some(status),
     }
 }
 
-fn money(record: &Record, major: rust_decimal::Decimal) -> Option<i64> {
+/// A figure in minor units of the currency that PortOne names; `None` when it is no amount of it.
+fn minor(record: &Record, figure: Figure) -> Option<i64> {
     let currency = Currency::parse(record.currency.as_deref()?).ok()?;
-    Money::from_major(major, currency).ok().map(|m| m.minor)
+    figure.money(currency).ok().map(|money| money.minor)
 }
 
 fn cancelled_minor(record: &Record) -> i64 {
-    money(record, record.cancelled_major).unwrap_or(0)
+    minor(record, record.reported.cancelled()).unwrap_or(0)
 }
 
 fn transaction(
@@ -384,7 +385,7 @@ fn transaction(
         payment_id: order.payment_id.clone(),
         status,
         verdict,
-        amount_minor: money(record, record.amount_major),
+        amount_minor: minor(record, record.reported.amount()),
         currency: record.currency.clone(),
         cancelled_minor: cancelled_minor(record),
         test: record.test,

@@ -1,14 +1,123 @@
 //! What PortOne says, as this server fetched it. Nobody but the gateway makes evidence.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::ids::TransactionId;
+use super::money::{Currency, InvalidMoney, Money};
+use super::order::Portone;
 use super::transaction::{TransactionStatus, VirtualAccount};
+
+/// One figure as PortOne's API writes it. The two generations count in different units, so a bare number would say nothing:
+/// fourteen dollars and twenty cents are `14.2` in V1 and `1420` in V2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Figure {
+    /// V1: a decimal of the currency's major unit.
+    /// <https://developers.portone.io/api/rest-v1/payment>
+    Major(Decimal),
+    /// V2: whole minor units.
+    /// <https://developers.portone.io/api/rest-v2/payment>
+    Minor(i64),
+}
+
+impl Figure {
+    /// The figure as money of a currency. Nothing is ever rounded.
+    ///
+    /// # Errors
+    /// [`InvalidMoney`] when it is no amount of that currency.
+    pub fn money(self, currency: Currency) -> Result<Money, InvalidMoney> {
+        match self {
+            Self::Major(major) => Money::from_major(major, currency),
+            Self::Minor(minor) => Money::new(minor, currency),
+        }
+    }
+
+    /// An amount of ours in the unit of this figure, to be read beside it.
+    #[must_use]
+    pub fn of(self, money: Money) -> Self {
+        match self {
+            Self::Major(_) => Self::Major(money.to_major()),
+            Self::Minor(_) => Self::Minor(money.minor),
+        }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Major(major) => major.normalize().fmt(f),
+            Self::Minor(minor) => minor.fmt(f),
+        }
+    }
+}
+
+/// The amounts of a transaction, both in the unit of one generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reported {
+    /// V1.
+    Major {
+        /// What was ordered.
+        amount: Decimal,
+        /// Given back so far.
+        cancelled: Decimal,
+    },
+    /// V2.
+    Minor {
+        /// What was ordered.
+        amount: i64,
+        /// Given back so far.
+        cancelled: i64,
+    },
+}
+
+impl Reported {
+    /// What was ordered.
+    #[must_use]
+    pub fn amount(self) -> Figure {
+        match self {
+            Self::Major { amount, .. } => Figure::Major(amount),
+            Self::Minor { amount, .. } => Figure::Minor(amount),
+        }
+    }
+
+    /// Given back so far.
+    #[must_use]
+    pub fn cancelled(self) -> Figure {
+        match self {
+            Self::Major { cancelled, .. } => Figure::Major(cancelled),
+            Self::Minor { cancelled, .. } => Figure::Minor(cancelled),
+        }
+    }
+
+    /// Whether nothing was given back.
+    #[must_use]
+    pub fn keeps_all(self) -> bool {
+        match self {
+            Self::Major { cancelled, .. } => cancelled.is_zero(),
+            Self::Minor { cancelled, .. } => cancelled == 0,
+        }
+    }
+
+    /// Whether less was given back than was ordered.
+    #[must_use]
+    pub fn keeps_some(self) -> bool {
+        match self {
+            Self::Major { amount, cancelled } => cancelled < amount,
+            Self::Minor { amount, cancelled } => cancelled < amount,
+        }
+    }
+}
 
 /// One transaction as PortOne reports it, not yet believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
+    /// The generation that the payment was made through; absent is refused. V2's API shows payments of V1 as well, so this is
+    /// the answer's word, not the address that was asked.
+    pub portone: Option<Portone>,
+    /// The store that the payment was made in. V1 knows no stores.
+    pub store_id: Option<String>,
     /// The id that was asked for, when one was; the answer must echo it.
     pub asked: Option<TransactionId>,
     /// PortOne's id in the answer.
@@ -17,15 +126,13 @@ pub struct Record {
     pub payment_id: String,
     /// `None` for a status this version does not know: it decides nothing.
     pub status: Option<TransactionStatus>,
-    /// In the unit PortOne V1 uses, the major one.
-    pub amount_major: Decimal,
-    /// Given back so far, same unit.
-    pub cancelled_major: Decimal,
+    /// The amounts.
+    pub reported: Reported,
     /// ISO 4217 code; absent is refused.
     pub currency: Option<String>,
     /// Made through a test channel; absent is refused.
     pub test: Option<bool>,
-    /// `card`, `vbank`, …
+    /// `card`, `vbank`, …; V2 `CARD`, `VIRTUAL_ACCOUNT`, …
     pub pay_method: Option<String>,
     /// Payment gateway.
     pub pg_provider: Option<String>,
@@ -50,9 +157,19 @@ impl Record {
         match self.status {
             Some(TransactionStatus::Paid) => true,
             Some(TransactionStatus::Cancelled) => {
-                !self.cancelled_major.is_zero() && self.cancelled_major < self.amount_major
+                !self.reported.keeps_all() && self.reported.keeps_some()
             }
             Some(TransactionStatus::Ready | TransactionStatus::Failed) | None => false,
+        }
+    }
+
+    /// Holds money, or waits for it on an account: a failed or abandoned attempt is never the whole story of an order.
+    #[must_use]
+    pub fn tells_of_money(&self) -> bool {
+        match self.status {
+            Some(TransactionStatus::Paid | TransactionStatus::Cancelled) => self.holds_money(),
+            Some(TransactionStatus::Ready) => self.virtual_account.is_some(),
+            Some(TransactionStatus::Failed) | None => false,
         }
     }
 }

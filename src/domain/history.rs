@@ -30,6 +30,10 @@ pub enum EntryKind {
     Closed,
     /// The order's time ran out.
     Expired,
+    /// PortOne asked right before an approval, and was told to go on.
+    Confirmed,
+    /// PortOne asked right before an approval, and was told to stop.
+    ConfirmRefused,
 }
 words!(EntryKind {
     OrderCreated = "order_created",
@@ -43,6 +47,8 @@ words!(EntryKind {
     EvidenceRefused = "evidence_refused",
     Closed = "closed",
     Expired = "expired",
+    Confirmed = "confirmed",
+    ConfirmRefused = "confirm_refused",
 });
 
 /// Why evidence was not used.
@@ -64,6 +70,8 @@ pub enum Actor {
     Buyer,
     /// PortOne's webhook.
     Webhook,
+    /// PortOne, right before an approval. Nobody can tell whether it really was.
+    Confirm,
     /// The shop's server, by its API key's name.
     Shop(String),
     /// A person of the shop, by e-mail address.
@@ -79,6 +87,7 @@ impl Actor {
         match self {
             Self::Buyer => "buyer".to_owned(),
             Self::Webhook => "webhook".to_owned(),
+            Self::Confirm => "confirm".to_owned(),
             Self::Worker => "worker".to_owned(),
             Self::Shop(name) => format!("shop:{name}"),
             Self::Staff(email) => format!("staff:{email}"),

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::order::{Order, OrderStatus};
+use super::order::{Order, OrderStatus, Portone};
 use super::transaction::{Transaction, Verdict};
 
 /// Gaps for orders that may change any moment: an attempt is open, or PortOne did not answer.
@@ -31,7 +31,7 @@ pub fn next_check(
     now: Timestamp,
     draw: u16,
 ) -> Option<Timestamp> {
-    let gaps: &[i64] = if uncertain || transactions.iter().any(|t| t.verdict == Verdict::Pending) {
+    let gaps: &[i64] = if uncertain || is_unfinished(order, transactions) {
         &SOON_SECONDS
     } else {
         match order.status {
@@ -59,6 +59,14 @@ pub fn next_check(
     (now < end).then(|| next.min(end).min(deadline.unwrap_or(end)))
 }
 
+/// Whether an attempt may still become a payment. Of a V2 payment one attempt alone can succeed: once one has, those that were
+/// left open are over, and every window that is opened leaves one.
+/// <https://developers.portone.io/opi/ko/integration/start/v2/checkout>
+fn is_unfinished(order: &Order, transactions: &[Transaction]) -> bool {
+    let decided = order.portone == Portone::V2 && order.accepted_transaction_id.is_some();
+    !decided && transactions.iter().any(|t| t.verdict == Verdict::Pending)
+}
+
 /// The last moment worth asking: 90 days, or some time beyond the last deadline when there is one and nothing was paid.
 fn watch_ends(order: &Order, transactions: &[Transaction]) -> Option<Timestamp> {
     let accounts = transactions
@@ -82,7 +90,8 @@ fn watch_ends(order: &Order, transactions: &[Transaction]) -> Option<Timestamp> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::decision::fixtures::{at, order};
+    use crate::domain::decision::fixtures::{at, left_open, order};
+    use crate::domain::ids::TransactionId;
 
     const HOUR: i64 = 3600;
 
@@ -103,6 +112,27 @@ mod tests {
             [next(0), next(1), next(4), next(100)],
             [5, 10, 300, 6 * HOUR]
         );
+    }
+
+    #[test]
+    fn an_attempt_that_was_left_open_counts_until_its_payment_is_decided() {
+        let gap = |portone, paid_by: Option<&str>| {
+            let order = Order {
+                portone,
+                status: paid_by.map_or(OrderStatus::Open, |_| OrderStatus::Paid),
+                accepted_transaction_id: paid_by.map(|id| TransactionId::parse(id).expect("an id")),
+                ..order()
+            };
+            next_check(&order, &[left_open("tx-1")], false, at(0), 0)
+                .expect("a next time")
+                .as_second()
+                - at(0).as_second()
+        };
+
+        assert_eq!(gap(Portone::V2, None), 5);
+        assert_eq!(gap(Portone::V2, Some("tx-2")), HOUR);
+        // V1 takes a second payment of the same order, so the left one may still become a duplicate.
+        assert_eq!(gap(Portone::V1, Some("imp_2")), 5);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use super::ids::{PaymentId, TransactionId};
 use super::order::words;
 use super::verification::Check;
 
-/// PortOne's status of a transaction, in the words of its V1 API.
+/// PortOne's status of a transaction, in the words of its V1 API. V2 tells more states apart: `READY`, `PAY_PENDING` and
+/// `VIRTUAL_ACCOUNT_ISSUED` are `ready`, `PARTIAL_CANCELLED` and `CANCELLED` are `cancelled`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransactionStatus {
     /// The window is open or was left; or an account was issued and waits for the deposit.
@@ -102,7 +103,7 @@ pub struct Transaction {
     pub cancelled_minor: i64,
     /// Test channel; `None` when PortOne did not say.
     pub test: Option<bool>,
-    /// `card`, `vbank`, …
+    /// `card`, `vbank`, …; V2 `CARD`, `VIRTUAL_ACCOUNT`, …
     pub pay_method: Option<String>,
     /// Payment gateway, such as `html5_inicis`.
     pub pg_provider: Option<String>,

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Record;
 use super::ids::TransactionId;
-use super::money::{Currency, Money};
-use super::order::{Mode, Order, words};
+use super::money::Currency;
+use super::order::{Mode, Order, Portone, words};
 
 /// A check's name, stable in the API and the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +21,10 @@ pub enum CheckName {
     PaymentId,
     /// No other order has used the transaction.
     Unused,
+    /// Paid through the generation of PortOne that the order says.
+    Portone,
+    /// Paid into our store.
+    Store,
     /// Paid in the order's currency.
     Currency,
     /// Paid exactly the order's amount.
@@ -32,6 +36,8 @@ words!(CheckName {
     TransactionId = "transaction_id",
     PaymentId = "payment_id",
     Unused = "unused",
+    Portone = "portone",
+    Store = "store",
     Currency = "currency",
     Amount = "amount",
     Channel = "channel",
@@ -50,7 +56,18 @@ pub struct Check {
     pub passed: bool,
 }
 
-/// A verification: every check, none left out, in one fixed order.
+/// What this server takes payments for. Comes from the deployment's settings, never from a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// Live or test money.
+    pub mode: Mode,
+    /// Our store at PortOne V2; without one no payment of V2 is ours.
+    pub v2_store_id: Option<String>,
+}
+
+/// A verification: every check of the order's generation, none left out, in one fixed order.
+///
+/// V1 has no stores, and its API knows no payments of V2: its list is [`CheckName::ALL`] without `portone` and `store`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
     /// All checks.
@@ -80,37 +97,11 @@ pub enum Reading {
 pub fn verify(
     order: &Order,
     record: &Record,
-    mode: Mode,
+    expected: &Expected,
     taken: &BTreeSet<TransactionId>,
 ) -> Reading {
-    let asked = record.asked.as_ref().unwrap_or(&record.transaction_id);
-    let binding = [
-        check(
-            CheckName::TransactionId,
-            asked.as_str(),
-            record.transaction_id.as_str(),
-        ),
-        check(
-            CheckName::PaymentId,
-            order.payment_id.as_str(),
-            &record.payment_id,
-        ),
-        check(
-            CheckName::Unused,
-            "unused",
-            if taken.contains(&record.transaction_id) {
-                "used"
-            } else {
-                "unused"
-            },
-        ),
-    ];
-    let value = [
-        currency(order, record),
-        amount(order, record),
-        channel(mode, record),
-    ];
-
+    let binding = binding(order, record, taken);
+    let value = value(order, record, expected);
     let bound = binding.iter().all(|check| check.passed);
     let matched = value.iter().all(|check| check.passed);
     let verification = Verification {
@@ -123,6 +114,54 @@ pub fn verify(
     }
 }
 
+/// Whether the record is about this order at all.
+fn binding(order: &Order, record: &Record, taken: &BTreeSet<TransactionId>) -> [Check; 3] {
+    let asked = record.asked.as_ref().unwrap_or(&record.transaction_id);
+    let used = if taken.contains(&record.transaction_id) {
+        "used"
+    } else {
+        "unused"
+    };
+    [
+        check(
+            CheckName::TransactionId,
+            asked.as_str(),
+            record.transaction_id.as_str(),
+        ),
+        check(
+            CheckName::PaymentId,
+            order.payment_id.as_str(),
+            &record.payment_id,
+        ),
+        check(CheckName::Unused, "unused", used),
+    ]
+}
+
+/// Whether what was paid is what the order asks for.
+fn value(order: &Order, record: &Record, expected: &Expected) -> Vec<Check> {
+    let mut checks = Vec::new();
+    // V1's API knows no payments of V2: there the check could only repeat the order.
+    if order.portone == Portone::V2 || record.portone != Some(order.portone) {
+        checks.push(check(
+            CheckName::Portone,
+            order.portone.as_str(),
+            record.portone.map_or(ABSENT, Portone::as_str),
+        ));
+    }
+    if order.portone == Portone::V2 {
+        checks.push(store(record, expected));
+    }
+    checks.extend([
+        currency(order, record),
+        amount(order, record),
+        channel(expected.mode, record),
+    ]);
+    checks
+}
+
+/// Stands for what PortOne does not say.
+const ABSENT: &str = "absent";
+
 fn check(name: CheckName, expected: &str, actual: &str) -> Check {
     Check {
         name,
@@ -132,26 +171,39 @@ fn check(name: CheckName, expected: &str, actual: &str) -> Check {
     }
 }
 
+fn store(record: &Record, expected: &Expected) -> Check {
+    let ours = expected.v2_store_id.as_deref();
+    Check {
+        name: CheckName::Store,
+        expected: ours.unwrap_or(ABSENT).to_owned(),
+        actual: record.store_id.as_deref().unwrap_or(ABSENT).to_owned(),
+        // Two that are both absent do not agree on anything.
+        passed: ours.is_some() && ours == record.store_id.as_deref(),
+    }
+}
+
 fn currency(order: &Order, record: &Record) -> Check {
     check(
         CheckName::Currency,
         order.amount.currency.code(),
-        record.currency.as_deref().unwrap_or("absent"),
+        record.currency.as_deref().unwrap_or(ABSENT),
     )
 }
 
-/// Compares exact numbers of the same currency; a figure that is no amount of its currency fails.
+/// Compares exact numbers of the same currency; a figure that is no amount of its currency fails. Both stand in the unit of
+/// PortOne's answer.
 fn amount(order: &Order, record: &Record) -> Check {
-    let reported = record
+    let figure = record.reported.amount();
+    let paid = record
         .currency
         .as_deref()
         .and_then(|code| Currency::parse(code).ok())
-        .and_then(|currency| Money::from_major(record.amount_major, currency).ok());
+        .and_then(|currency| figure.money(currency).ok());
     Check {
         name: CheckName::Amount,
-        expected: order.amount.to_major().to_string(),
-        actual: record.amount_major.normalize().to_string(),
-        passed: reported == Some(order.amount),
+        expected: figure.of(order.amount).to_string(),
+        actual: figure.to_string(),
+        passed: paid == Some(order.amount),
     }
 }
 
@@ -159,7 +211,7 @@ fn channel(mode: Mode, record: &Record) -> Check {
     let actual = match record.test {
         Some(true) => Mode::Test.as_str(),
         Some(false) => Mode::Live.as_str(),
-        None => "absent",
+        None => ABSENT,
     };
     check(CheckName::Channel, mode.as_str(), actual)
 }

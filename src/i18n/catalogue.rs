@@ -1,5 +1,6 @@
 //! Every message that a buyer can read. What depends on an amount, a name or a time is a function of it.
 
+use crate::domain::confirmation::Stop;
 use crate::domain::money::Money;
 use crate::domain::outcome::FailureReason;
 
@@ -68,6 +69,9 @@ pub struct Messages {
     pub failed_but_charged: &'static str,
     /// Why there is no link to try again.
     pub order_is_over: &'static str,
+
+    /// Why a payment was stopped right before its approval. PortOne shows it in its window.
+    pub stopped: fn(Stop) -> &'static str,
 
     /// The time to pay is over.
     pub expired: StoryText,

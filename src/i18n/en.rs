@@ -2,6 +2,7 @@
 
 use super::catalogue::{FailureText, Messages, PayMessages, StoryText};
 use super::{Locale, money};
+use crate::domain::confirmation::Stop;
 use crate::domain::money::Money;
 use crate::domain::outcome::FailureReason;
 
@@ -54,6 +55,18 @@ pub(super) static MESSAGES: Messages = Messages {
     failed_money: "No money has been taken.",
     failed_but_charged: "If you were notified of a charge, please ask us before you pay again.",
     order_is_over: "This order can no longer be paid. If you still want it, please order again at the shop.",
+
+    stopped: |why| match why {
+        Stop::UnknownOrder => "The payment was stopped: the order was not found.",
+        Stop::Over => "The payment was stopped: the time to pay this order is over.",
+        Stop::Paid => "The payment was stopped: this order has been paid already.",
+        Stop::Held => "The payment was stopped: the shop is looking at this order.",
+        Stop::Amount => "The payment was stopped: the amount is not the order's.",
+        Stop::Unavailable => {
+            "The payment was stopped: the order cannot be checked right now. Please try again in a moment."
+        }
+        Stop::Unreadable => "The payment was stopped: its details could not be read.",
+    },
 
     expired: StoryText {
         heading: "The time to pay has run out",
@@ -184,7 +197,7 @@ pub(super) static MESSAGES: Messages = Messages {
         no_script: "The payment window needs JavaScript. Please turn it on in your browser’s settings and reload this page.",
         unavailable: StoryText {
             heading: "You can’t pay here right now",
-            next: "Payments are not set up yet. No money has been taken. Please contact the shop.",
+            next: "The shop has not finished setting up payments. No money has been taken. Please contact the shop.",
         },
         paid: StoryText {
             heading: "This order has already been paid",
@@ -248,10 +261,10 @@ fn failure(reason: FailureReason) -> &'static FailureText {
 
 fn pay_method(word: &str) -> Option<&'static str> {
     Some(match word {
-        "card" => "Card",
-        "trans" => "Bank transfer",
-        "vbank" => "Virtual account",
-        "phone" => "Mobile phone",
+        "card" | "CARD" => "Card",
+        "trans" | "TRANSFER" => "Bank transfer",
+        "vbank" | "VIRTUAL_ACCOUNT" => "Virtual account",
+        "phone" | "MOBILE" => "Mobile phone",
         "applepay" => "Apple Pay",
         "samsungpay" | "samsung" => "Samsung Pay",
         "kakaopay" => "Kakao Pay",
@@ -263,7 +276,11 @@ fn pay_method(word: &str) -> Option<&'static str> {
         "kpay" => "K pay",
         "skpay" => "SK Pay",
         "pinpay" => "PinPay",
-        "cultureland" | "smartculture" | "culturegift" | "booknlife" | "happymoney" => "Gift card",
+        "EASY_PAY" => "Wallet",
+        "cultureland" | "smartculture" | "culturegift" | "booknlife" | "happymoney"
+        | "GIFT_CERTIFICATE" => "Gift card",
+        "CONVENIENCE_STORE" => "Convenience store",
+        "CRYPTO" => "Crypto",
         "point" => "Points",
         "paypal" => "PayPal",
         "alipay" => "Alipay",

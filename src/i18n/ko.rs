@@ -3,6 +3,7 @@
 use super::catalogue::{FailureText, Messages, PayMessages, StoryText};
 use super::particle::{Particle, amount_with_particle};
 use super::{Locale, money};
+use crate::domain::confirmation::Stop;
 use crate::domain::money::Money;
 use crate::domain::outcome::FailureReason;
 
@@ -64,6 +65,18 @@ pub(super) static MESSAGES: Messages = Messages {
     failed_money: "돈은 빠져나가지 않았어요.",
     failed_but_charged: "결제됐다는 알림을 받았다면, 다시 결제하기 전에 먼저 문의해 주세요.",
     order_is_over: "이 주문은 결제할 수 있는 시간이 끝났어요. 필요하면 쇼핑몰에서 새로 주문해 주세요.",
+
+    stopped: |why| match why {
+        Stop::UnknownOrder => "주문을 찾지 못해 결제를 멈췄어요.",
+        Stop::Over => "주문의 결제 기한이 지나 결제를 멈췄어요.",
+        Stop::Paid => "이미 결제가 끝난 주문이라 결제를 멈췄어요.",
+        Stop::Held => "이 주문은 판매자가 확인하고 있어 결제를 멈췄어요.",
+        Stop::Amount => "결제 금액이 주문 금액과 달라 결제를 멈췄어요.",
+        Stop::Unavailable => {
+            "지금은 주문을 확인할 수 없어 결제를 멈췄어요. 잠시 뒤 다시 시도해 주세요."
+        }
+        Stop::Unreadable => "결제 정보를 읽을 수 없어 결제를 멈췄어요.",
+    },
 
     expired: StoryText {
         heading: "결제할 수 있는 시간이 지났어요",
@@ -189,7 +202,7 @@ pub(super) static MESSAGES: Messages = Messages {
         no_script: "결제창을 열려면 자바스크립트가 필요해요. 브라우저 설정에서 켠 뒤 이 화면을 새로고침해 주세요.",
         unavailable: StoryText {
             heading: "지금은 결제할 수 없어요",
-            next: "결제 준비가 끝나지 않았어요. 돈은 빠져나가지 않았어요. 쇼핑몰에 문의해 주세요.",
+            next: "쇼핑몰의 결제 설정이 끝나지 않았어요. 돈은 빠져나가지 않았어요. 쇼핑몰에 문의해 주세요.",
         },
         paid: StoryText {
             heading: "이미 결제된 주문이에요",
@@ -253,10 +266,10 @@ fn failure(reason: FailureReason) -> &'static FailureText {
 
 fn pay_method(word: &str) -> Option<&'static str> {
     Some(match word {
-        "card" => "카드",
-        "trans" => "계좌이체",
-        "vbank" => "가상계좌",
-        "phone" => "휴대폰",
+        "card" | "CARD" => "카드",
+        "trans" | "TRANSFER" => "계좌이체",
+        "vbank" | "VIRTUAL_ACCOUNT" => "가상계좌",
+        "phone" | "MOBILE" => "휴대폰",
         "applepay" => "Apple Pay",
         "samsungpay" | "samsung" => "삼성페이",
         "kakaopay" => "카카오페이",
@@ -268,7 +281,11 @@ fn pay_method(word: &str) -> Option<&'static str> {
         "kpay" => "K pay",
         "skpay" => "SK페이",
         "pinpay" => "핀페이",
-        "cultureland" | "smartculture" | "culturegift" | "booknlife" | "happymoney" => "상품권",
+        "EASY_PAY" => "간편결제",
+        "cultureland" | "smartculture" | "culturegift" | "booknlife" | "happymoney"
+        | "GIFT_CERTIFICATE" => "상품권",
+        "CONVENIENCE_STORE" => "편의점",
+        "CRYPTO" => "가상자산",
         "point" => "포인트",
         "paypal" => "PayPal",
         "alipay" => "Alipay",

@@ -4,7 +4,6 @@
 //! none. Runs in the browser alone.
 
 use leptos::prelude::{document, window};
-use leptos::wasm_bindgen::closure::Closure;
 use leptos::wasm_bindgen::{JsCast, JsValue};
 use leptos::web_sys::js_sys::futures::JsFuture;
 use leptos::web_sys::js_sys::{Array, Function, Object, Promise, Reflect};
@@ -43,9 +42,21 @@ pub(super) fn object(entries: &[(&str, JsValue)]) -> JsValue {
 
 /// Waits for what a method promised.
 pub(super) async fn promised(promise: JsValue) -> Option<JsValue> {
-    JsFuture::from(promise.dyn_into::<Promise>().ok()?)
-        .await
-        .ok()
+    settled(promise).await.ok()
+}
+
+/// Waits for what a method promised, or for what it refuses with.
+pub(super) async fn settled(promise: JsValue) -> Result<JsValue, JsValue> {
+    JsFuture::from(promise.dyn_into::<Promise>()?).await
+}
+
+/// Promises what a method passes to its second argument, a function.
+pub(super) fn answer_of(target: &JsValue, name: &str, argument: JsValue) -> Option<JsValue> {
+    let mut called = None;
+    let promise = Promise::new(&mut |resolve, _reject| {
+        called = call(target, name, &[argument.clone(), resolve.into()]);
+    });
+    called.map(|_| promise.into())
 }
 
 /// Whether nobody can see the page.
@@ -81,9 +92,4 @@ pub(super) async fn fetch_json(address: &str) -> Option<JsValue> {
     let options = object(&[("headers", headers), ("cache", "no-store".into())]);
     let response = promised(call(&window(), "fetch", &[address.into(), options])?).await?;
     promised(call(&response, "json", &[])?).await
-}
-
-/// A function for the browser to call once.
-pub(super) fn callback(function: impl FnOnce(JsValue) + 'static) -> JsValue {
-    Closure::once_into_js(function)
 }

@@ -6,6 +6,7 @@ use thiserror::Error;
 use crate::domain::evidence::Record;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::Money;
+use crate::domain::order::Portone;
 
 /// Why PortOne gave no usable answer. None of these says anything about the payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -22,6 +23,9 @@ pub enum GatewayError {
     /// PortOne answered, and refused the call.
     #[error("PortOne refused the call")]
     Refused,
+    /// PortOne holds a finished payment under the id already.
+    #[error("PortOne holds a finished payment under this id")]
+    AlreadyPaid,
     /// The order is paid through a generation of PortOne that is not configured here.
     #[error("this generation of PortOne is not configured")]
     NotConfigured,
@@ -36,22 +40,41 @@ impl GatewayError {
             Self::Garbled => "garbled",
             Self::Unauthorized => "unauthorized",
             Self::Refused => "refused",
+            Self::AlreadyPaid => "already_paid",
             Self::NotConfigured => "not_configured",
         }
     }
 }
 
-/// Asks PortOne. An implementation MUST return what PortOne answered to this very call and never a remembered answer, MUST
-/// bound every call in time and size, and MUST NOT follow redirects.
+/// What PortOne knows of a payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempts {
+    /// The attempts that were found, the one that was asked for marked as such.
+    pub records: Vec<Record>,
+    /// Whether a transaction that is not among them is none of the payment's. `false` when PortOne told of the payment and not
+    /// of each attempt.
+    pub complete: bool,
+}
+
+/// Asks PortOne, always at the generation that the order says. An implementation MUST return what PortOne answered to this very
+/// ask and never a remembered answer, MUST bound the number, the time and the size of its calls, and MUST NOT follow redirects.
 #[async_trait]
 pub trait Gateway: Send + Sync {
-    /// One transaction by PortOne's id, test channel included; `None` when PortOne does not know it.
-    async fn transaction(&self, id: &TransactionId) -> Result<Option<Record>, GatewayError>;
-
-    /// Every transaction that PortOne knows under a payment id.
-    async fn transactions_of(&self, id: &PaymentId) -> Result<Vec<Record>, GatewayError>;
+    /// What PortOne knows under a payment id, test channels included: the transaction that was `asked` for, when there is such
+    /// a one, and the payment's other attempts unless that one already tells of money. Nothing known is an empty list.
+    async fn attempts(
+        &self,
+        portone: Portone,
+        id: &PaymentId,
+        asked: Option<&TransactionId>,
+    ) -> Result<Attempts, GatewayError>;
 
     /// Registers the amount in advance, so that PortOne's SDK refuses to open a window with another one. Calling it again with
     /// the same amount is no error.
-    async fn prepare(&self, id: &PaymentId, amount: Money) -> Result<(), GatewayError>;
+    async fn prepare(
+        &self,
+        portone: Portone,
+        id: &PaymentId,
+        amount: Money,
+    ) -> Result<(), GatewayError>;
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use crate::domain::event::Event;
 use crate::domain::history::{Entry, StoredEntry};
 use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
-use crate::domain::order::{Order, OrderStatus};
+use crate::domain::order::{Order, OrderStatus, Portone};
 use crate::domain::transaction::Transaction;
 
 /// Why the store did not do what it was asked.
@@ -162,8 +162,10 @@ pub trait OrderStore: Send + Sync {
 pub struct Received {
     /// When.
     pub at: Timestamp,
-    /// `v1` or `v2`.
-    pub version: &'static str,
+    /// Which generation sent it.
+    pub portone: Portone,
+    /// The sender's name for the message, the same in all its deliveries; V1's messages have none.
+    pub webhook_id: Option<String>,
     /// The payment it speaks of.
     pub payment_id: PaymentId,
     /// The transaction it speaks of.
@@ -177,7 +179,9 @@ pub struct Received {
 pub struct InboxEntry {
     /// Key in the inbox.
     pub id: i64,
-    /// What came.
+    /// Which generation sent it.
+    pub portone: Portone,
+    /// The payment it speaks of.
     pub payment_id: PaymentId,
     /// The transaction it speaks of.
     pub transaction_id: Option<TransactionId>,
@@ -194,7 +198,7 @@ pub struct InboxEntry {
 pub enum InboxResult {
     /// The order was synced.
     Done,
-    /// Given up: no such order within the waiting time (PortOne's own test calls end here).
+    /// Given up: no such order within the waiting time (PortOne's own test calls end here), or one of another generation.
     Dropped,
     /// Try again at this time.
     Again(Timestamp),
@@ -203,8 +207,13 @@ pub enum InboxResult {
 /// Webhooks on disk before they are acknowledged.
 #[async_trait]
 pub trait InboxStore: Send + Sync {
-    /// Writes a webhook durably and returns its key. `try_at` is when a worker takes it if nobody did before.
-    async fn receive(&self, received: &Received, try_at: Timestamp) -> Result<i64, StoreError>;
+    /// Writes a webhook durably and returns its key, or `None` when a message with its `webhook_id` is there already. `try_at`
+    /// is when a worker takes it if nobody did before.
+    async fn receive(
+        &self,
+        received: &Received,
+        try_at: Timestamp,
+    ) -> Result<Option<i64>, StoreError>;
 
     /// Writes what became of it; `Again` also counts an attempt.
     async fn settle(&self, id: i64, result: InboxResult) -> Result<(), StoreError>;

@@ -346,7 +346,7 @@ fn view(
             status_url: if proven {
                 core.status_url(&order.status_token)
             } else {
-                core.complete_url(&order.payment_id)
+                core.complete_url(order)
             },
             locale: order.locale.clone(),
             transaction: subject

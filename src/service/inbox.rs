@@ -1,7 +1,8 @@
 //! Webhooks: on disk before they are acknowledged, then worked off by the one path.
 //!
 //! A webhook decides nothing. It says "look at this payment", and a V1 webhook is not even signed.
-//! <https://developers.portone.io/opi/ko/integration/webhook/readme-v1>
+//! <https://developers.portone.io/opi/ko/integration/webhook/readme-v1>,
+//! <https://developers.portone.io/opi/ko/integration/webhook/readme-v2>
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::sync::{Ask, Standing, SyncError, sync};
 use super::{Core, VISITOR_ENTRIES_MAX};
 use crate::domain::history::{Actor, Entry, EntryKind};
-use crate::ports::store::{InboxEntry, InboxResult, Received, StoreError};
+use crate::ports::store::{InboxEntry, InboxResult, Received, Snapshot, StoreError};
 
 /// When a worker takes a webhook that the receiving task did not finish.
 const FIRST_TRY: SignedDuration = SignedDuration::from_secs(15);
@@ -28,15 +29,21 @@ const GIVE_UP: SignedDuration = SignedDuration::from_hours(3 * 24);
 const WAIT_FOR_ORDER: SignedDuration = SignedDuration::from_hours(24);
 
 /// Writes a webhook to disk, then works it off on its own time. When this returns, nothing can be lost any more; the handle
-/// ends when the webhook was worked off, and dropping it stops nothing.
+/// ends when the webhook was worked off, and dropping it stops nothing. `None` is a message that was received before.
 ///
 /// # Errors
 /// [`StoreError`] when it could not be written; it must not be acknowledged then.
-pub async fn receive(core: &Arc<Core>, received: Received) -> Result<JoinHandle<()>, StoreError> {
+pub async fn receive(
+    core: &Arc<Core>,
+    received: Received,
+) -> Result<Option<JoinHandle<()>>, StoreError> {
     let try_at = received.at.checked_add(FIRST_TRY).unwrap_or(received.at);
-    let id = core.inbox.receive(&received, try_at).await?;
+    let Some(id) = core.inbox.receive(&received, try_at).await? else {
+        return Ok(None);
+    };
     let entry = InboxEntry {
         id,
+        portone: received.portone,
         payment_id: received.payment_id,
         transaction_id: received.transaction_id,
         claimed_status: received.claimed_status,
@@ -44,9 +51,9 @@ pub async fn receive(core: &Arc<Core>, received: Received) -> Result<JoinHandle<
         attempts: 0,
     };
     let detached = Arc::clone(core);
-    Ok(core
-        .tasks
-        .spawn(async move { work_off(&detached, entry).await }))
+    Ok(Some(core.tasks.spawn(async move {
+        work_off(&detached, entry).await;
+    })))
 }
 
 /// Works off what is due. Returns how many were taken.
@@ -86,6 +93,15 @@ async fn look(core: &Arc<Core>, entry: &InboxEntry) -> InboxResult {
         actor: Actor::Webhook,
     };
     let now = core.clock.now();
+    match core.orders.find_order(&entry.payment_id).await {
+        // Its ids mean nothing at the generation that the order is paid through, and V1's is not even signed: no order of V2
+        // is asked about because a stranger posts.
+        Ok(Some(Snapshot { order, .. })) if order.portone != entry.portone => {
+            return InboxResult::Dropped;
+        }
+        Ok(_) => {}
+        Err(_) => return again(entry, now),
+    }
     match sync(core, ask).await {
         Ok(synced) => {
             if let Err(error) = core

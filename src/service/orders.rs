@@ -149,17 +149,11 @@ pub struct PayView {
     pub window: Option<PaymentWindow>,
 }
 
-/// Parameters of PortOne's payment window.
+/// What PortOne's payment window has to know beside the order itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PaymentWindow {
-    /// The merchant's id.
-    pub merchant_uid: String,
-    /// What is sold.
-    pub name: String,
-    /// In the major unit, as the text of a JSON number.
-    pub amount: String,
-    /// ISO 4217.
-    pub currency: String,
+    /// Whose window it is.
+    pub portone: Portone,
     /// The way to pay.
     pub pay_method: Option<String>,
     /// PortOne's channel key.
@@ -191,16 +185,18 @@ pub async fn payment_to_make(
         order.expired_at.is_some() || order.expires_at.is_some_and(|at| at <= core.clock.now());
     // A token has 128 random bits: what comparing it could leak by its time is of no use to anybody.
     let proven = token == Some(&order.pay_token);
+    let status_url = if proven {
+        core.status_url(&order.status_token)
+    } else {
+        core.complete_url(&order)
+    };
     let buyer = if proven {
         order.buyer
     } else {
         Buyer::default()
     };
     let window = (order.status.is_payable() && !expired).then(|| PaymentWindow {
-        merchant_uid: order.payment_id.as_str().to_owned(),
-        name: order.name.clone(),
-        amount: order.amount.to_major().to_string(),
-        currency: order.amount.currency.code().to_owned(),
+        portone: order.portone,
         pay_method: order.pay_method,
         channel_key: order.channel_key,
         buyer_name: buyer.name,
@@ -209,11 +205,7 @@ pub async fn payment_to_make(
         redirect_url: format!("{}/payments/complete", core.settings.public_url),
     });
     Ok(Some(PayView {
-        status_url: if proven {
-            core.status_url(&order.status_token)
-        } else {
-            core.complete_url(&order.payment_id)
-        },
+        status_url,
         payment_id: order.payment_id,
         name: order.name,
         amount: order.amount,
@@ -239,7 +231,10 @@ async fn register(core: &Arc<Core>, order: Order, actor: Actor) {
 /// Registers the amount of an order at PortOne. A failure is noted and tried again by a worker: what is verified afterwards
 /// does not depend on it.
 pub async fn prepare(core: &Core, order: &Order, actor: &Actor) {
-    let result = core.gateway.prepare(&order.payment_id, order.amount).await;
+    let result = core
+        .gateway
+        .prepare(order.portone, &order.payment_id, order.amount)
+        .await;
     let at = core.clock.now();
     let (kind, data) = match result {
         Ok(()) => (

@@ -18,13 +18,12 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{Core, VISITOR_ENTRIES_MAX};
 use crate::domain::decision::{Decision, decide};
-use crate::domain::evidence::{Evidence, Record};
+use crate::domain::evidence::Evidence;
 use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::schedule::next_check;
-use crate::domain::transaction::TransactionStatus;
 use crate::ports::entropy::draw_per_mille;
-use crate::ports::gateway::GatewayError;
+use crate::ports::gateway::{Attempts, GatewayError};
 use crate::ports::store::{Commit, Committed, Snapshot, StoreError};
 
 /// How often a decision is taken again because somebody else changed the order in between.
@@ -160,62 +159,43 @@ async fn gather(core: &Core, ask: &Ask, snapshot: &Snapshot) -> Result<Gathered,
     gather_once(core, ask, snapshot).await
 }
 
-/// Asks for the transaction, and for every attempt of the order unless the one already tells of money.
+/// Asks once, at the order's own generation.
 async fn gather_once(
     core: &Core,
     ask: &Ask,
     snapshot: &Snapshot,
 ) -> Result<Gathered, GatewayError> {
     let fetched_at = core.clock.now();
-    let mut records: Vec<Record> = Vec::new();
-    let mut standing = Standing::Ours;
-    if let Some(id) = &ask.transaction_id {
-        match core.gateway.transaction(id).await? {
-            Some(record) if record.payment_id != ask.payment_id.as_str() => {
-                return Ok(Gathered {
-                    evidence: Evidence {
-                        fetched_at,
-                        records: vec![record],
-                    },
-                    standing: Standing::Foreign,
-                });
-            }
-            Some(record) => records.push(record),
-            None => standing = Standing::Unknown,
-        }
-    }
-    if !records.iter().any(tells_of_money) {
-        for record in core
-            .gateway
-            .transactions_of(&snapshot.order.payment_id)
-            .await?
-        {
-            if records
-                .iter()
-                .all(|known| known.transaction_id != record.transaction_id)
-            {
-                if Some(&record.transaction_id) == ask.transaction_id.as_ref() {
-                    standing = Standing::Ours;
-                }
-                records.push(record);
-            }
-        }
-    }
+    let order = &snapshot.order;
+    let asked = ask.transaction_id.as_ref();
+    let attempts = core
+        .gateway
+        .attempts(order.portone, &order.payment_id, asked)
+        .await?;
+    let standing = asked.map_or(Standing::Ours, |id| standing(id, snapshot, &attempts));
     Ok(Gathered {
         evidence: Evidence {
             fetched_at,
-            records,
+            records: attempts.records,
         },
         standing,
     })
 }
 
-/// A failed or abandoned attempt is never the whole story of an order; money or an account is.
-fn tells_of_money(record: &Record) -> bool {
-    match record.status {
-        Some(TransactionStatus::Paid | TransactionStatus::Cancelled) => record.holds_money(),
-        Some(TransactionStatus::Ready) => record.virtual_account.is_some(),
-        Some(TransactionStatus::Failed) | None => false,
+/// How the transaction that was asked for relates to the order, by what PortOne answered.
+fn standing(id: &TransactionId, snapshot: &Snapshot, attempts: &Attempts) -> Standing {
+    let answer = attempts
+        .records
+        .iter()
+        .find(|record| record.asked.as_ref() == Some(id) || &record.transaction_id == id);
+    match answer {
+        Some(record) if record.payment_id != snapshot.order.payment_id.as_str() => {
+            Standing::Foreign
+        }
+        Some(_) => Standing::Ours,
+        None if attempts.complete => Standing::Unknown,
+        // PortOne told of the payment and would not tell of this attempt: the visitor is told what a payment id alone tells.
+        None => Standing::Ours,
     }
 }
 
@@ -237,7 +217,7 @@ async fn settle(
             &evidence,
             &taken,
             now,
-            core.settings.mode,
+            &core.settings.expected,
         );
         let standing = if ask
             .transaction_id

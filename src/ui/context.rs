@@ -23,6 +23,8 @@ pub struct Site {
     pub mode: Mode,
     /// PortOne's V1 browser SDK.
     pub v1: Option<V1Sdk>,
+    /// PortOne's V2 browser SDK.
+    pub v2: Option<V2Sdk>,
 }
 
 /// What the pay page needs to open PortOne's V1 window.
@@ -32,6 +34,15 @@ pub struct V1Sdk {
     pub sdk_url: String,
     /// The merchant code, `imp…`.
     pub merchant_code: String,
+}
+
+/// What the pay page needs to open PortOne's V2 window.
+#[derive(Debug, Clone)]
+pub struct V2Sdk {
+    /// Address of `browser-sdk.js`.
+    pub sdk_url: String,
+    /// The store, `store-…`.
+    pub store_id: String,
 }
 
 /// Who looks at the page, as far as a request tells.

@@ -16,7 +16,7 @@ use super::App;
 use super::problem::Problem;
 use crate::domain::history::Actor;
 use crate::domain::ids::PaymentId;
-use crate::domain::order::{Order, OrderStatus};
+use crate::domain::order::{Order, OrderStatus, Portone};
 use crate::domain::transaction::Transaction;
 use crate::ports::store::{OrderFilter, Snapshot, StoreError};
 use crate::service::orders::{self, CloseError, Made, NewOrder};
@@ -67,11 +67,11 @@ pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) ->
     let Ok(bytes) = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await else {
         return Problem::TooLarge.response();
     };
-    let new = match body::parse(&bytes, app.core.clock.now()) {
+    let new = match body::parse(&bytes, app.core.clock.now(), default_portone(&app)) {
         Ok(new) => new,
         Err(refusal) => return refusal.response(),
     };
-    if new.portone == crate::domain::order::Portone::V2 || app.site.v1.is_none() {
+    if !is_configured(&app, new.portone) {
         return Problem::PortoneNotConfigured.response();
     }
     if new.expires_at.is_some_and(|at| at <= app.core.clock.now()) {
@@ -84,6 +84,22 @@ pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) ->
         Ok(Made::Same(snapshot)) => Json(order_json(&app.core, &snapshot)).into_response(),
         Ok(Made::Different) => Problem::OrderExists.response(),
         Err(error) => unavailable(&error),
+    }
+}
+
+fn is_configured(app: &App, portone: Portone) -> bool {
+    match portone {
+        Portone::V1 => app.site.v1.is_some(),
+        Portone::V2 => app.site.v2.is_some(),
+    }
+}
+
+/// Where an order goes that does not say: the only generation that is configured, and V1 where both are.
+fn default_portone(app: &App) -> Portone {
+    if is_configured(app, Portone::V1) || !is_configured(app, Portone::V2) {
+        Portone::V1
+    } else {
+        Portone::V2
     }
 }
 

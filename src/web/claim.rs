@@ -3,72 +3,33 @@
 //! <https://developers.portone.io/opi/ko/integration/start/v1/auth>,
 //! <https://developers.portone.io/opi/ko/integration/start/v2/checkout>
 
-use std::borrow::Cow;
-
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, Method};
-use percent_encoding::percent_decode;
+use portone::redirect::{self, Ids, Redirect, RedirectError};
 
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::service::completion::Claim;
 
-/// Longest body that is read.
-pub const BODY_BYTES_MAX: usize = 16 * 1024;
-/// Longest query that is read.
-pub const QUERY_BYTES_MAX: usize = 16 * 1024;
-/// Parameters that are looked at.
-const PARAMETERS_MAX: usize = 64;
-
-const PAYMENT_NAMES: [&str; 3] = ["merchant_uid", "paymentId", "payment_id"];
-const TRANSACTION_NAMES: [&str; 4] = ["imp_uid", "txId", "tx_id", "transactionId"];
-
-/// A parameter: the value stays bytes until it is known what it is for.
-struct Parameter {
-    name: String,
-    value: Vec<u8>,
-}
+/// Longest body that is read; as long as the longest query.
+pub const BODY_BYTES_MAX: usize = redirect::BYTES_MAX;
 
 /// Reads a redirect's query, form or JSON body. Query and body are never mixed: a body that names a payment is the claim.
 pub async fn read(parts: &Parts, body: Body) -> Claim {
     if parts.method == Method::POST {
         let Ok(bytes) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
-            return Claim {
-                malformed: true,
-                ..Claim::default()
-            };
+            return malformed();
         };
-        let parameters = if is_json(&parts.headers) {
-            json_parameters(&bytes)
-        } else {
-            Some(form_parameters(&bytes))
-        };
-        match parameters.map(claim) {
-            Some(claim)
-                if claim.malformed
-                    || claim.payment_id.is_some()
-                    || claim.transaction_id.is_some() =>
-            {
-                return claim;
-            }
-            Some(_) => {}
-            None => {
-                return Claim {
-                    malformed: true,
-                    ..Claim::default()
-                };
-            }
+        let content_type = parts.headers.get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok());
+        let posted = claim(redirect::parse_body(content_type, &bytes));
+        if posted.malformed || posted.payment_id.is_some() || posted.transaction_id.is_some() {
+            return posted;
         }
     }
     let query = parts.uri.query().unwrap_or_default();
-    if query.len() > QUERY_BYTES_MAX {
-        return Claim {
-            malformed: true,
-            ..Claim::default()
-        };
-    }
-    claim(form_parameters(query.as_bytes()))
+    claim(redirect::parse_query(query.as_bytes()))
 }
 
 /// Whether the body says that it is JSON.
@@ -81,83 +42,32 @@ pub fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-fn claim(parameters: Vec<Parameter>) -> Claim {
-    let payment = id(&parameters, &PAYMENT_NAMES, PaymentId::parse);
-    let transaction = id(&parameters, &TRANSACTION_NAMES, TransactionId::parse);
-    let rest = parameters.into_iter().filter(|p| {
-        !PAYMENT_NAMES.contains(&p.name.as_str()) && !TRANSACTION_NAMES.contains(&p.name.as_str())
-    });
+fn malformed() -> Claim {
     Claim {
-        malformed: matches!(payment, Some(Err(()))) || matches!(transaction, Some(Err(()))),
-        payment_id: payment.and_then(Result::ok),
-        transaction_id: transaction.and_then(Result::ok),
-        parameters: rest.map(|p| (p.name, legacy_text(&p.value))).collect(),
+        malformed: true,
+        ..Claim::default()
     }
 }
 
-/// The id under any of its names. PortOne appends its own after what the shop's redirect URL had, so the last one counts;
-/// an empty one is an absent one.
-fn id<T, E>(
-    parameters: &[Parameter],
-    names: &[&str],
-    parse: impl Fn(&str) -> Result<T, E>,
-) -> Option<Result<T, ()>> {
-    let last = parameters
-        .iter()
-        .rev()
-        .find(|p| names.contains(&p.name.as_str()) && !p.value.is_empty())?;
-    Some(
-        std::str::from_utf8(&last.value)
-            .map_err(|_| ())
-            .and_then(|text| parse(text).map_err(|_| ())),
-    )
-}
-
-fn form_parameters(bytes: &[u8]) -> Vec<Parameter> {
-    let decode = |part: &[u8]| -> Vec<u8> {
-        let spaced: Vec<u8> = part
-            .iter()
-            .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-            .collect();
-        percent_decode(&spaced).collect()
+fn claim(redirect: Result<Redirect, RedirectError>) -> Claim {
+    let Ok(redirect) = redirect else {
+        return malformed();
     };
-    let pairs = bytes
-        .split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty());
-    let parameters = pairs.take(PARAMETERS_MAX).map(|pair| {
-        let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
-            Some(at) => (&pair[..at], &pair[at + 1..]),
-            None => (pair, &[][..]),
-        };
-        Parameter {
-            name: legacy_text(&decode(name)),
-            value: decode(value),
-        }
-    });
-    parameters.collect()
-}
-
-fn json_parameters(bytes: &[u8]) -> Option<Vec<Parameter>> {
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).ok()?;
-    let parameters = object
-        .into_iter()
-        .take(PARAMETERS_MAX)
-        .map(|(name, value)| {
-            let value = match value {
-                serde_json::Value::String(text) => text.into_bytes(),
-                serde_json::Value::Null => Vec::new(),
-                other => other.to_string().into_bytes(),
-            };
-            Parameter { name, value }
-        });
-    Some(parameters.collect())
-}
-
-/// Gateways that speak EUC-KR may let their bytes through; what is not UTF-8 is shown as far as it can be read.
-fn legacy_text(bytes: &[u8]) -> String {
-    match String::from_utf8_lossy(bytes) {
-        Cow::Borrowed(text) => text.to_owned(),
-        Cow::Owned(text) => text,
+    let payment = redirect.payment_id().map(PaymentId::parse).transpose();
+    let transaction = redirect
+        .transaction_id()
+        .map(TransactionId::parse)
+        .transpose();
+    let parameters = redirect.parameters().iter();
+    Claim {
+        malformed: matches!(redirect.ids(), Ids::Malformed { .. })
+            || payment.is_err()
+            || transaction.is_err(),
+        payment_id: payment.ok().flatten(),
+        transaction_id: transaction.ok().flatten(),
+        parameters: parameters
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
     }
 }
 

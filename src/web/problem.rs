@@ -25,6 +25,8 @@ pub enum Problem {
     OrderPaid,
     /// This generation of PortOne is not configured here.
     PortoneNotConfigured,
+    /// A webhook of V2 without a signature that fits.
+    InvalidSignature,
     /// The sender may not post webhooks.
     SourceRefused,
     /// The server cannot answer now.
@@ -32,7 +34,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Unauthorized,
         Self::MalformedBody,
         Self::InvalidField,
@@ -41,6 +43,7 @@ impl Problem {
         Self::OrderExists,
         Self::OrderPaid,
         Self::PortoneNotConfigured,
+        Self::InvalidSignature,
         Self::SourceRefused,
         Self::Unavailable,
     ];
@@ -93,7 +96,13 @@ impl Problem {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "portone-not-configured",
                 "This generation of PortOne is not configured",
-                "The order asks for a generation of PortOne that this server takes no orders for.",
+                "The order asks for a generation of PortOne that this server takes no orders for, or the webhook was signed and PORTONE_V2_WEBHOOK_SECRETS is not set.",
+            ),
+            Self::InvalidSignature => (
+                StatusCode::BAD_REQUEST,
+                "invalid-signature",
+                "The webhook's signature does not fit",
+                "Webhooks of PortOne V2 carry webhook-id, webhook-timestamp and webhook-signature, once each, made with a secret of PORTONE_V2_WEBHOOK_SECRETS within the last five minutes. Check the secrets and the clock.",
             ),
             Self::SourceRefused => (
                 StatusCode::FORBIDDEN,

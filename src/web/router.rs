@@ -13,6 +13,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::csrf::CsrfLayer;
 
 use super::complete::{complete_route, status_route};
+use super::confirm::confirm_route;
 use super::pages::{page_route, server_function_route};
 use super::webhook::webhook_route;
 use super::{App, api, assets, layers, office, problem};
@@ -32,6 +33,7 @@ pub fn router(app: App) -> Router {
             get(complete_route).post(complete_route),
         )
         .route("/payments/webhook", post(webhook_route))
+        .route("/payments/confirm", post(confirm_route))
         .route("/o/{token}", get(status_route))
         .route("/pay/{payment_id}", get(page_route));
 

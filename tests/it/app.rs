@@ -3,20 +3,28 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use portone::webhook::Signer;
 use portone_sandbox::Sandbox;
-use reqwest::{Response, StatusCode};
+use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
+use wanryo::adapters::system::SystemClock;
 use wanryo::compose::{self, Running};
-use wanryo::config::{Settings, V1Settings};
+use wanryo::config::{Settings, V1Settings, V2Settings};
 use wanryo::domain::order::Mode;
+use wanryo::ports::clock::Clock;
 use wanryo::service::access;
 
 use crate::support::TestDatabase;
 
 /// How long a test waits for something that must happen by itself.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The sandbox's own, which nobody owns.
+const STORE_ID: &str = "store-00000000-0000-0000-0000-000000000000";
+const V2_SECRET: &str = "sandbox-v2-secret";
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_cG9ydG9uZS1zYW5kYm94LXdlYmhvb2stc2VjcmV0";
 
 /// A running app and its PortOne.
 pub(crate) struct TestApp {
@@ -63,18 +71,26 @@ impl Answer {
 
 impl TestApp {
     pub(crate) async fn start(database: &TestDatabase) -> Self {
-        Self::start_with(
-            database,
-            Arc::new(Sandbox::builder().spawn().await.unwrap()),
-            |_| {},
-        )
-        .await
+        Self::start_with(database, Self::new_sandbox().await, |_| {}).await
+    }
+
+    pub(crate) async fn new_sandbox() -> Arc<Sandbox> {
+        Arc::new(Sandbox::builder().spawn().await.unwrap())
     }
 
     pub(crate) async fn start_with(
         database: &TestDatabase,
         sandbox: Arc<Sandbox>,
         change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        Self::start_at(database, sandbox, change, Arc::new(SystemClock)).await
+    }
+
+    pub(crate) async fn start_at(
+        database: &TestDatabase,
+        sandbox: Arc<Sandbox>,
+        change: impl FnOnce(&mut Settings),
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let mut settings = Settings {
             addr: "127.0.0.1:0".parse().unwrap(),
@@ -93,10 +109,17 @@ impl TestApp {
                 api_key: SecretString::from("imp_apikey"),
                 api_secret: SecretString::from("sandbox-secret"),
             }),
+            v2: Some(V2Settings {
+                api_url: sandbox.url().join("v2").unwrap(),
+                sdk_url: sandbox.url().join("v2/browser-sdk.js").unwrap(),
+                store_id: STORE_ID.to_owned(),
+                api_secret: SecretString::from(V2_SECRET),
+                webhook_secrets: vec![SecretString::from(WEBHOOK_SECRET)],
+            }),
             portone_timeout: Duration::from_secs(10),
         };
         change(&mut settings);
-        let running = compose::start(settings).await.unwrap();
+        let running = compose::start_at(settings, clock).await.unwrap();
         sandbox.set_webhook_url(
             Url::parse(&format!("{}/payments/webhook", running.public_url)).unwrap(),
         );
@@ -118,16 +141,16 @@ impl TestApp {
         }
     }
 
+    /// The shop's key.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.running.addr)
     }
 
-    pub(crate) async fn api(
-        &self,
-        method: reqwest::Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> Answer {
+    pub(crate) async fn api(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let mut request = self
             .client
             .request(method, self.url(path))
@@ -149,27 +172,30 @@ impl TestApp {
         body.as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
-        let answer = self
-            .api(reqwest::Method::POST, "/api/v1/orders", Some(body))
-            .await;
+        let answer = self.api(Method::POST, "/api/v1/orders", Some(body)).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
         answer.json()
     }
 
-    pub(crate) async fn read_order(&self, payment_id: &str) -> Value {
-        self.api(
-            reqwest::Method::GET,
-            &format!("/api/v1/orders/{payment_id}"),
-            None,
+    /// Makes an order over 65,000 won that is paid through V2.
+    pub(crate) async fn order_v2(&self, payment_id: &str) -> Value {
+        self.order_with(
+            payment_id,
+            json!({ "portone": "v2", "channel_key": "channel-key-00000000-0000-0000-0000-000000000000" }),
         )
         .await
-        .json()
+    }
+
+    pub(crate) async fn read_order(&self, payment_id: &str) -> Value {
+        self.api(Method::GET, &format!("/api/v1/orders/{payment_id}"), None)
+            .await
+            .json()
     }
 
     pub(crate) async fn history(&self, payment_id: &str) -> Vec<Value> {
         let answer = self
             .api(
-                reqwest::Method::GET,
+                Method::GET,
                 &format!("/api/v1/orders/{payment_id}/events"),
                 None,
             )
@@ -201,6 +227,34 @@ impl TestApp {
         self.sandbox.create_payment(fields).unwrap()
     }
 
+    /// An attempt to pay at PortOne V2, without any message to us; the id of the attempt.
+    pub(crate) async fn pay_v2(&self, payment_id: &str, more: Value) -> String {
+        let mut fields =
+            json!({ "id": payment_id, "amount": { "total": 65_000 }, "status": "PAID" });
+        fields
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let attempt = self.control_v2(Method::POST, &[], fields).await;
+        attempt["transactionId"].as_str().unwrap().to_owned()
+    }
+
+    /// Changes the attempt that PortOne V2 shows.
+    pub(crate) async fn patch_v2(&self, payment_id: &str, fields: Value) {
+        self.control_v2(Method::PATCH, &[payment_id], fields).await;
+    }
+
+    /// What the sandbox's V2 does without anybody paying.
+    pub(crate) async fn control_v2(&self, method: Method, path: &[&str], body: Value) -> Value {
+        let mut url = self.sandbox.url().join("_sandbox/v2/payments").unwrap();
+        url.path_segments_mut().unwrap().extend(path);
+        let answer = self
+            .send(self.client.request(method, url).json(&body))
+            .await;
+        assert!(answer.status.is_success(), "{}", answer.text);
+        answer.json()
+    }
+
     /// The buyer comes back; the answer as JSON.
     pub(crate) async fn complete(&self, query: &str) -> Answer {
         let request = self
@@ -227,5 +281,49 @@ impl TestApp {
         let body = json!({ "imp_uid": imp_uid, "merchant_uid": merchant_uid, "status": status });
         self.send(self.client.post(self.url("/payments/webhook")).json(&body))
             .await
+    }
+
+    /// A webhook of V2 as PortOne posts it now.
+    pub(crate) async fn webhook_v2(
+        &self,
+        webhook_id: &str,
+        kind: &str,
+        payment_id: &str,
+        tx_id: &str,
+    ) -> Answer {
+        let body = json!({ "type": kind, "timestamp": "2026-11-21T00:00:00.000Z", "data": { "storeId": STORE_ID, "paymentId": payment_id, "transactionId": tx_id } });
+        let (secret, now) = (WEBHOOK_SECRET, self.running.core.clock.now().as_second());
+        self.signed(
+            "/payments/webhook",
+            secret,
+            webhook_id,
+            now,
+            "application/json",
+            body.to_string(),
+        )
+        .await
+    }
+
+    /// A body with the headers of Standard Webhooks.
+    pub(crate) async fn signed(
+        &self,
+        path: &str,
+        secret: &str,
+        webhook_id: &str,
+        at: i64,
+        content_type: &str,
+        body: String,
+    ) -> Answer {
+        let headers = Signer::new([secret])
+            .unwrap()
+            .sign(webhook_id, at, body.as_bytes());
+        let mut request = self
+            .client
+            .post(self.url(path))
+            .header("content-type", content_type);
+        for (name, value) in &headers {
+            request = request.header(name, value);
+        }
+        self.send(request.body(body)).await
     }
 }

@@ -6,8 +6,12 @@
 )]
 
 mod app;
+mod confirm;
 mod imports;
 mod payments;
+mod payments_v2;
+mod scenarios;
 mod shop;
 mod store;
 mod support;
+mod webhooks_v2;

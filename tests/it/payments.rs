@@ -30,7 +30,7 @@ fn query(imp_uid: &str, merchant_uid: &str) -> String {
     format!("imp_uid={imp_uid}&merchant_uid={merchant_uid}")
 }
 
-fn checks(order: &Value) -> Vec<(String, bool)> {
+pub(crate) fn checks(order: &Value) -> Vec<(String, bool)> {
     let list = order["checks"].as_array().unwrap().iter();
     list.map(|check| {
         (
@@ -519,7 +519,7 @@ on_both_databases! {
 }
 
 /// Waits until the order stands where it must end up by itself.
-async fn eventually(app: &TestApp, payment_id: &str, status: &str) {
+pub(crate) async fn eventually(app: &TestApp, payment_id: &str, status: &str) {
     let wait = async {
         let mut round = tokio::time::interval(std::time::Duration::from_millis(50));
         while app.read_order(payment_id).await["status"] != status {

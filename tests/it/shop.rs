@@ -81,7 +81,7 @@ on_both_databases! {
     }
 
     async fn refusals_are_problems(db: TestDatabase) {
-        let app = TestApp::start(&db).await;
+        let app = TestApp::start_with(&db, TestApp::new_sandbox().await, |settings| settings.v2 = None).await;
         let unknown = app.api(Method::GET, "/api/v1/orders/NOPE", None).await;
         let field = app.api(Method::POST, "/api/v1/orders", Some(json!({ "payment_id": "A", "name": "x", "amount": -1 }))).await;
         let v2 = app.api(Method::POST, "/api/v1/orders", Some(json!({ "payment_id": "A", "name": "x", "amount": 1, "portone": "v2" }))).await;

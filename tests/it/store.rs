@@ -232,7 +232,8 @@ mod fixtures {
     pub(super) fn webhook(id: &str) -> Received {
         Received {
             at: at(0),
-            version: "v1",
+            portone: Portone::V1,
+            webhook_id: None,
             payment_id: payment_id(id),
             transaction_id: None,
             claimed_status: None,
@@ -797,14 +798,15 @@ on_both_databases! {
         let database = test.open().await;
         let full = Received {
             at: at(3),
-            version: "v2",
+            portone: Portone::V2,
+            webhook_id: Some("wh-0001".to_owned()),
             payment_id: payment_id("주문-1"),
             transaction_id: Some(transaction_id("imp_1")),
             claimed_status: Some("Transaction.Paid ✓".to_owned()),
         };
-        let first = database.receive(&full, at(10)).await.unwrap();
-        let second = database.receive(&webhook("B"), at(9)).await.unwrap();
-        let third = database.receive(&webhook("B"), at(11)).await.unwrap();
+        let first = database.receive(&full, at(10)).await.unwrap().unwrap();
+        let second = database.receive(&webhook("B"), at(9)).await.unwrap().unwrap();
+        let third = database.receive(&webhook("B"), at(11)).await.unwrap().unwrap();
         let lease = async |now, until, limit| {
             let mut leased = database.lease_inbox(now, until, limit).await.unwrap();
             leased.sort_by_key(|entry| entry.id);
@@ -816,7 +818,7 @@ on_both_databases! {
         assert_eq!(keys(&lease(at(10), at(20), 1).await), [second]);
         let leased = lease(at(10), at(20), 10).await;
         assert_eq!(keys(&leased), [first]);
-        assert_eq!(leased[0].payment_id, full.payment_id);
+        assert_eq!((leased[0].portone, &leased[0].payment_id), (Portone::V2, &full.payment_id));
         assert_eq!(leased[0].transaction_id, full.transaction_id);
         assert_eq!(leased[0].claimed_status, full.claimed_status);
         assert_eq!((leased[0].received_at, leased[0].attempts), (full.at, 0));
@@ -835,12 +837,30 @@ on_both_databases! {
         assert_eq!((again[0].transaction_id.clone(), again[0].claimed_status.clone()), (None, None));
     }
 
+    async fn a_message_that_comes_again_is_one_entry(test: TestDatabase) {
+        let database = test.open().await;
+        let message = |id: Option<&str>| Received { portone: Portone::V2, webhook_id: id.map(str::to_owned), ..webhook("A") };
+
+        let receipts = race(&test, |database, _| async move {
+            let message = Received { portone: Portone::V2, webhook_id: Some("wh-0001".to_owned()), ..webhook("A") };
+            database.receive(&message, at(0)).await.unwrap()
+        }).await;
+        let first = receipts.iter().flatten().copied().collect::<Vec<_>>();
+
+        assert_eq!(first.len(), 1, "{receipts:?}");
+        database.settle(first[0], InboxResult::Done).await.unwrap();
+        assert_eq!(database.receive(&message(Some("wh-0001")), at(0)).await.unwrap(), None, "worked off, and not forgotten");
+        assert!(database.receive(&message(Some("WH-0001")), at(0)).await.unwrap().is_some());
+        assert!(database.receive(&message(None), at(0)).await.unwrap().is_some());
+        assert!(database.receive(&message(None), at(0)).await.unwrap().is_some(), "messages without a name are all kept");
+    }
+
     async fn a_new_order_wakes_its_webhooks(test: TestDatabase) {
         let database = test.open().await;
-        let waiting = database.receive(&webhook("A"), at(1000)).await.unwrap();
-        let done = database.receive(&webhook("A"), at(1000)).await.unwrap();
+        let waiting = database.receive(&webhook("A"), at(1000)).await.unwrap().unwrap();
+        let done = database.receive(&webhook("A"), at(1000)).await.unwrap().unwrap();
         database.settle(done, InboxResult::Done).await.unwrap();
-        let due = database.receive(&webhook("A"), at(-10)).await.unwrap();
+        let due = database.receive(&webhook("A"), at(-10)).await.unwrap().unwrap();
         database.receive(&webhook("a"), at(1000)).await.unwrap();
 
         database.wake_inbox(&payment_id("A"), at(5)).await.unwrap();
@@ -853,7 +873,7 @@ on_both_databases! {
         let database = test.open().await;
         let mut received = BTreeSet::new();
         for n in 0..30 {
-            received.insert(database.receive(&webhook(&format!("order-{n}")), at(0)).await.unwrap());
+            received.insert(database.receive(&webhook(&format!("order-{n}")), at(0)).await.unwrap().unwrap());
         }
 
         let leases = race(&test, |database, _| async move { database.lease_inbox(at(0), at(60), 3).await.unwrap() }).await;
@@ -925,7 +945,7 @@ on_both_databases! {
         let database = test.open().await;
         let order = created(&database, full_order("A")).await;
         assert_eq!(database.commit(&payment(&order, accepted("imp_1", &order))).await.unwrap(), Committed::Done);
-        let webhook = database.receive(&webhook("A"), at(0)).await.unwrap();
+        let webhook = database.receive(&webhook("A"), at(0)).await.unwrap().unwrap();
         let before = everything(&database, &order).await;
         drop(database);
 

@@ -142,6 +142,50 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// A time in the form of RFC 3339. What cannot be read is no time.
+    pub(crate) fn timestamp(&self, key: &str) -> Option<Timestamp> {
+        self.text(key)?.parse().ok()
+    }
+
+    /// An amount in minor units that must be there.
+    pub(crate) fn required_minor_units(&self, key: &str) -> Result<i64> {
+        self.minor_units(key)?.ok_or_else(|| missing(key))
+    }
+
+    /// An amount in minor units that may be absent; if it is there, it must be a whole number and not negative.
+    pub(crate) fn minor_units(&self, key: &str) -> Result<Option<i64>> {
+        match self.strict_integer(key)? {
+            Some(..0) => Err(Malformed(format!("{key} is negative"))),
+            amount => Ok(amount),
+        }
+    }
+
+    /// An object that must be there.
+    pub(crate) fn required_object(&self, key: &str) -> Result<Object<'a>> {
+        self.strict_object(key)?.ok_or_else(|| missing(key))
+    }
+
+    /// An object that may be absent; if it is there, it must be one.
+    pub(crate) fn strict_object(&self, key: &str) -> Result<Option<Object<'a>>> {
+        self.value(key)
+            .map(|value| Object::parse(key, value))
+            .transpose()
+    }
+
+    /// An object that nothing depends on.
+    pub(crate) fn object(&self, key: &str) -> Option<Object<'a>> {
+        Object::parse(key, self.value(key)?).ok()
+    }
+
+    /// The objects of a list that nothing depends on.
+    pub(crate) fn objects(&self, key: &str) -> Vec<Object<'a>> {
+        let elements = self.list(key).unwrap_or_default();
+        elements
+            .into_iter()
+            .filter_map(|element| Object::parse(key, element).ok())
+            .collect()
+    }
+
     /// The strings of a list that nothing depends on.
     pub(crate) fn texts(&self, key: &str) -> Vec<String> {
         let elements = self.list(key).unwrap_or_default();
@@ -152,15 +196,31 @@ impl<'a> Object<'a> {
             .collect()
     }
 
+    /// A value that must be there.
+    pub(crate) fn required_value(&self, key: &str) -> Result<&'a str> {
+        self.value(key).ok_or_else(|| missing(key))
+    }
+
+    /// The elements of a list that must be there.
+    pub(crate) fn required_list(&self, key: &str) -> Result<Vec<&'a str>> {
+        self.required_value(key)?;
+        self.list(key)
+    }
+
     /// The elements of a list; absent is empty.
     pub(crate) fn list(&self, key: &str) -> Result<Vec<&'a str>> {
         let Some(value) = self.value(key) else {
             return Ok(Vec::new());
         };
-        let elements: Vec<&'a RawValue> =
-            serde_json::from_str(value).map_err(|_| Malformed(format!("{key} is not a list")))?;
-        Ok(elements.into_iter().map(RawValue::get).collect())
+        elements(key, value)
     }
+}
+
+/// The elements of a list. `what` says whose text it is.
+pub(crate) fn elements<'a>(what: &str, text: &'a str) -> Result<Vec<&'a str>> {
+    let elements: Vec<&'a RawValue> =
+        serde_json::from_str(text).map_err(|_| Malformed(format!("{what} is not a list")))?;
+    Ok(elements.into_iter().map(RawValue::get).collect())
 }
 
 /// Where and how a text fails to be a JSON object; [`serde_json::Error`] itself would quote from it.
@@ -186,7 +246,7 @@ fn loose_text(value: &str) -> Option<String> {
 }
 
 /// Reads a JSON number digit by digit. A float in between would turn `14.20` into its nearest neighbour.
-fn exact_decimal(key: &str, value: &str) -> Result<Decimal> {
+pub(crate) fn exact_decimal(key: &str, value: &str) -> Result<Decimal> {
     let not_an_amount = |why: &str| Malformed(format!("{key} is {why}"));
     match value.as_bytes().first() {
         Some(b'0'..=b'9') => {}
@@ -226,7 +286,7 @@ fn exact_decimal(key: &str, value: &str) -> Result<Decimal> {
 }
 
 /// The members of an object in the order they were sent, repeated keys included.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+pub(crate) struct Members<'a>(pub(crate) Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {

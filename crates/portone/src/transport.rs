@@ -2,8 +2,11 @@
 
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{RequestBuilder, Response, redirect, retry};
 use rustls::crypto::{CryptoProvider, ring};
+use serde::Serialize;
+use url::Url;
 
 use crate::Error;
 
@@ -14,6 +17,15 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Idle connections that are kept; calls are short, so a few serve many.
 const POOL_IDLE_MAX: usize = 32;
+
+/// Everything but RFC 3986's unreserved characters (<https://www.rfc-editor.org/rfc/rfc3986#section-2.3>). Of what a path
+/// may have unencoded, `;` begins parameters that some servers cut off, and `+` is a space to others: either way the call
+/// would be about another id.
+const ENCODED_IN_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// What came back, whatever its status.
 pub(crate) struct Reply {
@@ -40,6 +52,37 @@ pub(crate) fn http_client(connect_timeout: Duration) -> Result<reqwest::Client, 
         .map_err(|error| {
             Error::InvalidConfiguration(format!("TLS cannot be set up: {}", innermost(&error)))
         })
+}
+
+/// Refuses what cannot be the address of an API.
+pub(crate) fn check_api_url(api_url: &Url) -> Result<(), Error> {
+    let refusal = if !matches!(api_url.scheme(), "http" | "https") {
+        "the API's address must start with http:// or https://"
+    } else if !api_url.username().is_empty() || api_url.password().is_some() {
+        "the API's address must not contain a user name or password"
+    } else if api_url.query().is_some() || api_url.fragment().is_some() {
+        "the API's address must not contain a query or a fragment"
+    } else {
+        return Ok(());
+    };
+    Err(Error::InvalidConfiguration(refusal.to_owned()))
+}
+
+/// The API's address followed by these segments, each percent-encoded. None of them may be made of dots alone.
+pub(crate) fn endpoint(api_url: &Url, segments: &[&str]) -> Url {
+    let mut path = api_url.path().trim_end_matches('/').to_owned();
+    for segment in segments {
+        path.push('/');
+        path.extend(utf8_percent_encode(segment, ENCODED_IN_SEGMENT));
+    }
+    let mut url = api_url.clone();
+    url.set_path(&path);
+    url
+}
+
+/// The JSON of a body.
+pub(crate) fn to_json(body: &impl Serialize) -> String {
+    serde_json::to_string(body).expect("a structure of texts, numbers and flags is JSON")
 }
 
 /// Sends a request and reads the whole answer.

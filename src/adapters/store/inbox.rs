@@ -11,22 +11,26 @@ use crate::ports::store::{InboxEntry, InboxResult, InboxStore, Received, StoreEr
 
 #[async_trait]
 impl InboxStore for Database {
-    async fn receive(&self, received: &Received, try_at: Timestamp) -> Result<i64, StoreError> {
+    async fn receive(
+        &self,
+        received: &Received,
+        try_at: Timestamp,
+    ) -> Result<Option<i64>, StoreError> {
         retried(|| async {
             let mut conn = self.writer().await?;
             let rows: Vec<(i64,)> = fetch_all!(
                 &mut conn,
-                "INSERT INTO inbox (received_at, version, payment_id, transaction_id, claimed_status, state, try_at, attempts)
-                VALUES ($1, $2, $3, $4, $5, 'waiting', $6, 0) RETURNING id",
+                "INSERT INTO inbox (received_at, version, payment_id, transaction_id, claimed_status, webhook_id, state, try_at, attempts)
+                VALUES ($1, $2, $3, $4, $5, $6, 'waiting', $7, 0) ON CONFLICT (webhook_id) DO NOTHING RETURNING id",
                 micros(received.at),
-                received.version,
+                received.portone.as_str(),
                 received.payment_id.as_str(),
                 received.transaction_id.as_ref().map(TransactionId::as_str),
                 &received.claimed_status,
+                &received.webhook_id,
                 micros(try_at),
             )?;
-            let (id,) = rows.into_iter().next().ok_or(sqlx::Error::RowNotFound)?;
-            Ok(id)
+            Ok(rows.into_iter().next().map(|(id,)| id))
         })
         .await
     }
@@ -65,10 +69,10 @@ impl InboxStore for Database {
             let sql = conn.text(
                 "UPDATE inbox SET try_at = $2 WHERE id IN (
                     SELECT id FROM inbox WHERE state = 'waiting' AND try_at <= $1 ORDER BY try_at, id LIMIT $3
-                ) RETURNING id, payment_id, transaction_id, claimed_status, received_at, attempts",
+                ) RETURNING id, version, payment_id, transaction_id, claimed_status, received_at, attempts",
                 "UPDATE inbox SET try_at = $2 WHERE id = ANY(ARRAY(
                     SELECT id FROM inbox WHERE state = 'waiting' AND try_at <= $1 ORDER BY try_at, id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
-                )) RETURNING id, payment_id, transaction_id, claimed_status, received_at, attempts",
+                )) RETURNING id, version, payment_id, transaction_id, claimed_status, received_at, attempts",
             );
             let rows: Vec<InboxRow> = fetch_all!(&mut conn, sql, micros(now), micros(lease_until), i64::from(limit))?;
             Ok(readable(rows))

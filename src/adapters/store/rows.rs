@@ -294,6 +294,7 @@ impl EventRow {
 #[derive(FromRow)]
 pub(super) struct InboxRow {
     id: i64,
+    version: String,
     payment_id: String,
     transaction_id: Option<String>,
     claimed_status: Option<String>,
@@ -306,6 +307,7 @@ impl InboxRow {
         let inbox = Table("inbox");
         Ok(InboxEntry {
             id: self.id,
+            portone: inbox.read("version", Portone::from_word(&self.version))?,
             payment_id: inbox.payment_id(&self.payment_id)?,
             transaction_id: inbox
                 .transaction_id_or_none("transaction_id", self.transaction_id.as_deref())?,

@@ -5,6 +5,7 @@ use std::fmt;
 use super::Product;
 use crate::demo::http::Order;
 use crate::domain::money::{Currency, Money};
+use crate::domain::order::Portone;
 use crate::i18n::{Locale, money};
 
 const STYLE: &str = "
@@ -25,6 +26,9 @@ a { color: var(--main); }
 .price { font-size: 1.25rem; font-weight: 700; font-variant-numeric: tabular-nums; }
 form { display: flex; flex-wrap: wrap; gap: .5rem; }
 button { font: inherit; min-height: 2.75rem; padding: .25rem 1rem; border-radius: .5rem; border: 1px solid var(--main); background: transparent; color: var(--main); cursor: pointer; }
+.switch { display: flex; gap: .5rem; margin-bottom: 1rem; }
+.switch a { display: inline-flex; align-items: center; min-height: 2.75rem; padding: .25rem 1rem; border: 1px solid var(--line); border-radius: 2rem; text-decoration: none; color: var(--soft); }
+.switch a[aria-current] { border-color: var(--main); color: var(--main); font-weight: 700; background: var(--card); }
 button.main { background: var(--main); color: var(--on-main); }
 :focus-visible { outline: 3px solid var(--main); outline-offset: 2px; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; }
@@ -77,10 +81,24 @@ fn document(title: &str, content: &str) -> String {
     )
 }
 
-pub(super) fn products(products: &[Product], app_url: &str, sandbox_url: &str) -> String {
-    let cards: String = products.iter().map(card).collect();
+pub(super) fn products(
+    products: &[Product],
+    portone: Portone,
+    app_url: &str,
+    sandbox_url: &str,
+) -> String {
+    let cards: String = products
+        .iter()
+        .map(|product| card(product, portone))
+        .collect();
+    let switch: String = Portone::ALL
+        .iter()
+        .map(|other| generation(*other, portone))
+        .collect();
     let content = format!(
         r#"<h1>오늘의 상품</h1>
+<nav class="switch" aria-label="PortOne 버전">
+{switch}</nav>
 <ul class="products">
 {cards}</ul>
 <p class="soft">결제창에서는 성공, 실패, 취소, 창 닫기, 금액 위변조까지 골라 볼 수 있어요.
@@ -91,7 +109,19 @@ pub(super) fn products(products: &[Product], app_url: &str, sandbox_url: &str) -
     document("오늘의 상품", &content)
 }
 
-fn card(product: &Product) -> String {
+/// A link to the same products, sold through a generation of PortOne.
+fn generation(portone: Portone, chosen: Portone) -> String {
+    let word = portone.as_str();
+    let current = if portone == chosen {
+        r#" aria-current="page""#
+    } else {
+        ""
+    };
+    let name = word.to_uppercase();
+    format!("<a href=\"/?portone={word}\"{current}>PortOne {name}</a>\n")
+}
+
+fn card(product: &Product, portone: Portone) -> String {
     format!(
         r#"<li class="card">
 <h2>{name}</h2>
@@ -99,12 +129,14 @@ fn card(product: &Product) -> String {
 <p class="price">{price}</p>
 <form method="post" action="/buy">
 <input type="hidden" name="product" value="{id}">
+<input type="hidden" name="portone" value="{portone}">
 <button class="main" name="pay_method" value="card" aria-label="{name} 카드로 사기">카드로 사기</button>
 <button name="pay_method" value="vbank" aria-label="{name} 무통장입금으로 사기">무통장입금</button>
 </form>
 </li>
 "#,
         id = Escaped(product.id),
+        portone = portone.as_str(),
         name = Escaped(product.name),
         about = Escaped(product.about),
         price = won(product.price),
@@ -201,6 +233,7 @@ fn won(amount: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PRODUCTS;
     use super::*;
 
     fn an_order(status: &str) -> Order {
@@ -225,6 +258,19 @@ mod tests {
         );
         assert!(!html.contains("<script") && !html.contains("<b>"), "{html}");
         assert!(order(&an_order("open")).contains("/pay/shop-1?a=&quot;b&quot;"));
+    }
+
+    #[test]
+    fn what_is_sold_through_one_generation_is_bought_through_it() {
+        for (portone, value) in [(Portone::V1, "v1"), (Portone::V2, "v2")] {
+            let html = products(&PRODUCTS, portone, "http://a", "http://b/");
+
+            let forms = format!(r#"<input type="hidden" name="portone" value="{value}">"#);
+            assert_eq!(html.matches(&forms).count(), PRODUCTS.len());
+            let current = format!(r#"<a href="/?portone={value}" aria-current="page">"#);
+            assert_eq!(html.matches(&current).count(), 1, "{html}");
+            assert_eq!(html.matches("aria-current=").count(), 1);
+        }
     }
 
     #[test]

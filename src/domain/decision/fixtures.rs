@@ -2,9 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::domain::ids::{PayToken, PaymentId, StatusToken};
+use crate::domain::ids::{PayToken, PaymentId, StatusToken, TransactionId};
 use crate::domain::money::{Currency, Money};
-use crate::domain::order::{Buyer, Order, OrderStatus, Portone};
+use crate::domain::order::{Buyer, Mode, Order, OrderStatus, Portone};
+use crate::domain::transaction::{Transaction, TransactionStatus, Verdict};
+use crate::domain::verification::Expected;
 
 /// Seconds after the order was made.
 pub(crate) fn at(second: i64) -> Timestamp {
@@ -40,5 +42,38 @@ pub(crate) fn order() -> Order {
         prepared_at: None,
         created_at: at(0),
         updated_at: at(0),
+    }
+}
+
+/// What the server of the stories takes payments for.
+pub(crate) fn expected(mode: Mode) -> Expected {
+    Expected {
+        mode,
+        v2_store_id: Some("store-1".to_owned()),
+    }
+}
+
+/// An attempt that the buyer left.
+pub(crate) fn left_open(id: &str) -> Transaction {
+    Transaction {
+        transaction_id: TransactionId::parse(id).expect("an id"),
+        payment_id: order().payment_id,
+        status: TransactionStatus::Ready,
+        verdict: Verdict::Pending,
+        amount_minor: Some(65_000),
+        currency: Some("KRW".to_owned()),
+        cancelled_minor: 0,
+        test: Some(false),
+        pay_method: None,
+        pg_provider: None,
+        approval_number: None,
+        method_name: None,
+        fail_reason: None,
+        receipt_url: None,
+        virtual_account: None,
+        paid_at: None,
+        checks: Vec::new(),
+        first_seen_at: at(0),
+        checked_at: at(0),
     }
 }

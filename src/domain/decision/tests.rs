@@ -1,8 +1,11 @@
 use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use rust_decimal::Decimal;
 
-use super::fixtures::{at, order};
+use super::fixtures::{at, expected, order};
 use super::*;
+use crate::domain::evidence::Reported;
+use crate::domain::money::Money;
+use crate::domain::order::{Mode, Portone};
 use crate::domain::outcome::{FailureReason, Outcome, outcome_of};
 use crate::domain::transaction::VirtualAccount;
 
@@ -10,14 +13,29 @@ fn id(text: &str) -> TransactionId {
     TransactionId::parse(text).expect("an id")
 }
 
+fn major(amount: impl Into<Decimal>) -> Reported {
+    Reported::Major {
+        amount: amount.into(),
+        cancelled: Decimal::ZERO,
+    }
+}
+
+fn minor(amount: i64) -> Reported {
+    Reported::Minor {
+        amount,
+        cancelled: 0,
+    }
+}
+
 fn record(transaction: &str, status: TransactionStatus) -> Record {
     Record {
+        portone: Some(Portone::V1),
+        store_id: None,
         asked: None,
         transaction_id: id(transaction),
         payment_id: "ORD-1".to_owned(),
         status: Some(status),
-        amount_major: Decimal::from(65_000),
-        cancelled_major: Decimal::ZERO,
+        reported: major(65_000),
         currency: Some("KRW".to_owned()),
         test: Some(false),
         pay_method: Some("card".to_owned()),
@@ -50,8 +68,28 @@ fn account(transaction: &str) -> Record {
 
 fn refunded(transaction: &str, major: i64) -> Record {
     Record {
-        cancelled_major: Decimal::from(major),
+        reported: Reported::Major {
+            amount: Decimal::from(65_000),
+            cancelled: Decimal::from(major),
+        },
         ..record(transaction, TransactionStatus::Cancelled)
+    }
+}
+
+/// An order that is paid through V2.
+fn order_v2() -> Order {
+    Order {
+        portone: Portone::V2,
+        ..order()
+    }
+}
+
+fn record_v2(transaction: &str, status: TransactionStatus) -> Record {
+    Record {
+        portone: Some(Portone::V2),
+        store_id: Some("store-1".to_owned()),
+        reported: minor(65_000),
+        ..record(transaction, status)
     }
 }
 
@@ -94,7 +132,7 @@ impl Story {
             &evidence,
             taken,
             at(self.now),
-            mode,
+            &expected(mode),
         );
         self.order = decision.order.clone();
         for changed in &decision.transactions {
@@ -157,19 +195,19 @@ fn each_wrong_value_holds_the_payment() {
     let good = record("imp_1", TransactionStatus::Paid);
     let wrong = [
         Record {
-            amount_major: Decimal::from(64_999),
+            reported: major(64_999),
             ..good.clone()
         },
         Record {
-            amount_major: Decimal::from(65_001),
+            reported: major(65_001),
             ..good.clone()
         },
         Record {
-            amount_major: Decimal::new(650_005, 1),
+            reported: major(Decimal::new(650_005, 1)),
             ..good.clone()
         },
         Record {
-            amount_major: Decimal::ZERO,
+            reported: major(0),
             ..good.clone()
         },
         Record {
@@ -447,7 +485,7 @@ fn a_cancel_that_gave_nothing_back_yet_changes_nothing() {
 fn a_held_order_can_still_be_paid_properly() {
     let mut story = Story::of(order());
     story.hears(&[Record {
-        amount_major: Decimal::from(100),
+        reported: major(100),
         ..record("imp_1", TransactionStatus::Paid)
     }]);
     story.hears(&[record("imp_2", TransactionStatus::Paid)]);
@@ -508,6 +546,216 @@ fn what_was_not_confirmed_is_not_called_failed() {
     );
 }
 
+#[test]
+fn one_sum_is_read_in_each_generations_unit() {
+    let dollars = |portone| Order {
+        portone,
+        amount: Money::new(1420, Currency::parse("USD").expect("a currency")).expect("an amount"),
+        ..order()
+    };
+    let usd = Some("USD".to_owned());
+    for (portone, reported, status) in [
+        (Portone::V1, major(Decimal::new(142, 1)), OrderStatus::Paid),
+        (Portone::V1, major(1420), OrderStatus::Held),
+        (Portone::V2, minor(1420), OrderStatus::Paid),
+        (Portone::V2, minor(14), OrderStatus::Held),
+        (Portone::V2, minor(142_000), OrderStatus::Held),
+    ] {
+        let mut story = Story::of(dollars(portone));
+        let decision = story.hears(&[Record {
+            portone: Some(portone),
+            reported,
+            currency: usd.clone(),
+            ..record_v2("tx-1", TransactionStatus::Paid)
+        }]);
+
+        assert_eq!(story.order.status, status, "{portone:?} {reported:?}");
+        let amount = decision.transactions[0]
+            .checks
+            .iter()
+            .find(|check| check.name.as_str() == "amount")
+            .expect("the amount is checked");
+        let want = if portone == Portone::V1 {
+            "14.2"
+        } else {
+            "1420"
+        };
+        assert_eq!(
+            (amount.expected.as_str(), amount.passed),
+            (want, status == OrderStatus::Paid)
+        );
+    }
+}
+
+#[test]
+fn each_generation_has_its_own_fixed_list_of_checks() {
+    let names = |order: Order, record: Record| -> Vec<&'static str> {
+        let checks = Story::of(order).hears(&[record]).transactions[0]
+            .checks
+            .clone();
+        checks.iter().map(|check| check.name.as_str()).collect()
+    };
+
+    for status in [TransactionStatus::Ready, TransactionStatus::Paid] {
+        assert_eq!(
+            names(order(), record("imp_1", status)),
+            [
+                "transaction_id",
+                "payment_id",
+                "unused",
+                "currency",
+                "amount",
+                "channel"
+            ]
+        );
+        assert_eq!(
+            names(order_v2(), record_v2("tx-1", status)),
+            [
+                "transaction_id",
+                "payment_id",
+                "unused",
+                "portone",
+                "store",
+                "currency",
+                "amount",
+                "channel"
+            ]
+        );
+    }
+}
+
+#[test]
+fn each_wrong_value_of_v2_holds_the_payment() {
+    let good = record_v2("tx-1", TransactionStatus::Paid);
+    let wrong = [
+        (
+            "store",
+            Record {
+                store_id: Some("store-2".to_owned()),
+                ..good.clone()
+            },
+        ),
+        (
+            "store",
+            Record {
+                store_id: None,
+                ..good.clone()
+            },
+        ),
+        (
+            "amount",
+            Record {
+                reported: minor(-65_000),
+                ..good.clone()
+            },
+        ),
+        (
+            "amount",
+            Record {
+                reported: minor(i64::MAX),
+                ..good.clone()
+            },
+        ),
+        (
+            "currency",
+            Record {
+                currency: Some("KRX".to_owned()),
+                ..good.clone()
+            },
+        ),
+        ("channel", Record { test: None, ..good }),
+    ];
+    for (check, record) in wrong {
+        let mut story = Story::of(order_v2());
+        let decision = story.hears(std::slice::from_ref(&record));
+
+        assert_eq!(story.order.status, OrderStatus::Held, "{record:?}");
+        assert!(
+            decision.transactions[0]
+                .checks
+                .iter()
+                .any(|one| one.name.as_str() == check && !one.passed),
+            "{check}: {record:?}"
+        );
+    }
+}
+
+#[test]
+fn a_server_without_a_store_accepts_nothing_of_v2() {
+    let evidence = Evidence {
+        fetched_at: at(10),
+        records: vec![Record {
+            store_id: None,
+            ..record_v2("tx-1", TransactionStatus::Paid)
+        }],
+    };
+    let nowhere = Expected {
+        v2_store_id: None,
+        ..expected(Mode::Live)
+    };
+
+    let decision = decide(
+        &order_v2(),
+        &[],
+        &evidence,
+        &BTreeSet::new(),
+        at(10),
+        &nowhere,
+    );
+
+    assert_eq!(decision.order.status, OrderStatus::Held);
+}
+
+/// V2's API shows payments that were made through V1, too.
+#[test]
+fn generations_do_not_cross() {
+    let v2 = record_v2("tx-1", TransactionStatus::Paid);
+    let through_v1 = Record {
+        portone: Some(Portone::V1),
+        ..v2.clone()
+    };
+    let untold = Record {
+        portone: None,
+        ..v2.clone()
+    };
+    for (order, record) in [
+        (order_v2(), through_v1),
+        (order_v2(), untold),
+        (order(), v2),
+    ] {
+        let mut story = Story::of(order);
+        let decision = story.hears(std::slice::from_ref(&record));
+
+        assert_eq!(story.order.status, OrderStatus::Held, "{record:?}");
+        assert!(
+            decision.transactions[0]
+                .checks
+                .iter()
+                .any(|check| check.name.as_str() == "portone" && !check.passed)
+        );
+    }
+}
+
+#[test]
+fn a_second_attempt_of_one_v2_payment_pays_after_the_first_failed() {
+    let mut story = Story::of(order_v2());
+    story.hears(&[record_v2("tx-1", TransactionStatus::Failed)]);
+    story.hears(&[record_v2("tx-2", TransactionStatus::Paid)]);
+    story.hears(&[Record {
+        reported: Reported::Minor {
+            amount: 65_000,
+            cancelled: 15_000,
+        },
+        ..record_v2("tx-2", TransactionStatus::Cancelled)
+    }]);
+
+    assert_eq!(
+        (story.outcome("tx-1"), story.outcome("tx-2")),
+        (Outcome::PartiallyRefunded, Outcome::PartiallyRefunded)
+    );
+    assert_eq!(story.order.refunded_minor, 15_000);
+}
+
 /// Records of three transactions; what a transaction is about never changes, one of them is about the wrong amount.
 fn any_record() -> impl Strategy<Value = Record> {
     let status = prop_oneof![
@@ -527,8 +775,10 @@ fn any_record() -> impl Strategy<Value = Record> {
         };
         Record {
             test: Some(test),
-            amount_major: Decimal::from(amount),
-            cancelled_major: Decimal::from(cancelled),
+            reported: Reported::Major {
+                amount: Decimal::from(amount),
+                cancelled: Decimal::from(cancelled),
+            },
             ..record(&format!("imp_{number}"), status)
         }
     })

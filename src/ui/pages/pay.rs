@@ -1,30 +1,29 @@
 //! `/pay/{payment_id}`: what is to be paid, and the button that opens PortOne's window.
 
+mod v1;
+mod v2;
+
 use http::StatusCode;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
-use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::result::{our_error_page, result_page};
 use crate::actions::{ActionError, payment_to_make};
 use crate::domain::ids::PayToken;
-use crate::domain::order::OrderStatus;
+use crate::domain::order::{OrderStatus, Portone};
 use crate::domain::outcome::Outcome;
 use crate::i18n::{Locale, StoryText, datetime, money};
 use crate::islands::PayButton;
+use crate::islands::pay_button::Sdk;
 use crate::service::completion::CompletionView;
 use crate::service::orders::{PayView, PaymentWindow};
 use crate::ui::components::facts::{Fact, FactKind, Facts};
 use crate::ui::components::frame::{Frame, Surroundings};
 use crate::ui::components::mark::StateMark;
-use crate::ui::context::V1Sdk;
+use crate::ui::context::Site;
+use crate::ui::policy;
 use crate::ui::respond::respond;
 use crate::ui::say::{Arrival, Mark};
-
-/// Longest order name that PortOne's window takes, in characters.
-/// <https://developers.portone.io/sdk/ko/v1-sdk/javascript-sdk/payrq>
-const WINDOW_NAME_CHARS_MAX: usize = 40;
 
 /// The pay page.
 #[component]
@@ -60,25 +59,58 @@ fn not_found_page(around: &Surroundings) -> AnyView {
     result_page(around, &view, Arrival::Link)
 }
 
+/// How PortOne's window is opened.
+struct Opening {
+    /// Address of the SDK's script.
+    sdk_url: String,
+    /// Which SDK that is.
+    sdk: Sdk,
+    /// The SDK's argument as JSON.
+    params: String,
+}
+
+/// `None` when the window cannot be opened: this server has no settings for the order's PortOne, or the order names no
+/// channel, which V2 will not choose by itself.
+fn opening(site: &Site, view: &PayView, window: &PaymentWindow, locale: Locale) -> Option<Opening> {
+    match window.portone {
+        Portone::V1 => {
+            let v1 = site.v1.as_ref()?;
+            Some(Opening {
+                sdk_url: v1.sdk_url.clone(),
+                sdk: Sdk::V1 {
+                    merchant_code: v1.merchant_code.clone(),
+                },
+                params: v1::params(view, window, locale)?,
+            })
+        }
+        Portone::V2 => {
+            let v2 = site.v2.as_ref()?;
+            let channel_key = window.channel_key.as_deref()?;
+            Some(Opening {
+                sdk_url: v2.sdk_url.clone(),
+                sdk: Sdk::V2,
+                params: v2::params(view, window, &v2.store_id, channel_key, locale)?,
+            })
+        }
+    }
+}
+
 fn pay_page(around: &Surroundings, view: PayView, token: Option<String>) -> AnyView {
     let locale = around.visitor.locale(view.locale.as_deref());
-    // No window for an order that cannot be paid; no button where PortOne is not set up or this server carries no scripts.
-    let sdk = around.site.v1.clone().filter(|_| around.scripts.is_some());
-    match (view.window.clone(), sdk) {
-        (Some(window), Some(sdk)) => payable_page(around, view, window, sdk, locale, token),
-        (Some(_), None) => {
+    // No window for an order that cannot be paid.
+    let Some(window) = view.window.clone() else {
+        let (text, mark) = why_not(&view, locale);
+        return closed_page(around, &view, text, mark, locale);
+    };
+    // No button where this server carries no scripts to press it with.
+    let opening =
+        opening(&around.site, &view, &window, locale).filter(|_| around.scripts.is_some());
+    match opening {
+        Some(opening) => payable_page(around, view, window, opening, locale, token),
+        None => {
             respond(StatusCode::SERVICE_UNAVAILABLE);
-            closed_page(
-                around,
-                &view,
-                &locale.messages().pay.unavailable,
-                Mark::Alert,
-                locale,
-            )
-        }
-        (None, _) => {
-            let (text, mark) = why_not(&view, locale);
-            closed_page(around, &view, text, mark, locale)
+            let text = &locale.messages().pay.unavailable;
+            closed_page(around, &view, text, Mark::Alert, locale)
         }
     }
 }
@@ -100,15 +132,18 @@ fn payable_page(
     around: &Surroundings,
     view: PayView,
     window: PaymentWindow,
-    sdk: V1Sdk,
+    opening: Opening,
     locale: Locale,
     token: Option<String>,
 ) -> AnyView {
     let words = locale.messages();
     let pay = &words.pay;
-    let Some(params) = params(&window, locale) else {
-        return our_error_page(around);
-    };
+    let Opening {
+        sdk_url,
+        sdk,
+        params,
+    } = opening;
+    policy::let_in(&sdk_url);
     let status_url = around.path(&view.status_url);
     let until = view
         .expires_at
@@ -136,7 +171,7 @@ fn payable_page(
                 <noscript><p class="warning">{pay.no_script}</p></noscript>
                 <div class="actions">
                     <PayButton
-                        merchant_code=sdk.merchant_code
+                        sdk
                         params
                         complete_url=window.redirect_url
                         status_url
@@ -151,7 +186,7 @@ fn payable_page(
                     {back}
                 </div>
                 <Facts name=words.facts facts=number.into_iter().collect() />
-                <script src=sdk.sdk_url nonce=use_nonce() r#async></script>
+                <script src=sdk_url nonce=use_nonce() r#async></script>
             </main>
         </Frame>
     }
@@ -222,80 +257,101 @@ fn pay_path(view: &PayView, token: Option<&str>) -> String {
     }
 }
 
-/// `IMP.request_pay`'s first argument. What is not there is left out: the SDK checks types.
-#[derive(Serialize)]
-struct RequestPay<'a> {
-    #[serde(rename = "channelKey", skip_serializing_if = "Option::is_none")]
-    channel_key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pay_method: Option<&'a str>,
-    merchant_uid: &'a str,
-    name: String,
-    /// A number, not a text.
-    amount: &'a RawValue,
-    currency: &'a str,
-    language: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    buyer_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    buyer_email: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    buyer_tel: Option<&'a str>,
-    m_redirect_url: &'a str,
-}
+#[cfg(test)]
+mod fixtures {
+    use crate::domain::ids::PaymentId;
+    use crate::domain::money::{Currency, Money};
+    use crate::domain::order::{OrderStatus, Portone};
+    use crate::service::orders::{PayView, PaymentWindow};
 
-fn params(window: &PaymentWindow, locale: Locale) -> Option<String> {
-    let amount = RawValue::from_string(window.amount.clone()).ok()?;
-    let request = RequestPay {
-        channel_key: window.channel_key.as_deref(),
-        pay_method: window.pay_method.as_deref(),
-        merchant_uid: &window.merchant_uid,
-        name: window.name.chars().take(WINDOW_NAME_CHARS_MAX).collect(),
-        amount: &amount,
-        currency: &window.currency,
-        language: locale.tag(),
-        buyer_name: window.buyer_name.as_deref(),
-        buyer_email: window.buyer_email.as_deref(),
-        buyer_tel: window.buyer_tel.as_deref(),
-        m_redirect_url: &window.redirect_url,
-    };
-    serde_json::to_string(&request).ok()
+    pub(super) fn view(minor: i64, currency: &str) -> PayView {
+        PayView {
+            payment_id: PaymentId::parse("ORDER-1").expect("an id"),
+            name: "완료 티셔츠".to_owned(),
+            amount: Money {
+                minor,
+                currency: Currency::parse(currency).expect("a currency"),
+            },
+            status: OrderStatus::Open,
+            expired: false,
+            expires_at: None,
+            locale: None,
+            status_url: "https://pay.example/o/0123".to_owned(),
+            return_url: None,
+            window: None,
+        }
+    }
+
+    pub(super) fn window(portone: Portone) -> PaymentWindow {
+        PaymentWindow {
+            portone,
+            pay_method: None,
+            channel_key: None,
+            buyer_name: None,
+            buyer_email: None,
+            buyer_tel: None,
+            redirect_url: "https://pay.example/payments/complete".to_owned(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::order::Mode;
+    use crate::ui::context::{V1Sdk, V2Sdk};
+
+    fn site() -> Site {
+        Site {
+            shop_name: None,
+            shop_url: None,
+            support_url: None,
+            public_url: "https://pay.example".to_owned(),
+            mode: Mode::Live,
+            v1: Some(V1Sdk {
+                sdk_url: "https://v1.example/iamport.js".to_owned(),
+                merchant_code: "imp00000000".to_owned(),
+            }),
+            v2: Some(V2Sdk {
+                sdk_url: "https://v2.example/browser-sdk.js".to_owned(),
+                store_id: "store-1".to_owned(),
+            }),
+        }
+    }
+
+    /// Address of the script by which an order of a generation is paid.
+    fn script(site: &Site, portone: Portone, channel_key: Option<&str>) -> Option<String> {
+        let window = PaymentWindow {
+            channel_key: channel_key.map(str::to_owned),
+            ..fixtures::window(portone)
+        };
+        opening(site, &fixtures::view(64_900, "KRW"), &window, Locale::Ko)
+            .map(|opening| opening.sdk_url)
+    }
 
     #[test]
-    fn the_windows_parameters_have_the_types_that_the_sdk_checks() {
-        let window = PaymentWindow {
-            merchant_uid: "ORDER-1".to_owned(),
-            name: "사".repeat(WINDOW_NAME_CHARS_MAX + 1),
-            amount: "14.2".to_owned(),
-            currency: "USD".to_owned(),
-            pay_method: Some("card".to_owned()),
-            channel_key: None,
-            buyer_name: None,
-            buyer_email: Some("buyer@example.com".to_owned()),
-            buyer_tel: None,
-            redirect_url: "https://pay.example/payments/complete".to_owned(),
-        };
-
-        let text = params(&window, Locale::En).expect("parameters");
-
-        assert!(text.contains("\"amount\":14.2,"), "{text}");
-        assert!(
-            !text.contains("channelKey") && !text.contains("buyer_tel") && !text.contains("null"),
-            "{text}"
-        );
-        let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    fn each_generation_is_opened_by_its_own_sdk() {
         assert_eq!(
-            value["name"].as_str().map(|name| name.chars().count()),
-            Some(WINDOW_NAME_CHARS_MAX)
+            script(&site(), Portone::V1, None).as_deref(),
+            Some("https://v1.example/iamport.js")
         );
         assert_eq!(
-            value["m_redirect_url"],
-            "https://pay.example/payments/complete"
+            script(&site(), Portone::V2, Some("channel-key-1")).as_deref(),
+            Some("https://v2.example/browser-sdk.js")
+        );
+    }
+
+    #[test]
+    fn what_is_not_set_up_is_not_opened() {
+        let only_v1 = Site { v2: None, ..site() };
+        let only_v2 = Site { v1: None, ..site() };
+
+        assert_eq!(script(&only_v1, Portone::V2, Some("channel-key-1")), None);
+        assert_eq!(script(&only_v2, Portone::V1, Some("channel-key-1")), None);
+        assert_eq!(
+            script(&site(), Portone::V2, None),
+            None,
+            "V2 opens no window without a channel"
         );
     }
 }

@@ -7,7 +7,7 @@ use leptos_meta::Meta;
 use crate::domain::order::Mode;
 use crate::domain::outcome::Outcome;
 use crate::domain::transaction::VirtualAccount;
-use crate::i18n::{Locale, datetime, money};
+use crate::i18n::{Locale, datetime, institution, money};
 use crate::islands::{CopyButton, StatusWatch};
 use crate::service::completion::{CompletionView, PaymentFacts};
 use crate::ui::components::facts::{Fact, FactKind, Facts};
@@ -258,11 +258,12 @@ fn account_panel(account: VirtualAccount, said: &Said, locale: Locale) -> AnyVie
     let holder = holder
         .map(|holder| view! { <div><dt>{words.holder}</dt><dd><bdi>{holder}</bdi></dd></div> });
     let amount = said.amount.map(|amount| view! { <div><dt>{words.amount_to_deposit}</dt><dd class="figures">{money(locale, amount)}</dd></div> });
+    let bank = institution(locale, &account.bank).to_owned();
     let number = account.account_number;
     view! {
         <section class="card account" aria-label=words.account_panel>
             <dl class="facts">
-                <div><dt>{words.bank}</dt><dd><bdi>{account.bank}</bdi></dd></div>
+                <div><dt>{words.bank}</dt><dd><bdi>{bank}</bdi></dd></div>
                 <div>
                     <dt>{words.account_number}</dt>
                     <dd class="id account-number"><bdi>{number.clone()}</bdi></dd>
@@ -302,7 +303,10 @@ fn facts(payment: &PaymentFacts, view: &CompletionView, locale: Locale) -> Vec<F
                     .as_deref()
                     .and_then(words.pay_method)
                     .map(str::to_owned),
-                transaction.method_name.clone(),
+                transaction
+                    .method_name
+                    .as_deref()
+                    .map(|name| institution(locale, name).to_owned()),
             ];
             let method = method.into_iter().flatten().collect::<Vec<_>>().join(" · ");
             facts.extend([
@@ -393,6 +397,7 @@ mod tests {
             public_url: "https://pay.example".to_owned(),
             mode,
             v1: None,
+            v2: None,
         };
         Surroundings {
             site: Arc::new(site),

@@ -55,11 +55,11 @@ impl Refusal {
     }
 }
 
-/// Parses an order.
+/// Parses an order. `default` is the generation of PortOne for an order that names none.
 ///
 /// # Errors
 /// [`Refusal`] for the first field that cannot be used.
-pub fn parse(bytes: &[u8], now: Timestamp) -> Result<NewOrder, Refusal> {
+pub fn parse(bytes: &[u8], now: Timestamp, default: Portone) -> Result<NewOrder, Refusal> {
     let object: Map<String, Value> =
         serde_json::from_slice(bytes).map_err(|_| Refusal::Malformed)?;
     if let Some(unknown) = object.keys().find(|key| !FIELDS.contains(&key.as_str())) {
@@ -68,9 +68,10 @@ pub fn parse(bytes: &[u8], now: Timestamp) -> Result<NewOrder, Refusal> {
         )));
     }
     let portone = match text(&object, "portone", 2)?.as_deref() {
-        None | Some("v1") => Portone::V1,
-        Some("v2") => Portone::V2,
-        Some(_) => return Err(Refusal::Field("portone", "must be v1 or v2")),
+        None => default,
+        Some(word) => {
+            Portone::from_word(word).ok_or(Refusal::Field("portone", "must be v1 or v2"))?
+        }
     };
     let payment_id = PaymentId::parse(
         object
@@ -272,7 +273,7 @@ mod tests {
     }
 
     fn refused(body: &str) -> Refusal {
-        parse(body.as_bytes(), now()).expect_err(body)
+        parse(body.as_bytes(), now(), Portone::V1).expect_err(body)
     }
 
     #[test]
@@ -280,6 +281,7 @@ mod tests {
         let order = parse(
             r#"{"payment_id":"ORD-1","name":"사과","amount":64900}"#.as_bytes(),
             now(),
+            Portone::V1,
         )
         .expect("an order");
 
@@ -294,8 +296,54 @@ mod tests {
     }
 
     #[test]
+    fn an_order_goes_where_it_says_and_else_where_the_server_can() {
+        let generation = |field: &str, default| {
+            let body = format!(r#"{{"payment_id":"A","name":"x","amount":1{field}}}"#);
+            parse(body.as_bytes(), now(), default).expect(&body).portone
+        };
+        for (field, default, portone) in [
+            ("", Portone::V1, Portone::V1),
+            ("", Portone::V2, Portone::V2),
+            (r#","portone":null"#, Portone::V2, Portone::V2),
+            (r#","portone":"v1""#, Portone::V2, Portone::V1),
+            (r#","portone":"v2""#, Portone::V1, Portone::V2),
+        ] {
+            assert_eq!(generation(field, default), portone, "{field} {default:?}");
+        }
+    }
+
+    #[test]
+    fn each_generation_keeps_ids_of_its_own_length() {
+        let order = |length: usize, portone: &str| {
+            let id = "가".repeat(length);
+            parse(
+                format!(r#"{{"payment_id":"{id}","name":"x","amount":1,"portone":"{portone}"}}"#)
+                    .as_bytes(),
+                now(),
+                Portone::V1,
+            )
+        };
+        for (length, portone, is_taken) in [
+            (40, "v1", true),
+            (41, "v1", false),
+            (64, "v2", true),
+            (65, "v2", false),
+        ] {
+            assert_eq!(
+                order(length, portone).is_ok(),
+                is_taken,
+                "{length} {portone}"
+            );
+        }
+    }
+
+    #[test]
     fn the_same_body_in_another_spelling_is_the_same_order() {
-        let fingerprint = |body: &str| parse(body.as_bytes(), now()).expect(body).fingerprint;
+        let fingerprint = |body: &str| {
+            parse(body.as_bytes(), now(), Portone::V1)
+                .expect(body)
+                .fingerprint
+        };
         let first =
             fingerprint(r#"{"payment_id":"A","name":"x","amount":1,"metadata":{"a":1,"b":2}}"#);
 

@@ -1,16 +1,18 @@
-//! The calls.
+//! The connection, and the calls that everybody makes: one payment, and amounts registered in advance.
 
 use std::{
-    collections::HashSet,
     fmt,
     future::Future,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use reqwest::{
-    Method,
-    header::{ACCEPT, AUTHORIZATION},
+    Method, RequestBuilder,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use rust_decimal::Decimal;
 use secrecy::{ExposeSecret, SecretString};
@@ -22,16 +24,17 @@ use super::{
     envelope,
     id::{ImpUid, MerchantUid},
     payment::{Payment, Prepared},
-    token::{Token, TokenCell},
+    token,
 };
-use crate::{Error, json::Object, transport};
+use crate::{
+    Error,
+    token::{Token, TokenCell},
+    transport,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Attempts in one page of `findAll`; the API allows 1000, which would not fit the body limit.
-const PAGE_SIZE: u32 = 100;
-/// Pages of `findAll` that are read: 1000 attempts to pay one order.
-const PAGES_MAX: u32 = 10;
+const TIER_CODE_CHARS: usize = 3;
 
 /// A client of PortOne's REST API V1. Clones share connections and access token.
 ///
@@ -47,6 +50,7 @@ struct Inner {
     api_url: Url,
     imp_key: SecretString,
     imp_secret: SecretString,
+    tier: Option<HeaderValue>,
     timeout: Duration,
     token: TokenCell,
 }
@@ -56,8 +60,18 @@ pub struct ClientBuilder {
     api_url: Url,
     imp_key: SecretString,
     imp_secret: SecretString,
+    tier: Option<String>,
     timeout: Duration,
     connect_timeout: Duration,
+}
+
+/// One call.
+pub(super) struct Call {
+    method: Method,
+    url: Url,
+    body: Option<String>,
+    /// Whether PortOne may have acted on it. A 401 says that it has not.
+    sent: AtomicBool,
 }
 
 #[derive(Serialize)]
@@ -76,6 +90,13 @@ struct Preparation<'a> {
 }
 
 impl ClientBuilder {
+    /// The sub-merchant that every call is about, by its three-character tier code. The key and the secret are then those of the
+    /// agency, see <https://developers.portone.io/opi/ko/support/agency-and-tier>.
+    pub fn tier(mut self, code: impl Into<String>) -> Self {
+        self.tier = Some(code.into());
+        self
+    }
+
     /// How long a whole call may take, with its token and its body. 10 seconds unless set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -91,24 +112,23 @@ impl ClientBuilder {
     /// The client. Does no I/O other than reading the system's trust store.
     ///
     /// The address must be plain `http://` or `https://`, without user name, query or fragment; a path is kept as a prefix.
+    /// With `http://` the secrets travel unencrypted: that is for a stand-in of PortOne on the same machine.
     pub fn build(self) -> Result<Client, Error> {
         let Self {
             api_url,
             imp_key,
             imp_secret,
+            tier,
             timeout,
             connect_timeout,
         } = self;
-        let refusal = if !matches!(api_url.scheme(), "http" | "https") {
-            Some("the API's address must start with http:// or https://")
-        } else if !api_url.username().is_empty() || api_url.password().is_some() {
-            Some("the API's address must not contain a user name or password")
-        } else if api_url.query().is_some() || api_url.fragment().is_some() {
-            Some("the API's address must not contain a query or a fragment")
-        } else if imp_key.expose_secret().is_empty() {
+        transport::check_api_url(&api_url)?;
+        let refusal = if imp_key.expose_secret().is_empty() {
             Some("the REST API key is empty")
         } else if imp_secret.expose_secret().is_empty() {
             Some("the REST API secret is empty")
+        } else if tier.as_ref().is_some_and(|code| !is_tier_code(code)) {
+            Some("a tier code has three characters out of A-Z, a-z and 0-9")
         } else if timeout.is_zero() || connect_timeout.is_zero() {
             Some("a timeout must be longer than nothing")
         } else {
@@ -117,12 +137,16 @@ impl ClientBuilder {
         if let Some(refusal) = refusal {
             return Err(Error::InvalidConfiguration(refusal.to_owned()));
         }
+        let tier = tier.map(|code| {
+            HeaderValue::try_from(code).expect("letters and digits are a header's value")
+        });
         let http = transport::http_client(connect_timeout)?;
         let inner = Inner {
             http,
             api_url,
             imp_key,
             imp_secret,
+            tier,
             timeout,
             token: TokenCell::new(),
         };
@@ -140,6 +164,7 @@ impl Client {
             api_url,
             imp_key,
             imp_secret,
+            tier: None,
             timeout: TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
         }
@@ -149,61 +174,14 @@ impl Client {
     ///
     /// Payments through test channels are included, see [`Payment::sandbox`].
     pub async fn payment(&self, imp_uid: &ImpUid) -> Result<Payment, Error> {
-        self.in_time(async {
-            let mut url = self.url(&["payments", imp_uid.as_str()]);
-            // Without it PortOne answers 404 for test payments, and then nobody could say why there is none.
-            url.query_pairs_mut().append_pair("include_sandbox", "true");
-            let response = self
-                .ask(Method::GET, url, None)
-                .await?
-                .ok_or_else(nothing)?;
-            let payment = Payment::parse(&response)?;
-            if payment.imp_uid != *imp_uid {
-                return Err(Error::garbled(
-                    "the payment has another imp_uid than the one asked for",
-                ));
-            }
-            Ok(payment)
-        })
-        .await
+        self.payment_at(imp_uid, self.payment_url(imp_uid)).await
     }
 
-    /// Every attempt to pay for one order, oldest first; none if PortOne knows of none.
-    ///
-    /// An attempt whose `merchant_uid` differs in the least (in case, for one) is somebody else's and left out.
-    /// [`Error::TooManyPages`] if there are more than 1000.
-    pub async fn payments_of(&self, merchant_uid: &MerchantUid) -> Result<Vec<Payment>, Error> {
-        self.in_time(async {
-            let mut payments = Vec::new();
-            let mut seen = HashSet::new();
-            for page in 1..=PAGES_MAX {
-                let response = match self.page_of(merchant_uid, page).await {
-                    // Of the first page alone: what is missing from a list that was said to go on is no end of it.
-                    Err(Error::NotFound) if page == 1 => return Ok(payments),
-                    Err(Error::NotFound) => {
-                        return Err(Error::garbled("a page of the list is missing"));
-                    }
-                    response => response?,
-                };
-                let object = Object::parse("the list", &response)?;
-                for element in object.list("list")? {
-                    let payment = Payment::parse(element)?;
-                    // Times of one second leave the order of some attempts open, so one may be on two pages.
-                    if payment.merchant_uid == merchant_uid.as_str()
-                        && seen.insert(payment.imp_uid.clone())
-                    {
-                        payments.push(payment);
-                    }
-                }
-                match object.strict_integer("next")?.unwrap_or_default() {
-                    0 => return Ok(payments),
-                    next if next == i64::from(page) + 1 => {}
-                    _ => return Err(Error::garbled("next is not the page after this one")),
-                }
-            }
-            Err(Error::TooManyPages)
-        })
-        .await
+    /// One attempt to pay, with what its PG alone has to say in [`Payment::extension`].
+    pub async fn payment_with_extension(&self, imp_uid: &ImpUid) -> Result<Payment, Error> {
+        let mut url = self.payment_url(imp_uid);
+        url.query_pairs_mut().append_pair("extension", "true");
+        self.payment_at(imp_uid, url).await
     }
 
     /// Registers the amount of an order in advance, so that PortOne opens no window for another one.
@@ -233,17 +211,14 @@ impl Client {
 
     /// The amount registered in advance for an order, if one is.
     pub async fn prepared(&self, merchant_uid: &MerchantUid) -> Result<Option<Prepared>, Error> {
-        self.in_time(async {
-            let url = self.url(&["payments", "prepare", merchant_uid.as_str()]);
-            match self.ask(Method::GET, url, None).await {
-                Ok(Some(response)) => prepared_for(merchant_uid, &response).map(Some),
-                // The only documented statuses of this call are 200 and 401, and a well-formed merchant_uid leaves nothing
-                // to reject but its absence. So PortOne's no is taken as absence, in whichever of its forms it comes.
-                Ok(None) | Err(Error::NotFound | Error::Rejected { .. }) => Ok(None),
-                Err(error) => Err(error),
-            }
-        })
-        .await
+        let url = self.url(&["payments", "prepare", merchant_uid.as_str()]);
+        match self.answer(Call::get(url)).await {
+            Ok(Some(response)) => prepared_for(merchant_uid, &response).map(Some),
+            // The only documented statuses of this call are 200 and 401, and a well-formed merchant_uid leaves nothing
+            // to reject but its absence. So PortOne's no is taken as absence, in whichever of its forms it comes.
+            Ok(None) | Err(Error::NotFound | Error::Rejected(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn send_preparation(
@@ -253,63 +228,95 @@ impl Client {
         amount: Decimal,
         currency: Option<&str>,
     ) -> Result<Prepared, Error> {
-        let amount = RawValue::from_string(amount.normalize().to_string())
-            .expect("a decimal's text is a JSON number");
         let preparation = Preparation {
             merchant_uid: merchant_uid.as_str(),
-            amount,
+            amount: json_number(amount),
             currency,
         };
-        self.in_time(async {
-            let url = self.url(&["payments", "prepare"]);
-            let response = self
-                .ask(method, url, Some(&preparation))
-                .await?
-                .ok_or_else(nothing)?;
-            prepared_for(merchant_uid, &response)
-        })
-        .await
+        let url = self.url(&["payments", "prepare"]);
+        // Registering the same again is refused and changing to the same changes nothing, so either may be repeated.
+        let response = self
+            .response(Call::write(method, url, &preparation))
+            .await?;
+        prepared_for(merchant_uid, &response)
     }
 
-    /// The JSON of one page of `findAll`.
-    async fn page_of(&self, merchant_uid: &MerchantUid, page: u32) -> Result<String, Error> {
-        let mut url = self.url(&["payments", "findAll", merchant_uid.as_str()]);
-        url.query_pairs_mut()
-            .append_pair("limit", &PAGE_SIZE.to_string())
-            .append_pair("page", &page.to_string())
-            // By start, oldest first: an attempt made while pages are read comes last and moves none of the others.
-            .append_pair("sorting", "started");
-        self.ask(Method::GET, url, None).await?.ok_or_else(nothing)
+    fn payment_url(&self, imp_uid: &ImpUid) -> Url {
+        let mut url = self.url(&["payments", imp_uid.as_str()]);
+        // Without it PortOne answers 404 for test payments, and then nobody could say why there is none.
+        url.query_pairs_mut().append_pair("include_sandbox", "true");
+        url
+    }
+
+    async fn payment_at(&self, imp_uid: &ImpUid, url: Url) -> Result<Payment, Error> {
+        payment_of(imp_uid, &self.response(Call::get(url)).await?)
+    }
+
+    /// Makes a call that may be made again. Returns the JSON of `response`.
+    pub(super) async fn response(&self, call: Call) -> Result<String, Error> {
+        self.answer(call).await?.ok_or_else(nothing)
+    }
+
+    /// Makes a call that may be made again. Returns the JSON of `response` unless null.
+    pub(super) async fn answer(&self, call: Call) -> Result<Option<String>, Error> {
+        self.in_time(self.ask(&call)).await
+    }
+
+    /// Makes a call that must not be made twice and reads its `response`. V1 has no idempotency keys.
+    pub(super) async fn once<T>(
+        &self,
+        call: Call,
+        read: impl FnOnce(&str) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let outcome = self
+            .in_time(self.ask(&call))
+            .await
+            .and_then(|response| read(&response.ok_or_else(nothing)?));
+        outcome.map_err(|error| {
+            if call.sent.load(Ordering::Relaxed) {
+                error.of_a_call_made_once()
+            } else {
+                error
+            }
+        })
     }
 
     /// Makes one call and, if its token is refused, makes it once more. Returns the JSON of `response` unless null.
-    async fn ask(
-        &self,
-        method: Method,
-        url: Url,
-        body: Option<&Preparation<'_>>,
-    ) -> Result<Option<String>, Error> {
+    pub(super) async fn ask(&self, call: &Call) -> Result<Option<String>, Error> {
         let mut renewed = false;
         loop {
             let token = self.token().await?;
             let mut request = self
-                .inner
-                .http
-                .request(method.clone(), url.clone())
-                .header(ACCEPT, "application/json")
+                .request(call.method.clone(), call.url.clone())
                 .header(AUTHORIZATION, token.authorization.clone());
-            if let Some(body) = body {
-                request = request.json(body);
+            if let Some(body) = &call.body {
+                request = request
+                    .header(CONTENT_TYPE, "application/json")
+                    .body(body.clone());
             }
+            call.sent.store(true, Ordering::Relaxed);
             let reply = transport::send(request).await?;
             match envelope::open(&reply) {
                 Err(Error::Unauthorized) => self.inner.token.discard(&token),
                 outcome => return outcome.map(|response| response.map(str::to_owned)),
             }
+            call.sent.store(false, Ordering::Relaxed);
             if renewed {
                 return Err(Error::Unauthorized);
             }
             renewed = true;
+        }
+    }
+
+    fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        let request = self
+            .inner
+            .http
+            .request(method, url)
+            .header(ACCEPT, "application/json");
+        match &self.inner.tier {
+            Some(tier) => request.header("tier", tier.clone()),
+            None => request,
         }
     }
 
@@ -327,30 +334,69 @@ impl Client {
         };
         let asked_at = Instant::now();
         let request = self
-            .inner
-            .http
-            .post(self.url(&["users", "getToken"]))
-            .header(ACCEPT, "application/json")
+            .request(Method::POST, self.url(&["users", "getToken"]))
             .json(&credentials);
         let reply = transport::send(request).await?;
-        Token::parse(envelope::open(&reply)?.ok_or_else(nothing)?, asked_at)
+        token::parse(envelope::open(&reply)?.ok_or_else(nothing)?, asked_at)
     }
 
     /// The API's address followed by these segments, each percent-encoded.
-    fn url(&self, segments: &[&str]) -> Url {
-        let mut url = self.inner.api_url.clone();
-        url.path_segments_mut()
-            .expect("an http address has a path, and build() accepts no other")
-            .pop_if_empty()
-            .extend(segments);
-        url
+    pub(super) fn url(&self, segments: &[&str]) -> Url {
+        transport::endpoint(&self.inner.api_url, segments)
     }
 
-    async fn in_time<T>(&self, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(super) async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         tokio::time::timeout(self.inner.timeout, call)
             .await
             .unwrap_or(Err(Error::Timeout))
     }
+}
+
+impl Call {
+    pub(super) fn get(url: Url) -> Self {
+        Self::new(Method::GET, url, None)
+    }
+
+    pub(super) fn delete(url: Url) -> Self {
+        Self::new(Method::DELETE, url, None)
+    }
+
+    pub(super) fn write(method: Method, url: Url, body: &impl Serialize) -> Self {
+        Self::new(method, url, Some(transport::to_json(body)))
+    }
+
+    fn new(method: Method, url: Url, body: Option<String>) -> Self {
+        Self {
+            method,
+            url,
+            body,
+            sent: AtomicBool::new(false),
+        }
+    }
+}
+
+/// A JSON number with the decimal's own digits.
+pub(super) fn json_number(amount: Decimal) -> Box<RawValue> {
+    RawValue::from_string(amount.normalize().to_string())
+        .expect("a decimal's text is a JSON number")
+}
+
+/// Reads a payment and refuses one that was not asked for.
+pub(super) fn payment_of(imp_uid: &ImpUid, response: &str) -> Result<Payment, Error> {
+    let payment = Payment::parse(response)?;
+    if payment.imp_uid != *imp_uid {
+        return Err(Error::garbled(
+            "the payment has another imp_uid than the one asked for",
+        ));
+    }
+    Ok(payment)
+}
+
+fn is_tier_code(code: &str) -> bool {
+    code.len() == TIER_CODE_CHARS && code.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn prepared_for(merchant_uid: &MerchantUid, response: &str) -> Result<Prepared, Error> {
@@ -363,7 +409,7 @@ fn prepared_for(merchant_uid: &MerchantUid, response: &str) -> Result<Prepared, 
     Ok(prepared)
 }
 
-fn nothing() -> Error {
+pub(super) fn nothing() -> Error {
     Error::garbled("response is missing")
 }
 

@@ -5,7 +5,7 @@
 
 use crate::{
     Error,
-    error::clean_message,
+    error::{Code, Rejection, clean_message},
     json::{Malformed, Object},
     transport::Reply,
 };
@@ -38,7 +38,15 @@ pub(super) fn open(reply: &Reply) -> Result<Option<&str>, Error> {
                 code: 0, response, ..
             }),
         ) => Ok(response),
-        (200..=299, Ok(Envelope { code, message, .. })) => Err(Error::Rejected { code, message }),
+        (200..=299, Ok(Envelope { code, message, .. })) => {
+            Err(Error::Rejected(Box::new(Rejection {
+                status: reply.status,
+                code: Code::V1(code),
+                message,
+                pg_code: None,
+                pg_message: None,
+            })))
+        }
         (200..=299, Err(malformed)) => Err(malformed.into()),
         // Also without the envelope: a token refused by whatever stands in front of the API is refused.
         (401, _) => Err(Error::Unauthorized),
@@ -46,7 +54,7 @@ pub(super) fn open(reply: &Reply) -> Result<Option<&str>, Error> {
         (404, Ok(_)) => Err(Error::NotFound),
         (status, Ok(Envelope { code, message, .. })) => Err(Error::Http {
             status,
-            code: Some(code),
+            code: Some(Code::V1(code)),
             message,
         }),
         (status, Err(_)) => Err(Error::Http {
@@ -77,7 +85,7 @@ mod tests {
         for status in [199, 300, 302, 400, 403, 429, 500, 503] {
             let reply = reply(status, body);
             assert!(
-                matches!(open(&reply), Err(Error::Http { status: s, code: Some(0), .. }) if s == status),
+                matches!(open(&reply), Err(Error::Http { status: s, code: Some(Code::V1(0)), .. }) if s == status),
                 "{status}"
             );
         }
@@ -92,9 +100,8 @@ mod tests {
 
         let error = open(&opened).expect_err("code 1 is no success");
 
-        assert!(
-            matches!(&error, Error::Rejected { code: 1, message } if message == "이미 전액취소된 주문입니다.")
-        );
+        assert!(matches!(&error, Error::Rejected(rejection)
+                if rejection.code == Code::V1(1) && rejection.message == "이미 전액취소된 주문입니다."));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::segment;
+
 /// PortOne documents 32; room for growth, as longer strings are a compatible change to it.
 const IMP_UID_CHARS_MAX: usize = 64;
 /// What `POST /payments/prepare` documents.
@@ -49,11 +51,7 @@ pub enum InvalidId {
 impl ImpUid {
     /// Accepts an id as it stands; nothing is trimmed or decoded.
     pub fn parse(id: &str) -> Result<Self, InvalidId> {
-        let valid = (1..=IMP_UID_CHARS_MAX).contains(&id.len())
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-        if valid {
+        if segment::is_portones(id, IMP_UID_CHARS_MAX) {
             Ok(Self(id.to_owned()))
         } else {
             Err(InvalidId::ImpUid)
@@ -69,11 +67,7 @@ impl ImpUid {
 impl MerchantUid {
     /// Accepts an id as it stands; nothing is trimmed or decoded.
     pub fn parse(id: &str) -> Result<Self, InvalidId> {
-        let forbidden = |c: char| c.is_control() || matches!(c, '/' | '\\' | '?' | '#' | '%');
-        let valid = (1..=MERCHANT_UID_CHARS_MAX).contains(&id.chars().count())
-            && !id.contains(forbidden)
-            && !id.chars().all(|c| c == '.');
-        if valid {
+        if segment::is_safe(id, MERCHANT_UID_CHARS_MAX) {
             Ok(Self(id.to_owned()))
         } else {
             Err(InvalidId::MerchantUid)

@@ -76,7 +76,8 @@ pub struct Payment {
     pub status: Status,
     /// What was to be paid, before a promotion's discount.
     pub amount: Decimal,
-    /// What has been given back so far, in total.
+    /// What has been given back so far, in total. 0 if PortOne did not say, but only in the states in which nothing can have
+    /// been given back: without it a payment that is cancelled could be taken for one of which everything is left.
     pub cancel_amount: Decimal,
     /// ISO 4217 code. `None` if PortOne did not say; then the amount means nothing.
     pub currency: Option<String>,
@@ -177,6 +178,9 @@ pub struct Payment {
     pub customer_uid_usage: Option<String>,
     /// The promotion that was applied.
     pub promotion: Option<Promotion>,
+    /// What the PG alone has to say, as the text of a JSON object. Only
+    /// [`Client::payment_with_extension`](super::Client::payment_with_extension) asks for it.
+    pub extension: Option<String>,
 }
 
 /// One cancellation, whole or in part.
@@ -239,12 +243,21 @@ impl Payment {
         let object = Object::parse("the payment", json)?;
         let imp_uid = ImpUid::parse(&object.required_text("imp_uid")?)
             .map_err(|_| Malformed("imp_uid is not an id of PortOne's".to_owned()))?;
+        let status = Status::from(object.required_text("status")?);
+        let cancel_amount = match status {
+            Status::Cancelled | Status::Unrecognized(_) => {
+                object.required_amount("cancel_amount")?
+            }
+            Status::Ready | Status::Paid | Status::Failed => {
+                object.amount("cancel_amount")?.unwrap_or_default()
+            }
+        };
         Ok(Self {
             imp_uid,
             merchant_uid: object.required_text("merchant_uid")?,
-            status: Status::from(object.required_text("status")?),
+            status,
             amount: object.required_amount("amount")?,
-            cancel_amount: object.amount("cancel_amount")?.unwrap_or_default(),
+            cancel_amount,
             currency: object.strict_text("currency")?,
             sandbox: object.strict_flag("sandbox")?,
             pay_method: object.text("pay_method"),
@@ -306,6 +319,10 @@ impl Payment {
                 .filter(|value| value.starts_with('{'))
                 .map(Promotion::parse)
                 .transpose()?,
+            extension: object
+                .value("extension")
+                .filter(|value| value.starts_with('{'))
+                .map(str::to_owned),
         })
     }
 }

@@ -14,7 +14,7 @@ use super::transactions::transactions;
 use crate::domain::history::Entry;
 use crate::domain::ids::PaymentId;
 use crate::domain::money::Money;
-use crate::domain::order::{Order, OrderStatus};
+use crate::domain::order::{Order, OrderStatus, Portone};
 use crate::domain::outcome::outcome_of;
 use crate::domain::transaction::{Transaction, Verdict};
 use crate::i18n::{Locale, money};
@@ -127,6 +127,7 @@ fn content(request: &Request, core: &Core, record: Record) -> AnyView {
         {notices(request)}
         {summary(text, locale, &order)}
         {attention(text, &all)}
+        {unpayable(text, &order)}
         {actions(request, &order)}
         <div class="office-columns">
             <div class="office-column-main">
@@ -201,6 +202,15 @@ fn attention(text: &'static Text, all: &[Transaction]) -> AnyView {
         }
     });
     notices.collect_view().into_any()
+}
+
+/// What keeps the buyer from paying, which only the shop can mend.
+fn unpayable(text: &'static Text, order: &Order) -> Option<AnyView> {
+    let lacks_channel = order.portone == Portone::V2 && order.channel_key.is_none();
+    (lacks_channel && order.status.is_payable()).then(|| {
+        view! { <p class="office-banner" data-kind="attention">{text.order.no_channel_key}</p> }
+            .into_any()
+    })
 }
 
 fn buyer_sees(text: &'static Text, core: &Core, order: &Order, all: &[Transaction]) -> AnyView {

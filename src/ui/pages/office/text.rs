@@ -3,6 +3,7 @@
 mod en;
 mod ko;
 
+use crate::domain::confirmation::Stop;
 use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
@@ -90,6 +91,7 @@ impl LoginError {
 pub(super) enum Who<'a> {
     Buyer,
     Webhook,
+    Confirm,
     Worker,
     Shop(&'a str),
     Staff(&'a str),
@@ -104,6 +106,7 @@ impl<'a> Who<'a> {
             _ => match actor {
                 "buyer" => Self::Buyer,
                 "webhook" => Self::Webhook,
+                "confirm" => Self::Confirm,
                 "worker" => Self::Worker,
                 other => Self::Unrecognized(other),
             },
@@ -245,6 +248,8 @@ pub(super) struct OrderText {
     pub(super) portone: &'static str,
     pub(super) asked_method: &'static str,
     pub(super) channel_key: &'static str,
+    /// V2 opens no window without a channel.
+    pub(super) no_channel_key: &'static str,
     pub(super) created: &'static str,
     pub(super) updated: &'static str,
     pub(super) expires: &'static str,
@@ -279,6 +284,7 @@ pub(super) struct History {
     pub(super) kind: fn(EntryKind) -> &'static str,
     pub(super) claim_note: &'static str,
     pub(super) claimed_status: &'static str,
+    pub(super) claimed_amount: &'static str,
     pub(super) transition: fn(&str, &str) -> String,
     pub(super) status: &'static str,
     pub(super) verdict: &'static str,
@@ -288,6 +294,8 @@ pub(super) struct History {
     pub(super) reason: &'static str,
     /// Words for why evidence was not used.
     pub(super) refusal: fn(Refusal) -> &'static str,
+    /// Words for why a payment was stopped right before its approval.
+    pub(super) stop: fn(Stop) -> &'static str,
 }
 
 #[cfg(test)]
@@ -311,6 +319,7 @@ mod tests {
         let cases = [
             (Actor::Buyer, Who::Buyer),
             (Actor::Webhook, Who::Webhook),
+            (Actor::Confirm, Who::Confirm),
             (Actor::Worker, Who::Worker),
             (Actor::Shop("a:b".to_owned()), Who::Shop("a:b")),
             (Actor::Staff("a@b.c".to_owned()), Who::Staff("a@b.c")),
@@ -330,6 +339,7 @@ mod tests {
             GatewayError::Garbled,
             GatewayError::Unauthorized,
             GatewayError::Refused,
+            GatewayError::AlreadyPaid,
             GatewayError::NotConfigured,
         ];
         for error in errors {

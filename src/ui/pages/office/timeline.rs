@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::checks::value_words;
 use super::parts::{foreign, id, stored_money, time};
 use super::text::{Text, Who};
+use crate::domain::confirmation::Stop;
 use crate::domain::history::{Entry, EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
 use crate::domain::transaction::{TransactionStatus, Verdict};
@@ -88,7 +89,10 @@ fn line(detail: Detail) -> AnyView {
 /// Whether the entry tells what somebody outside said, which decides nothing.
 fn is_claim(kind: EntryKind) -> bool {
     match kind {
-        EntryKind::Redirect | EntryKind::Webhook => true,
+        EntryKind::Redirect
+        | EntryKind::Webhook
+        | EntryKind::Confirmed
+        | EntryKind::ConfirmRefused => true,
         EntryKind::OrderCreated
         | EntryKind::Prepared
         | EntryKind::PrepareFailed
@@ -140,6 +144,7 @@ fn details(text: &'static Text, locale: Locale, entry: &Entry) -> Vec<Detail> {
                 .collect()
         }
         EntryKind::Transition => transition(text, data).into_iter().collect(),
+        EntryKind::Confirmed | EntryKind::ConfirmRefused => confirmation(text, data),
         EntryKind::Closed | EntryKind::Expired => Vec::new(),
     }
 }
@@ -164,6 +169,22 @@ fn problem(text: &'static Text, data: &Value) -> Option<Detail> {
 fn transaction(text: &'static Text, data: &Value) -> Option<Detail> {
     let id = data.get("transaction_id").and_then(Value::as_str)?;
     Some(Detail::Id(text.order.transaction_id, id.to_owned()))
+}
+
+/// What PortOne was about to approve, and why it was stopped.
+fn confirmation(text: &'static Text, data: &Value) -> Vec<Detail> {
+    let word = |name: &str| data.get(name).and_then(Value::as_str);
+    let amount = word("amount")
+        .map(|figure| Detail::Foreign(text.history.claimed_amount, figure.to_owned()));
+    let why = word("why").map(|why| match Stop::from_word(why) {
+        Some(why) => Detail::Warns((text.history.stop)(why).to_owned()),
+        None => Detail::Foreign(text.history.reason, why.to_owned()),
+    });
+    transaction(text, data)
+        .into_iter()
+        .chain(amount)
+        .chain(why)
+        .collect()
 }
 
 fn claims(data: &Value) -> Vec<Detail> {
@@ -327,13 +348,28 @@ mod tests {
     }
 
     #[test]
+    fn a_stopped_approval_says_what_was_asked_and_why() {
+        assert_eq!(
+            told(
+                EntryKind::ConfirmRefused,
+                json!({ "transaction_id": "imp_1", "amount": "100", "why": "amount" })
+            ),
+            [
+                Detail::Id("거래번호", "imp_1".into()),
+                Detail::Foreign("결제 금액이라고 한 값", "100".into()),
+                Detail::Warns("주문 금액과 다른 금액이에요.".into()),
+            ]
+        );
+    }
+
+    #[test]
     fn entries_without_data_tell_nothing_more() {
         for kind in EntryKind::ALL {
             assert_eq!(told(*kind, Value::Null), [], "{kind:?}");
             assert_eq!(
                 told(
                     *kind,
-                    json!({ "checks": "none", "transaction_id": 7, "amount": "x", "currency": 3 })
+                    json!({ "checks": "none", "transaction_id": 7, "amount": [], "currency": 3 })
                 )
                 .iter()
                 .filter(|d| !matches!(d, Detail::Claim(..)))

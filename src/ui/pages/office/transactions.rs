@@ -7,7 +7,7 @@ use super::parts::{fact, fact_if_known, foreign, id, stored_money, time};
 use super::text::Text;
 use crate::domain::order::Order;
 use crate::domain::transaction::{Transaction, VirtualAccount};
-use crate::i18n::Locale;
+use crate::i18n::{Locale, institution};
 
 pub(super) fn transactions(
     text: &'static Text,
@@ -53,10 +53,10 @@ fn card(text: &'static Text, locale: Locale, one: Transaction, is_accepted: bool
                 {fact(text.order.paid_amount, paid.unwrap_or_else(|| text.order.not_told.to_owned()))}
                 {fact_if_known(text.order.cancelled_amount, cancelled)}
                 {fact_if_known(text.order.fail_reason, one.fail_reason.as_deref().map(foreign))}
-                {fact_if_known(text.order.account, one.virtual_account.as_ref().map(account))}
+                {fact_if_known(text.order.account, one.virtual_account.as_ref().map(|one| account(locale, one)))}
                 {fact_if_known(text.order.account_deadline, one.virtual_account.as_ref().and_then(|account| account.expires_at).map(time))}
                 {fact_if_known(text.order.method, one.pay_method.as_deref().map(foreign))}
-                {fact_if_known(text.order.method_name, one.method_name.as_deref().map(foreign))}
+                {fact_if_known(text.order.method_name, one.method_name.as_deref().map(|name| foreign(institution(locale, name))))}
                 {fact_if_known(text.order.approval_number, one.approval_number.as_deref().map(id))}
                 {fact_if_known(text.order.gateway, one.pg_provider.as_deref().map(foreign))}
                 {fact(text.order.channel, channel)}
@@ -70,7 +70,7 @@ fn card(text: &'static Text, locale: Locale, one: Transaction, is_accepted: bool
     }.into_any()
 }
 
-fn account(account: &VirtualAccount) -> AnyView {
+fn account(locale: Locale, account: &VirtualAccount) -> AnyView {
     let VirtualAccount {
         bank,
         account_number,
@@ -80,7 +80,7 @@ fn account(account: &VirtualAccount) -> AnyView {
     let holder = holder
         .as_deref()
         .map(|holder| view! { " "{foreign(holder)} });
-    view! { {foreign(bank)}" "{id(account_number)}{holder} }.into_any()
+    view! { {foreign(institution(locale, bank))}" "{id(account_number)}{holder} }.into_any()
 }
 
 /// The gateway's address, if it is one that a browser may be sent to: never `javascript:` and the like.

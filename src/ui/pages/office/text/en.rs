@@ -1,6 +1,7 @@
 //! English.
 
 use super::{Frame, History, List, Login, LoginError, Notice, OrderText, Text, Who, Words};
+use crate::domain::confirmation::Stop;
 use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
@@ -134,6 +135,7 @@ pub(super) const TEXT: Text = Text {
         portone: "PortOne version",
         asked_method: "Requested method",
         channel_key: "Channel key",
+        no_channel_key: "This order has no channel key, so the buyer cannot open the payment window. Make a new order with the channel key from PortOne's console as its channel_key.",
         created: "Created",
         updated: "Changed",
         expires: "To be paid by",
@@ -177,9 +179,12 @@ pub(super) const TEXT: Text = Text {
             EntryKind::EvidenceRefused => "PortOne's answer was not used",
             EntryKind::Closed => "The order was closed",
             EntryKind::Expired => "The time to pay ran out",
+            EntryKind::Confirmed => "Asked before the approval, we answered to go on",
+            EntryKind::ConfirmRefused => "Asked before the approval, we answered to stop",
         },
         claim_note: "Only a claim: kept for the record, believed by nobody.",
         claimed_status: "Claimed status",
+        claimed_amount: "Claimed amount",
         transition: |from, to| format!("{from} → {to}"),
         status: "PortOne status",
         verdict: "Verdict",
@@ -193,6 +198,15 @@ pub(super) const TEXT: Text = Text {
             Refusal::Foreign => "The transaction does not belong to this order.",
             Refusal::TellsNothing => "The status tells nothing yet.",
             Refusal::Stale => "The answer is older than what is known.",
+        },
+        stop: |why| match why {
+            Stop::UnknownOrder => "The order is not paid through this version of PortOne.",
+            Stop::Over => "The order was closed, or its time was over.",
+            Stop::Paid => "The order had been paid.",
+            Stop::Held => "A payment of the order was being looked at.",
+            Stop::Amount => "The amount was not the order's.",
+            Stop::Unavailable => "The order could not be read in time.",
+            Stop::Unreadable => "The question could not be read.",
         },
     },
     status: |status| match status {
@@ -287,6 +301,8 @@ pub(super) const TEXT: Text = Text {
         CheckName::TransactionId => "Transaction number",
         CheckName::PaymentId => "Order number",
         CheckName::Unused => "Used for the first time",
+        CheckName::Portone => "PortOne version",
+        CheckName::Store => "Store",
         CheckName::Currency => "Currency",
         CheckName::Amount => "Amount",
         CheckName::Channel => "Live or test channel",
@@ -296,7 +312,12 @@ pub(super) const TEXT: Text = Text {
         (CheckName::Unused, "used") => Some("used by another order"),
         (CheckName::Channel, "live") => Some("live"),
         (CheckName::Channel, "test") => Some("test"),
-        (CheckName::Channel | CheckName::Currency, "absent") => Some("not told"),
+        (CheckName::Portone, "v1") => Some("V1"),
+        (CheckName::Portone, "v2") => Some("V2"),
+        (
+            CheckName::Channel | CheckName::Currency | CheckName::Portone | CheckName::Store,
+            "absent",
+        ) => Some("not told"),
         _ => None,
     },
     event: |event| match event {
@@ -315,6 +336,7 @@ pub(super) const TEXT: Text = Text {
         "garbled" => Some("PortOne's answer could not be read."),
         "unauthorized" => Some("PortOne refused the API keys. Please check the settings."),
         "refused" => Some("PortOne refused the call."),
+        "already_paid" => Some("PortOne holds a finished payment under this number already."),
         "not_configured" => Some("This version of PortOne is not configured."),
         _ => None,
     },
@@ -331,6 +353,7 @@ pub(super) const TEXT: Text = Text {
     who: |who| match who {
         Who::Buyer => "Buyer".to_owned(),
         Who::Webhook => "PortOne webhook".to_owned(),
+        Who::Confirm => "PortOne, before the approval".to_owned(),
         Who::Worker => "Automatic check".to_owned(),
         Who::Shop(name) => format!("Shop ({name})"),
         Who::Staff(email) => format!("Staff ({email})"),

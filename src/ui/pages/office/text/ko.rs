@@ -1,6 +1,7 @@
 //! Korean.
 
 use super::{Frame, History, List, Login, LoginError, Notice, OrderText, Text, Who, Words};
+use crate::domain::confirmation::Stop;
 use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
@@ -132,6 +133,7 @@ pub(super) const TEXT: Text = Text {
         portone: "PortOne 버전",
         asked_method: "요청한 결제 수단",
         channel_key: "채널 키",
+        no_channel_key: "이 주문에는 채널 키가 없어 구매자가 결제창을 열 수 없어요. PortOne 콘솔의 연동 정보에 있는 채널 키를 channel_key에 넣어 주문을 새로 만들어 주세요.",
         created: "만든 시각",
         updated: "바뀐 시각",
         expires: "결제 기한",
@@ -177,9 +179,12 @@ pub(super) const TEXT: Text = Text {
             EntryKind::EvidenceRefused => "PortOne의 답을 쓰지 않았어요",
             EntryKind::Closed => "주문을 닫았어요",
             EntryKind::Expired => "결제 기한이 지났어요",
+            EntryKind::Confirmed => "승인 직전 확인에 진행하라고 답했어요",
+            EntryKind::ConfirmRefused => "승인 직전 확인에 멈추라고 답했어요",
         },
         claim_note: "주장일 뿐이에요. 기록만 하고 판단에는 쓰지 않아요.",
         claimed_status: "주장한 상태",
+        claimed_amount: "결제 금액이라고 한 값",
         transition: |from, to| format!("{from} → {to}"),
         status: "PortOne 상태",
         verdict: "판단",
@@ -193,6 +198,15 @@ pub(super) const TEXT: Text = Text {
             Refusal::Foreign => "이 주문의 거래가 아니에요.",
             Refusal::TellsNothing => "아직 아무것도 말해 주지 않는 상태예요.",
             Refusal::Stale => "이미 아는 것보다 오래된 답이에요.",
+        },
+        stop: |why| match why {
+            Stop::UnknownOrder => "이 버전의 PortOne으로 결제하는 주문이 아니에요.",
+            Stop::Over => "결제 기한이 지났거나 닫힌 주문이에요.",
+            Stop::Paid => "이미 결제된 주문이에요.",
+            Stop::Held => "확인이 필요한 결제가 있는 주문이에요.",
+            Stop::Amount => "주문 금액과 다른 금액이에요.",
+            Stop::Unavailable => "주문을 제때 읽지 못했어요.",
+            Stop::Unreadable => "질문을 읽을 수 없었어요.",
         },
     },
     status: |status| match status {
@@ -277,6 +291,8 @@ pub(super) const TEXT: Text = Text {
         CheckName::TransactionId => "거래번호",
         CheckName::PaymentId => "주문번호",
         CheckName::Unused => "처음 쓰는 거래인지",
+        CheckName::Portone => "PortOne 버전",
+        CheckName::Store => "상점",
         CheckName::Currency => "통화",
         CheckName::Amount => "금액",
         CheckName::Channel => "실연동·테스트 채널",
@@ -286,7 +302,12 @@ pub(super) const TEXT: Text = Text {
         (CheckName::Unused, "used") => Some("다른 주문에 쓰임"),
         (CheckName::Channel, "live") => Some("실연동"),
         (CheckName::Channel, "test") => Some("테스트"),
-        (CheckName::Channel | CheckName::Currency, "absent") => Some("알려 주지 않음"),
+        (CheckName::Portone, "v1") => Some("V1"),
+        (CheckName::Portone, "v2") => Some("V2"),
+        (
+            CheckName::Channel | CheckName::Currency | CheckName::Portone | CheckName::Store,
+            "absent",
+        ) => Some("알려 주지 않음"),
         _ => None,
     },
     event: |event| match event {
@@ -305,6 +326,7 @@ pub(super) const TEXT: Text = Text {
         "garbled" => Some("PortOne의 답을 읽을 수 없었어요."),
         "unauthorized" => Some("PortOne이 API 키를 거절했어요. 설정을 확인해 주세요."),
         "refused" => Some("PortOne이 요청을 거절했어요."),
+        "already_paid" => Some("이미 결제된 결제번호라고 PortOne이 답했어요."),
         "not_configured" => Some("이 버전의 PortOne이 설정되어 있지 않아요."),
         _ => None,
     },
@@ -321,6 +343,7 @@ pub(super) const TEXT: Text = Text {
     who: |who| match who {
         Who::Buyer => "구매자".to_owned(),
         Who::Webhook => "PortOne 웹훅".to_owned(),
+        Who::Confirm => "PortOne 승인 직전 확인".to_owned(),
         Who::Worker => "자동 확인".to_owned(),
         Who::Shop(name) => format!("쇼핑몰 ({name})"),
         Who::Staff(email) => format!("담당자 ({email})"),

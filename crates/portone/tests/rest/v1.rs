@@ -1,71 +1,37 @@
-//! The client against a real HTTP server on a free port of this machine.
+//! The client of V1 against a real HTTP server on a free port of this machine.
 
 use std::{
-    pin::Pin,
+    ops::Deref,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
 use axum::{
-    Router,
-    body::{Body, Bytes, to_bytes},
-    extract::{Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use http_body::Frame;
 use portone::{
-    Error,
+    Code, Error,
     v1::{Client, ClientBuilder, ImpUid, MerchantUid, Status},
 };
 use rust_decimal::Decimal;
-use tokio::{
-    net::TcpListener,
-    sync::{Barrier, Notify, Semaphore},
-    task::JoinSet,
-};
+use tokio::{net::TcpListener, sync::Barrier, task::JoinSet};
+
+use crate::server::{self, OPEN, Seen, json, unfinished};
 
 const KEY: &str = "key-of-the-merchant";
 const SECRET: &str = "secret-of-the-merchant";
-const IMP_UID: &str = "imp_123456789012";
-const ORDER: &str = "ORD-1";
-/// No test opens as many doors.
-const OPEN: usize = 1000;
-
-/// A request as it arrived.
-#[derive(Clone, Debug)]
-struct Seen {
-    method: String,
-    /// The request target, byte by byte as the client wrote it.
-    uri: String,
-    authorization: Option<String>,
-    user_agent: Option<String>,
-    body: String,
-}
-
-type Answer = dyn Fn(&Seen) -> Response + Send + Sync;
-
-struct Inner {
-    seen: Mutex<Vec<Seen>>,
-    answer: Box<Answer>,
-    /// Requests for a token are answered while this has permits.
-    token_door: Semaphore,
-    token_asked: Notify,
-}
-
-/// A stand-in for PortOne that remembers what it was asked.
-struct Server {
-    url: String,
-    inner: Arc<Inner>,
-}
+pub const IMP_UID: &str = "imp_123456789012";
+pub const ORDER: &str = "ORD-1";
+/// A stand-in for PortOne V1.
+pub struct Server(server::Server);
 
 impl Server {
     /// Answers getToken with a token that lives for 30 minutes, and everything else with `answer`.
-    async fn start(answer: impl Fn(&Seen) -> Response + Send + Sync + 'static) -> Self {
+    pub async fn start(answer: impl Fn(&Seen) -> Response + Send + Sync + 'static) -> Self {
         let issued = AtomicUsize::new(0);
         Self::start_bare(OPEN, move |seen| match seen.uri.as_str() {
             "/users/getToken" => token(issued.fetch_add(1, Ordering::SeqCst) + 1, 1800),
@@ -74,105 +40,33 @@ impl Server {
         .await
     }
 
-    async fn start_bare(
+    /// Never answers getToken.
+    pub async fn start_behind_a_closed_door() -> Self {
+        Self::start_bare(0, |_| token(1, 1800)).await
+    }
+
+    /// Answers everything with `answer`, and at most as many calls of getToken as there are `doors`.
+    pub async fn start_bare(
         doors: usize,
         answer: impl Fn(&Seen) -> Response + Send + Sync + 'static,
     ) -> Self {
-        let inner = Arc::new(Inner {
-            seen: Mutex::default(),
-            answer: Box::new(answer),
-            token_door: Semaphore::new(doors),
-            token_asked: Notify::new(),
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let router = Router::new().fallback(serve).with_state(Arc::clone(&inner));
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, inner }
+        Self(server::Server::start("/users/getToken", doors, answer).await)
     }
 
-    fn builder(&self) -> ClientBuilder {
+    pub fn builder(&self) -> ClientBuilder {
         builder(&self.url)
     }
 
-    fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         self.builder().build().expect("the client is configured")
     }
-
-    fn seen(&self) -> Vec<Seen> {
-        self.inner.seen.lock().expect("nobody panicked").clone()
-    }
-
-    fn tokens_asked(&self) -> usize {
-        self.seen()
-            .iter()
-            .filter(|seen| seen.uri == "/users/getToken")
-            .count()
-    }
-
-    /// The requests other than for a token.
-    fn calls(&self) -> Vec<Seen> {
-        self.seen()
-            .into_iter()
-            .filter(|seen| seen.uri != "/users/getToken")
-            .collect()
-    }
 }
 
-async fn serve(State(inner): State<Arc<Inner>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let header = |name| {
-        parts
-            .headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::to_owned)
-    };
-    let mut seen = Seen {
-        method: parts.method.to_string(),
-        uri: parts.uri.to_string(),
-        authorization: header(header::AUTHORIZATION),
-        user_agent: header(header::USER_AGENT),
-        body: String::new(),
-    };
-    let body = to_bytes(body, 64 * 1024).await.expect("a small body");
-    seen.body = String::from_utf8(body.to_vec()).expect("a body of text");
-    inner
-        .seen
-        .lock()
-        .expect("nobody panicked")
-        .push(seen.clone());
-    if seen.uri == "/users/getToken" {
-        inner.token_asked.notify_one();
-        inner
-            .token_door
-            .acquire()
-            .await
-            .expect("the door is never removed")
-            .forget();
-    }
-    (inner.answer)(&seen)
-}
+impl Deref for Server {
+    type Target = server::Server;
 
-/// A body that starts and then either says nothing more or breaks off.
-struct Unfinished {
-    start: Option<&'static str>,
-    breaks: bool,
-}
-
-impl http_body::Body for Unfinished {
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
-        match self.start.take() {
-            Some(start) => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(start.as_bytes()))))),
-            None if self.breaks => Poll::Ready(Some(Err(std::io::Error::other("the server died")))),
-            None => Poll::Pending,
-        }
+    fn deref(&self) -> &server::Server {
+        &self.0
     }
 }
 
@@ -180,32 +74,22 @@ fn builder(url: &str) -> ClientBuilder {
     Client::builder(url.parse().expect("an address"), KEY.into(), SECRET.into())
 }
 
-fn imp_uid() -> ImpUid {
+pub fn imp_uid() -> ImpUid {
     ImpUid::parse(IMP_UID).expect("an imp_uid")
 }
 
-fn order() -> MerchantUid {
+pub fn order() -> MerchantUid {
     MerchantUid::parse(ORDER).expect("a merchant_uid")
 }
 
-fn json(status: u16, body: impl Into<String>) -> Response {
-    let status = StatusCode::from_u16(status).expect("a status");
-    (
-        status,
-        [(header::CONTENT_TYPE, "application/json")],
-        body.into(),
-    )
-        .into_response()
-}
-
-fn ok(response: &str) -> Response {
+pub fn ok(response: &str) -> Response {
     json(
         200,
         format!(r#"{{"code":0,"message":null,"response":{response}}}"#),
     )
 }
 
-fn refused(status: u16, code: i64, message: &str) -> Response {
+pub fn refused(status: u16, code: i64, message: &str) -> Response {
     json(
         status,
         format!(r#"{{"code":{code},"message":"{message}","response":null}}"#),
@@ -220,7 +104,7 @@ fn token(number: usize, lifetime: i64) -> Response {
     ))
 }
 
-fn payment(imp_uid: &str, merchant_uid: &str, amount: &str) -> String {
+pub fn payment(imp_uid: &str, merchant_uid: &str, amount: &str) -> String {
     format!(
         r#"{{"imp_uid":"{imp_uid}","merchant_uid":"{merchant_uid}","status":"paid","amount":{amount},
             "cancel_amount":0,"currency":"KRW","sandbox":true,"paid_at":1700000060}}"#
@@ -275,14 +159,14 @@ async fn a_payment_is_fetched_with_a_bearer_token() {
         login.body,
         format!(r#"{{"imp_key":"{KEY}","imp_secret":"{SECRET}"}}"#)
     );
-    assert_eq!(login.authorization, None);
+    assert_eq!(login.authorization(), None);
     assert_eq!(
         (call.method.as_str(), call.uri.as_str()),
         ("GET", "/payments/imp_123456789012?include_sandbox=true")
     );
-    assert_eq!(call.authorization.as_deref(), Some("Bearer token-1"));
+    assert_eq!(call.authorization(), Some("Bearer token-1"));
     assert_eq!(
-        call.user_agent.as_deref(),
+        call.header("user-agent"),
         Some(concat!("portone-rust/", env!("CARGO_PKG_VERSION")))
     );
 }
@@ -350,8 +234,8 @@ async fn fifty_payments(server: &Server) -> Vec<Result<portone::v1::Payment, Err
         });
     }
     ready.wait().await;
-    server.inner.token_asked.notified().await;
-    server.inner.token_door.add_permits(OPEN);
+    server.token_asked().await;
+    server.open_door();
     calls.join_all().await
 }
 
@@ -367,11 +251,11 @@ async fn a_caller_who_gives_up_does_not_cost_the_others_their_token() {
         let client = client.clone();
         async move { client.payment(&imp_uid()).await }
     });
-    server.inner.token_asked.notified().await;
+    server.token_asked().await;
 
     impatient.abort();
     assert!(impatient.await.is_err_and(|error| error.is_cancelled()));
-    server.inner.token_door.add_permits(OPEN);
+    server.open_door();
     let payment = client.payment(&imp_uid()).await;
 
     assert!(payment.is_ok());
@@ -396,7 +280,7 @@ async fn a_token_is_used_until_shortly_before_its_end() {
         assert_eq!(server.tokens_asked(), tokens_asked, "{lifetime} s");
         let last = format!("Bearer token-{tokens_asked}");
         assert_eq!(
-            server.calls()[2].authorization.as_deref(),
+            server.calls()[2].authorization(),
             Some(last.as_str()),
             "{lifetime} s"
         );
@@ -405,7 +289,7 @@ async fn a_token_is_used_until_shortly_before_its_end() {
 
 #[tokio::test]
 async fn a_refused_token_is_replaced_once() {
-    let server = Server::start(|seen| match seen.authorization.as_deref() {
+    let server = Server::start(|seen| match seen.authorization() {
         Some("Bearer token-1") => refused(401, -1, "Unauthorized"),
         _ => the_payment(),
     })
@@ -470,7 +354,7 @@ async fn a_token_that_cannot_be_had_is_the_calls_error() {
         error,
         Error::Http {
             status: 400,
-            code: Some(-1),
+            code: Some(Code::V1(-1)),
             ..
         }
     ));
@@ -491,9 +375,8 @@ async fn not_found_is_only_what_portone_did_not_find() {
 async fn a_refusal_with_status_200_is_a_rejection() {
     let error = outcome_of(|| refused(200, 1, "잘못된 요청입니다.")).await;
 
-    assert!(
-        matches!(&error, Error::Rejected { code: 1, message } if message == "잘못된 요청입니다.")
-    );
+    assert!(matches!(&error, Error::Rejected(rejection)
+            if rejection.code == Code::V1(1) && rejection.message == "잘못된 요청입니다."));
     assert!(!error.is_retryable());
 }
 
@@ -512,7 +395,7 @@ async fn server_errors_keep_their_status() {
 
     let wrapped = outcome_of(|| refused(503, -9, "점검 중")).await;
     assert!(
-        matches!(&wrapped, Error::Http { status: 503, code: Some(-9), message } if message == "점검 중")
+        matches!(&wrapped, Error::Http { status: 503, code: Some(Code::V1(-9)), message } if message == "점검 중")
     );
 
     let long = outcome_of(|| refused(400, -1, &"가".repeat(5000))).await;
@@ -584,14 +467,7 @@ async fn bodies_are_limited_with_and_without_a_length() {
     let long: &'static str = Box::leak("x".repeat(2 * 1024 * 1024).into_boxed_str());
 
     let declared = outcome_of(move || json(200, long)).await;
-    let streamed = outcome_of(move || {
-        Body::new(Unfinished {
-            start: Some(long),
-            breaks: false,
-        })
-        .into_response()
-    })
-    .await;
+    let streamed = outcome_of(move || unfinished(long, false)).await;
 
     assert!(matches!(declared, Error::BodyTooLarge), "{declared}");
     assert!(matches!(streamed, Error::BodyTooLarge), "{streamed}");
@@ -599,14 +475,7 @@ async fn bodies_are_limited_with_and_without_a_length() {
 
 #[tokio::test]
 async fn the_timeout_covers_the_body() {
-    let server = Server::start(|_| {
-        Body::new(Unfinished {
-            start: Some(r#"{"code":0,"#),
-            breaks: false,
-        })
-        .into_response()
-    })
-    .await;
+    let server = Server::start(|_| unfinished(r#"{"code":0,"#, false)).await;
     let client = server
         .builder()
         .timeout(Duration::from_secs(1))
@@ -642,14 +511,7 @@ async fn the_timeout_covers_the_token() {
 
 #[tokio::test]
 async fn a_broken_connection_is_told_apart_from_none() {
-    let broken = outcome_of(|| {
-        Body::new(Unfinished {
-            start: Some(r#"{"code":0,"#),
-            breaks: true,
-        })
-        .into_response()
-    })
-    .await;
+    let broken = outcome_of(|| unfinished(r#"{"code":0,"#, true)).await;
     assert!(matches!(broken, Error::Interrupted(_)) && broken.is_retryable());
 
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -661,6 +523,10 @@ async fn a_broken_connection_is_told_apart_from_none() {
         .await
         .expect_err("nobody listens");
     assert!(refused.is_connect() && refused.is_retryable() && !refused.is_timeout());
+    for error in [broken, refused] {
+        let shown = format!("{error:?}");
+        assert!(!shown.contains(IMP_UID), "{shown}");
+    }
 }
 
 #[tokio::test]
@@ -690,8 +556,15 @@ async fn a_korean_merchant_uid_is_exactly_one_segment() {
         format!("/payments/findAll/%EC%A3%BC%EB%AC%B8-1{query}")
     );
     assert_eq!(uris[1], "/payments/prepare/%EC%A3%BC%EB%AC%B8-1");
-    assert_eq!(uris[2], format!("/payments/findAll/a%20b+c&d=e;f{query}"));
+    assert_eq!(
+        uris[2],
+        format!("/payments/findAll/a%20b%2Bc%26d%3De%3Bf{query}")
+    );
     assert_eq!(uris[4], format!("/payments/findAll/..a{query}"));
+    assert_eq!(
+        uris[6],
+        format!("/payments/findAll/%22%3C%3E%60%7B%7D%7C%5E{query}")
+    );
     for uri in uris {
         let path = uri.split('?').next().unwrap_or_default();
         assert_eq!(path.split('/').count(), 4, "{path}");
@@ -780,7 +653,17 @@ async fn a_part_of_the_attempts_is_never_taken_for_all() {
     let circle = Server::start(move |_| page("1", "imp_1", "1")).await;
     let nonsense = Server::start(move |_| page(r#""soon""#, "imp_1", "1")).await;
     let one_is_unreadable = Server::start(move |_| page("0", "imp_1", "null")).await;
-    for server in [second_page_is_missing, circle, nonsense, one_is_unreadable] {
+    let ends_before_its_total = Server::start(move |_| page("0", "imp_1", "1")).await;
+    let does_not_say_its_total =
+        Server::start(|_| ok(r#"{"previous":0,"next":0,"list":[]}"#)).await;
+    for server in [
+        second_page_is_missing,
+        circle,
+        nonsense,
+        one_is_unreadable,
+        ends_before_its_total,
+        does_not_say_its_total,
+    ] {
         let error = server
             .client()
             .payments_of(&order())
@@ -863,7 +746,7 @@ async fn a_registration_that_is_refused_says_so() {
         .await;
     let garbled = other.client().prepare(&order(), Decimal::ONE, None).await;
 
-    assert!(matches!(rejected, Err(Error::Rejected { code: 1, .. })));
+    assert!(matches!(rejected, Err(Error::Rejected(rejection)) if rejection.code == Code::V1(1)));
     assert!(matches!(not_found, Err(Error::NotFound)));
     assert!(matches!(garbled, Err(Error::Garbled(_))));
 }

@@ -37,6 +37,10 @@ const FULL: &str = r#"{
 /// The least the API promises, with `amount` and `status` in it to be replaced.
 const LEAST: &str = r#"{"imp_uid":"imp_1","merchant_uid":"ORD-1","status":"paid","amount":1004}"#;
 
+fn with_nothing_given_back(json: &str) -> String {
+    json.replace('}', r#","cancel_amount":0}"#)
+}
+
 fn read(json: &str) -> Payment {
     Payment::from_json(json).expect("the payment is well formed")
 }
@@ -191,7 +195,13 @@ fn what_is_absent_stays_absent() {
 #[test]
 fn null_and_empty_are_absent() {
     let full: serde_json::Value = serde_json::from_str(FULL).expect("it is JSON");
-    let needed = ["imp_uid", "merchant_uid", "status", "amount"];
+    let needed = [
+        "imp_uid",
+        "merchant_uid",
+        "status",
+        "amount",
+        "cancel_amount",
+    ];
     let emptied = |empty: serde_json::Value| {
         let mut payment = full.clone();
         for (key, value) in payment.as_object_mut().expect("it is an object") {
@@ -211,6 +221,7 @@ fn null_and_empty_are_absent() {
         merchant_uid: "주문/1".to_owned(),
         status: Status::Cancelled,
         amount: decimal("14.2"),
+        cancel_amount: decimal("4.2"),
         ..read(LEAST)
     };
     assert!(nulls == least, "{nulls:?}");
@@ -314,10 +325,28 @@ fn an_unknown_status_is_kept_as_it_is() {
         ("canceled", Status::Unrecognized("canceled".to_owned())),
         (" paid", Status::Unrecognized(" paid".to_owned())),
     ] {
-        let payment = read(&LEAST.replace("paid", sent));
+        let payment = read(&with_nothing_given_back(&LEAST.replace("paid", sent)));
 
         assert_eq!(payment.status, status);
         assert_eq!(payment.status.as_str(), sent);
+    }
+}
+
+#[test]
+fn what_may_have_been_given_back_is_not_guessed() {
+    for status in ["ready", "paid", "failed"] {
+        let payment = read(&LEAST.replace("paid", status));
+        assert_eq!(payment.cancel_amount, Decimal::ZERO, "{status}");
+    }
+    for status in ["cancelled", "partially_cancelled"] {
+        let unsaid = LEAST.replace("paid", status);
+        let outcome = Payment::from_json(&unsaid);
+        assert!(
+            matches!(&outcome, Err(Error::Garbled(reason)) if reason == "cancel_amount is missing"),
+            "{status}: {outcome:?}"
+        );
+        let said = read(&with_nothing_given_back(&unsaid));
+        assert_eq!(said.cancel_amount, Decimal::ZERO, "{status}");
     }
 }
 
