@@ -24,13 +24,23 @@ export { expect } from "@playwright/test";
 /** The merchant's user in the back office. */
 export const user = { email: "e2e@example.com", password: "correct horse battery staple" };
 
+/** What the sandbox takes and signs for its V2 store, and a live channel of that store. */
+export const v2 = {
+  storeId: "store-00000000-0000-0000-0000-000000000000",
+  apiSecret: "sandbox-v2-secret",
+  webhookSecret: "whsec_cG9ydG9uZS1zYW5kYm94LXdlYmhvb2stc2VjcmV0",
+  channelKey: "channel-key-00000000-0000-0000-0000-000000000000",
+};
+
 /** What the shop sends to make an order; `POST /api/v1/orders` has the whole list. */
 export interface NewOrder {
   payment_id?: string;
   name?: string;
   amount?: number;
   currency?: string;
+  portone?: "v1" | "v2";
   pay_method?: string;
+  channel_key?: string;
   buyer?: { name?: string; email?: string; tel?: string };
   return_url?: string;
   expires_at?: string;
@@ -42,8 +52,10 @@ export interface NewOrder {
 export interface Order {
   payment_id: string;
   status: string;
+  name: string;
   amount: number;
   currency: string;
+  portone: "v1" | "v2";
   pay_url: string;
   status_url: string;
   [field: string]: unknown;
@@ -101,6 +113,11 @@ export const test = base.extend<{ logsOfFailure: void; faultsEndWithTheTest: voi
           PORTONE_V1_MERCHANT_CODE: "imp00000000",
           PORTONE_V1_API_KEY: "imp_apikey",
           PORTONE_V1_API_SECRET: "sandbox-secret",
+          PORTONE_V2_API_URL: `${sandbox}/v2`,
+          PORTONE_V2_SDK_URL: `${sandbox}/v2/browser-sdk.js`,
+          PORTONE_V2_STORE_ID: v2.storeId,
+          PORTONE_V2_API_SECRET: v2.apiSecret,
+          PORTONE_V2_WEBHOOK_SECRETS: v2.webhookSecret,
           ...extraSettings,
         };
         const apiKey = await command("wanryo", ["key", "create", "--name", "e2e"], settings);

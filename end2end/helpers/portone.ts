@@ -1,11 +1,16 @@
 // What happens at PortOne, done at the sandbox: attempts to pay, deposits, refunds, trouble.
 import { expect, type FrameLocator, type Page } from "@playwright/test";
 
-import type { Order, Stack } from "../fixtures.ts";
+import { type NewOrder, type Order, type Stack, v2 } from "../fixtures.ts";
 
 /** A payment as PortOne's API tells of it; the part that tests look at. */
 interface Payment {
   imp_uid: string;
+}
+
+/** An order to be paid through PortOne V2. */
+export async function createV2Order(stack: Stack, overrides: NewOrder = {}): Promise<Order> {
+  return await stack.createOrder({ portone: "v2", channel_key: v2.channelKey, ...overrides });
 }
 
 /** An attempt to pay the order, as PortOne records it: paid and true to the order, where `fields` say nothing else. Nobody is told. */
@@ -28,6 +33,21 @@ export async function approve(stack: Stack, impUid: string): Promise<void> {
 /** The merchant gives money back in PortOne's console: all of it, or the amount. */
 export async function refund(stack: Stack, impUid: string, amount?: number): Promise<void> {
   await stack.sandboxPost(`/_sandbox/payments/${impUid}/cancel`, { amount, reason: "단순 변심" });
+}
+
+/** An attempt to pay a V2 order, as PortOne records it: paid and true to the order. Nobody is told. */
+export async function payV2(stack: Stack, { payment_id, name, amount, currency }: Order): Promise<void> {
+  await stack.sandboxPost("/_sandbox/v2/payments", { id: payment_id, orderName: name, amount, currency });
+}
+
+/** Money comes from somebody's bank to the account that was issued for a V2 order. */
+export async function depositV2(stack: Stack, order: Order): Promise<void> {
+  await stack.sandboxPost(`/_sandbox/v2/payments/${order.payment_id}/deposit`);
+}
+
+/** The gateway approves what it has left undecided of a V2 order. */
+export async function approveV2(stack: Stack, order: Order): Promise<void> {
+  await stack.sandboxPost(`/_sandbox/v2/payments/${order.payment_id}/approve`);
 }
 
 /** PortOne's API answers nothing but errors, until the test ends. */
@@ -61,19 +81,31 @@ export async function openWindow(
   { isMobile, javaScriptEnabled }: { isMobile: boolean; javaScriptEnabled: boolean },
 ): Promise<PaymentWindow> {
   if (!javaScriptEnabled) {
-    const { payment_id: merchant_uid, amount, currency, name } = order;
-    const parameters = { merchant_uid, amount, currency, name, m_redirect_url: `${stack.app}/payments/complete` };
-    const opened = await stack.sandboxPost("/_sandbox/checkout?code=imp00000000&flow=redirect", parameters);
-    await page.goto((opened as { window_url: string }).window_url);
+    await page.goto(await windowUrl(stack, order));
     return page;
   }
   await page.goto(order.pay_url);
   await payButton(page).click();
   if (isMobile) {
-    await page.waitForURL(`${stack.sandbox}/_sandbox/window/*`);
+    await page.waitForURL(`${stack.sandbox}/_sandbox/${order.portone === "v2" ? "v2/" : ""}window/*`);
     return page;
   }
   return page.frameLocator("iframe");
+}
+
+/** Where PortOne's SDK takes a phone. */
+async function windowUrl(stack: Stack, order: Order): Promise<string> {
+  const { payment_id, amount, currency, name } = order;
+  const redirectUrl = `${stack.app}/payments/complete`;
+  if (order.portone === "v2") {
+    const ids = { storeId: v2.storeId, channelKey: v2.channelKey, paymentId: payment_id };
+    const sale = { orderName: name, totalAmount: amount, currency, payMethod: "CARD" };
+    const opened = await stack.sandboxPost("/_sandbox/v2/checkout?device=mobile", { ...ids, ...sale, redirectUrl });
+    return (opened as { windowUrl: string }).windowUrl;
+  }
+  const parameters = { merchant_uid: payment_id, amount, currency, name, m_redirect_url: redirectUrl };
+  const opened = await stack.sandboxPost("/_sandbox/checkout?code=imp00000000&flow=redirect", parameters);
+  return (opened as { window_url: string }).window_url;
 }
 
 /** The one button on the pay page: it says how much. */

@@ -1,13 +1,14 @@
 //! Task runner: `cargo xtask demo`, `test`, `build`, `wasm`.
 //!
-//! Each command first sets up what this machine lacks (the wasm target, npm packages, Debian packages), so that a fresh
-//! clone needs nothing but rustup's stable toolchain, a C compiler and node. Nothing is fetched from anywhere but the
-//! Rust, npm and Debian registries.
+//! Each command first sets up what this machine lacks (the wasm target, npm and Python packages, Debian packages), so that
+//! a fresh clone needs nothing but rustup's stable toolchain, a C compiler and node. Nothing is fetched from anywhere but
+//! the Rust, npm, Python and Debian registries.
 //!
 //! Invariants: a step that fails ends the run with its name and a non-zero exit code; the output of the tools is never
 //! swallowed; nothing that needs root is attempted by anyone else, the command to run is printed instead.
 
 mod demo;
+mod interop;
 mod postgres;
 mod process;
 mod progress;
@@ -28,14 +29,15 @@ Usage: cargo xtask COMMAND
 
 Commands:
   demo [ARGS]     build everything and run `wanryo demo ARGS`: shop, sandbox and back office on this machine
-  test            every test: lints, Rust tests on SQLite and PostgreSQL, browser tests
+  test            every test: lints, Rust tests on SQLite and PostgreSQL, interop tests, browser tests
   test lints      formatting and clippy, for the server and for the browser
   test rust       Rust tests, with a temporary PostgreSQL
+  test interop    other people's PortOne clients against our sandbox, and ours against PortOne's API descriptions
   test browser    browser tests, in Debian's Chromium
   build           release build of the server with the browser code inside
   wasm            the browser code alone, into target/site/pkg
 
-What is missing on this machine (wasm target, npm packages, Chromium, PostgreSQL) is set up first.
+What is missing on this machine (wasm target, npm and Python packages, Chromium, PostgreSQL) is set up first.
 That takes root for Debian packages; as a normal user the command to run is printed.";
 
 /// What the command line asks for.
@@ -88,6 +90,7 @@ fn parse(mut args: Vec<String>) -> Result<Task> {
         ("test", []) => Ok(Task::Test(Part::All)),
         ("test", ["lints"]) => Ok(Task::Test(Part::Lints)),
         ("test", ["rust"]) => Ok(Task::Test(Part::Rust)),
+        ("test", ["interop"]) => Ok(Task::Test(Part::Interop)),
         ("test", ["browser"]) => Ok(Task::Test(Part::Browser)),
         ("build", []) => Ok(Task::Build),
         ("wasm", []) => Ok(Task::Wasm),
@@ -115,6 +118,7 @@ mod tests {
         check("test", Task::Test(Part::All));
         check("test lints", Task::Test(Part::Lints));
         check("test rust", Task::Test(Part::Rust));
+        check("test interop", Task::Test(Part::Interop));
         check("test browser", Task::Test(Part::Browser));
         check("build", Task::Build);
         check("wasm", Task::Wasm);

@@ -1,8 +1,9 @@
-//! What a fresh machine lacks: the wasm target, npm packages, Debian packages.
+//! What a fresh machine lacks: the wasm target, npm packages, Python packages, Debian packages.
 //!
 //! Every function looks first and does nothing when the thing is there, so a second run costs milliseconds.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -32,6 +33,9 @@ const NPM_LOCK: &str = "package-lock.json";
 
 /// A copy of the lock file that `node_modules` was installed from. Equal means up to date.
 const NPM_STAMP: &str = "node_modules/.installed-from";
+
+/// A copy of the `requirements.txt` that a directory of Python packages was installed from.
+const PYTHON_STAMP: &str = ".installed-from";
 
 /// Adds the wasm target. `rust-toolchain.toml` lists it, but rustup installs nothing by itself where
 /// `RUSTUP_AUTO_INSTALL=0` is set.
@@ -77,6 +81,46 @@ pub(crate) fn npm_packages(workspace: &Workspace, dir: &str) -> Result<()> {
     fs::write(&stamp, lock).with_context(|| format!("writing {}", stamp.display()))
 }
 
+/// Installs what a `requirements.txt` with hashes names into a directory of its own, for `PYTHONPATH`.
+pub(crate) fn python_packages(requirements_path: &Path, packages: &Path) -> Result<()> {
+    let requirements = fs::read(requirements_path)
+        .with_context(|| format!("reading {}", requirements_path.display()))?;
+    let stamp = packages.join(PYTHON_STAMP);
+    if fs::read(&stamp).is_ok_and(|installed| installed == requirements) {
+        return Ok(());
+    }
+    match fs::remove_dir_all(packages) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("emptying {}", packages.display()));
+        }
+        _ => {}
+    }
+    run(Command::new("python3")
+        .args(["-m", "pip", "install", "--quiet"])
+        .arg("--disable-pip-version-check")
+        .args(["--root-user-action", "ignore"])
+        // Wheels alone: building a package would run its scripts.
+        .args(["--no-deps", "--only-binary", ":all:", "--require-hashes"])
+        .arg("--target")
+        .arg(packages)
+        .arg("--requirement")
+        .arg(requirements_path))?;
+    fs::write(&stamp, requirements).with_context(|| format!("writing {}", stamp.display()))
+}
+
+/// Python with pip: from Debian, if this machine has none.
+pub(crate) fn python() -> Result<()> {
+    let has_pip = || succeeds(Command::new("python3").args(["-m", "pip", "--version"]));
+    if has_pip() {
+        return Ok(());
+    }
+    install_debian(&["python3-pip"])?;
+    if !has_pip() {
+        bail!("`python3 -m pip` does not work: the python3 that PATH names first has no pip");
+    }
+    Ok(())
+}
+
 fn check_node() -> Result<()> {
     let version = output(Command::new("node").arg("--version"))
         .with_context(|| format!("node {NODE_MAJOR_MIN} or newer is needed"))?;
@@ -104,6 +148,10 @@ pub(crate) fn debian_packages() -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
+    install_debian(&missing)
+}
+
+fn install_debian(missing: &[&str]) -> Result<()> {
     if !is_root()? {
         bail!(
             "Debian packages are missing, and installing them takes root. Run this, then try again:\n\n    \

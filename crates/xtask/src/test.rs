@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
+use crate::interop;
 use crate::postgres::Cluster;
 use crate::process;
 use crate::progress::{self, Step};
@@ -26,6 +27,8 @@ pub(crate) enum Part {
     Lints,
     /// `cargo test`.
     Rust,
+    /// Programs that others wrote.
+    Interop,
     /// Playwright.
     Browser,
 }
@@ -43,6 +46,9 @@ pub(crate) fn run(workspace: &Workspace, part: Part) -> Result<()> {
             || setup::npm_packages(workspace, BROWSER_TESTS_DIR),
         ));
     }
+    if has(Part::Interop) {
+        steps.extend(interop::setup_steps(workspace));
+    }
     if has(Part::Lints) {
         steps.extend(format_steps(workspace));
     }
@@ -55,6 +61,15 @@ pub(crate) fn run(workspace: &Workspace, part: Part) -> Result<()> {
         steps.push(Step::new("Rust tests, on SQLite and PostgreSQL", || {
             rust_tests(workspace)
         }));
+    }
+    if has(Part::Interop) || has(Part::Browser) {
+        steps.push(Step::new("building the programs to test", || {
+            // The whole workspace, although the interop tests need two crates of it: what the Rust tests compiled fits.
+            process::run(&mut workspace.cargo(&["build", "--workspace", "--bins", "--examples"]))
+        }));
+    }
+    if has(Part::Interop) {
+        steps.push(interop::step(workspace));
     }
     if has(Part::Browser) {
         steps.extend(browser_steps(workspace));
@@ -104,11 +119,8 @@ fn rust_tests(workspace: &Workspace) -> Result<()> {
     )
 }
 
-fn browser_steps(workspace: &Workspace) -> [Step<'_>; 3] {
+fn browser_steps(workspace: &Workspace) -> [Step<'_>; 2] {
     [
-        Step::new("building the programs for the browser", || {
-            process::run(&mut workspace.cargo(&["build", "--workspace", "--bins"]))
-        }),
         Step::new("types of the browser tests", || {
             process::run(npx(workspace).args(["tsc", "--noEmit"]))
         }),

@@ -1,0 +1,95 @@
+// Programs to test with: this workspace's own, as cargo built them, and Python's.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+
+const START_MS_MAX = 30_000;
+const STOP_MS_MAX = 10_000;
+const RUN_MS_MAX = 120_000;
+
+const root = resolve(import.meta.dirname, "../..");
+
+/** `cargo xtask test` says where cargo put the programs; by hand it is cargo's default. */
+const binDir = process.env.WANRYO_BIN_DIR ?? join(root, "target/debug");
+
+/** Where `cargo xtask test` installed the packages of `requirements.txt`; by hand it is its default. */
+const pythonPackages = process.env.WANRYO_PYTHON_PACKAGES ?? join(root, "target/interop/python");
+
+/** Starts `portone-sandbox` on a free port. Returns its address and how to end it. */
+export async function startSandbox(args = []) {
+  const child = spawn(join(binDir, "portone-sandbox"), ["--addr", "127.0.0.1:0", ...args], {
+    env: environment(),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const url = await new Promise((listening, failed) => {
+    const printed = [];
+    const fail = (why) => {
+      clearTimeout(timer);
+      child.kill("SIGKILL");
+      failed(new Error(`portone-sandbox ${why}\n${printed.join("\n")}`));
+    };
+    const timer = setTimeout(() => fail(`did not listen within ${START_MS_MAX} ms`), START_MS_MAX);
+    child.once("error", (error) => fail(`could not be started (cargo build --bins?): ${error.message}`));
+    child.once("exit", (code, signal) => fail(`ended with ${code ?? signal}`));
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on("line", (line) => {
+        printed.push(line);
+        const address = /listening on (http:\/\/[\w.:[\]-]+)/.exec(line)?.[1];
+        if (address !== undefined) {
+          clearTimeout(timer);
+          listening(address);
+        }
+      });
+    }
+  });
+  return { url, stop: () => stop(child) };
+}
+
+/** Runs one of `crates/portone/examples` to its end; fails unless it succeeds. Returns what it printed. */
+export async function runExample(name, settings = {}, args = [], input = "") {
+  const { stdout } = await run(join(binDir, "examples", name), args, settings, input);
+  return stdout;
+}
+
+/** Runs the unit tests of one of our Python files; fails unless they succeed. Returns how many there were. */
+export async function runPythonTests(file, settings) {
+  const paths = { PYTHONPATH: pythonPackages, PYTHONDONTWRITEBYTECODE: "1" };
+  const args = [join(root, "interop/python", file), "--verbose"];
+  const { stderr } = await run("python3", args, { ...paths, ...settings }, "");
+  return Number(/^Ran (\d+) tests? in/m.exec(stderr)?.[1]);
+}
+
+async function run(program, args, settings, input) {
+  const child = spawn(program, args, { env: { ...environment(), ...settings }, timeout: RUN_MS_MAX });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text) => (stderr += text));
+  // A program that fails at once closes its input before we have written it: its exit code is what counts.
+  child.stdin.on("error", () => {});
+  child.stdin.end(input);
+  const [code, signal] = await once(child, "close");
+  if (code !== 0) {
+    throw new Error(`${program} ended with ${code ?? signal}\n${stdout}${stderr}`);
+  }
+  return { stdout, stderr };
+}
+
+/** Asks a program to stop, and ends it when it does not. */
+async function stop(child) {
+  if (child.exitCode !== null || child.signalCode !== null) {
+    return;
+  }
+  const exited = once(child, "exit");
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS_MAX);
+  child.kill("SIGTERM");
+  await exited;
+  clearTimeout(timer);
+}
+
+/** Our environment without settings of the programs: a developer's own must not leak into the tests. */
+function environment() {
+  const isSetting = (name) => /^(WANRYO_|PORTONE_|PYTHON)/.test(name);
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSetting(name)));
+}
