@@ -654,6 +654,8 @@ async fn a_part_of_the_attempts_is_never_taken_for_all() {
     let nonsense = Server::start(move |_| page(r#""soon""#, "imp_1", "1")).await;
     let one_is_unreadable = Server::start(move |_| page("0", "imp_1", "null")).await;
     let ends_before_its_total = Server::start(move |_| page("0", "imp_1", "1")).await;
+    let less_than_nothing =
+        Server::start(|_| ok(r#"{"total":-1,"previous":0,"next":0,"list":[]}"#)).await;
     let does_not_say_its_total =
         Server::start(|_| ok(r#"{"previous":0,"next":0,"list":[]}"#)).await;
     for server in [
@@ -662,6 +664,7 @@ async fn a_part_of_the_attempts_is_never_taken_for_all() {
         nonsense,
         one_is_unreadable,
         ends_before_its_total,
+        less_than_nothing,
         does_not_say_its_total,
     ] {
         let error = server

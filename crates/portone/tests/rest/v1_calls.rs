@@ -586,6 +586,27 @@ async fn an_account_for_another_order_is_no_answer() {
 }
 
 #[tokio::test]
+async fn an_answer_about_another_payment_is_none() {
+    let server = Server::start(|_| ok(&payment("imp_2", "ord-1", "14.2"))).await;
+    let client = server.client();
+    let cancel = Cancel {
+        target: CancelTarget::MerchantUid(order()),
+        ..cancel_part()
+    };
+
+    let cancelled = client.cancel(&cancel).await;
+    let changed = client
+        .change_vbank(&imp_uid(), &VbankChange::default())
+        .await;
+    let closed = client.close_vbank(&imp_uid(), None).await;
+
+    assert!(cancelled.is_err_and(|error| error.is_fate_unknown()));
+    for outcome in [changed, closed] {
+        assert!(matches!(outcome, Err(Error::Garbled(_))), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_balance_is_read_part_by_part() {
     let parts = |n: u32| {
         let part = |k: u32| format!(r#"{{"tax_free":{k},"supply":{k}.5,"vat":0,"service":0}}"#);
