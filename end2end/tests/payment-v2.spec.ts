@@ -165,7 +165,7 @@ test.describe("with scripts", { tag: "@scripts" }, () => {
 
     const response = await page.goto(order.pay_url);
 
-    expect(response?.status()).toBe(503);
+    expect(response?.status()).toBe(200);
     const main = page.getByRole("main");
     await expect(main).toContainText("쇼핑몰의 결제 설정이 끝나지 않았어요");
     await expect(main.getByRole("button")).toHaveCount(0);

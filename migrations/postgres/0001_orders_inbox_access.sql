@@ -83,7 +83,7 @@ CREATE TABLE transactions (
     -- What orders_accepted_transaction_fkey points at.
     CONSTRAINT transactions_payment_id_transaction_id_key UNIQUE (payment_id, transaction_id),
     CONSTRAINT transactions_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES orders (payment_id),
-    CONSTRAINT transactions_status_check CHECK (status IN ('ready', 'failed', 'paid', 'cancelled')),
+    CONSTRAINT transactions_status_check CHECK (status IN ('ready', 'pay_pending', 'failed', 'paid', 'cancelled')),
     CONSTRAINT transactions_verdict_check CHECK (verdict IN (
         'pending', 'awaiting_deposit', 'failed', 'accepted', 'duplicate', 'late', 'held')),
     -- No upper bound and no comparison of the two: these are PortOne's figures, kept even when they make no sense.

@@ -87,9 +87,10 @@ fn failure(portone: Portone, error: &portone::Error) -> GatewayError {
         portone::Error::Garbled(_)
         | portone::Error::BodyTooLarge
         | portone::Error::TooManyPages => GatewayError::Garbled,
+        // 408, 425 and a request that still runs at PortOne are no refusals, whatever their status looks like.
         portone::Error::Http {
             status: 400..=428, ..
-        } => GatewayError::Refused,
+        } if !error.is_retryable() => GatewayError::Refused,
         portone::Error::Http { .. }
         | portone::Error::Timeout
         | portone::Error::Connect(_)

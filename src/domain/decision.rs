@@ -1,7 +1,7 @@
 //! The one decision: what evidence does to an order. Pure: no I/O, no clock, no chance.
 //!
 //! State belongs to the transaction; the order's state follows from its transactions by [`status_of`]. Evidence moves a
-//! transaction only forward (`ready`, `failed`, `paid`, `cancelled`; then by the amount given back), so a stale or
+//! transaction only forward (`ready`, `pay_pending`, `failed`, `paid`, `cancelled`; then by the amount given back), so a stale or
 //! reordered answer changes nothing. A transaction is accepted only with a [`Verified`] in hand.
 
 use std::collections::BTreeSet;
@@ -139,7 +139,8 @@ impl Work {
             .all
             .iter()
             .position(|t| t.transaction_id == record.transaction_id);
-        let Some(status) = effective_status(record, before.is_some()) else {
+        let stored = before.map(|at| self.all[at].status);
+        let Some(status) = effective_status(record, stored) else {
             self.refuse(record, Refusal::TellsNothing, &verification.checks);
             return;
         };
@@ -187,7 +188,7 @@ impl Work {
             (TransactionStatus::Ready, Some(_)) if record.virtual_account.is_some() => {
                 Verdict::AwaitingDeposit
             }
-            (TransactionStatus::Ready, _) => Verdict::Pending,
+            (TransactionStatus::Ready | TransactionStatus::PayPending, _) => Verdict::Pending,
             // Once accepted, a payment stays the order's payment: what PortOne later reports can only give money back.
             (TransactionStatus::Paid | TransactionStatus::Cancelled, _) if settled.is_some() => {
                 settled.unwrap_or(Verdict::Held)
@@ -345,14 +346,22 @@ impl Work {
 }
 
 /// What PortOne's status means once the amounts are read, too; `None` decides nothing.
-fn effective_status(record: &Record, seen_before: bool) -> Option<TransactionStatus> {
+fn effective_status(
+    record: &Record,
+    stored: Option<TransactionStatus>,
+) -> Option<TransactionStatus> {
     match record.status? {
         // V1 says `cancelled` for gateways that confirm later: until an amount was given back nothing is known to have
         // moved, and a transaction first seen like this is not finished. It is never the payment of an order.
         // https://developers.portone.io/opi/ko/integration/pg/v1/paypal
-        TransactionStatus::Cancelled if record.reported.keeps_all() => {
-            (!seen_before).then_some(TransactionStatus::Ready)
-        }
+        TransactionStatus::Cancelled if record.reported.keeps_all() => match stored {
+            None | Some(TransactionStatus::Ready) => Some(TransactionStatus::Ready),
+            // Only V2 says that it waits for an approval, and there a cancel is the end of the wait.
+            Some(TransactionStatus::PayPending) => Some(TransactionStatus::Failed),
+            Some(
+                TransactionStatus::Failed | TransactionStatus::Paid | TransactionStatus::Cancelled,
+            ) => None,
+        },
         // A partial cancel in progress may still read `paid`.
         TransactionStatus::Paid if !record.reported.keeps_all() => {
             Some(TransactionStatus::Cancelled)

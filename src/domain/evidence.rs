@@ -159,7 +159,12 @@ impl Record {
             Some(TransactionStatus::Cancelled) => {
                 !self.reported.keeps_all() && self.reported.keeps_some()
             }
-            Some(TransactionStatus::Ready | TransactionStatus::Failed) | None => false,
+            Some(
+                TransactionStatus::Ready
+                | TransactionStatus::PayPending
+                | TransactionStatus::Failed,
+            )
+            | None => false,
         }
     }
 
@@ -169,7 +174,7 @@ impl Record {
         match self.status {
             Some(TransactionStatus::Paid | TransactionStatus::Cancelled) => self.holds_money(),
             Some(TransactionStatus::Ready) => self.virtual_account.is_some(),
-            Some(TransactionStatus::Failed) | None => false,
+            Some(TransactionStatus::PayPending | TransactionStatus::Failed) | None => false,
         }
     }
 }

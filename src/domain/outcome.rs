@@ -154,7 +154,11 @@ pub fn outcome_of<'t>(
     };
     // A transaction we were asked for and have never seen may be the one that paid.
     let unseen = asked.is_some_and(|id| transactions.iter().all(|t| &t.transaction_id != id));
-    if !confirmed && (!still_true || (unseen && order.status.is_payable())) {
+    let may_have_paid = unseen && order.status.is_payable();
+    let untrue = !confirmed && (!still_true || may_have_paid);
+    // PortOne may tell of a failed attempt and keep silent about the one that was asked for.
+    let of_another = may_have_paid && matches!(outcome, Outcome::Failed(_));
+    if untrue || of_another {
         (Outcome::Unconfirmed, subject)
     } else {
         (outcome, subject)
@@ -186,15 +190,16 @@ fn subject<'t>(
     })
 }
 
-/// From here on a transaction holds or held the buyer's money.
-const MONEY_WEIGHT: u8 = 10;
+/// From here on a transaction holds or held the buyer's money, or is about to without anything more from the buyer.
+const MONEY_WEIGHT: u8 = 9;
 
 fn weight(transaction: &Transaction) -> u8 {
     match transaction.verdict {
         Verdict::Accepted => 13,
         Verdict::Late if transaction.holds_money() => 12,
         Verdict::Held if transaction.holds_money() => 11,
-        Verdict::Duplicate => MONEY_WEIGHT,
+        Verdict::Duplicate => 10,
+        Verdict::Pending if transaction.status == TransactionStatus::PayPending => MONEY_WEIGHT,
         Verdict::AwaitingDeposit => 4,
         Verdict::Pending => 3,
         Verdict::Late | Verdict::Held => 2,

@@ -6,12 +6,15 @@ use super::ids::{PaymentId, TransactionId};
 use super::order::words;
 use super::verification::Check;
 
-/// PortOne's status of a transaction, in the words of its V1 API. V2 tells more states apart: `READY`, `PAY_PENDING` and
-/// `VIRTUAL_ACCOUNT_ISSUED` are `ready`, `PARTIAL_CANCELLED` and `CANCELLED` are `cancelled`.
+/// PortOne's status of a transaction, in the words of its V1 API and with V2's `PAY_PENDING`, which V1 cannot tell. V2 tells
+/// more states apart: `READY` and `VIRTUAL_ACCOUNT_ISSUED` are `ready`, `PARTIAL_CANCELLED` and `CANCELLED` are `cancelled`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransactionStatus {
     /// The window is open or was left; or an account was issued and waits for the deposit.
     Ready,
+    /// The buyer has done everything, and the gateway takes its time to approve: PayPal's reviews take days.
+    /// <https://developers.portone.io/opi/ko/integration/webhook/readme-v2>
+    PayPending,
     /// Declined, cancelled by the buyer, or interrupted. May still become paid: late approvals exist.
     Failed,
     /// Approved, or the deposit arrived.
@@ -19,7 +22,13 @@ pub enum TransactionStatus {
     /// Given back, in full or in part.
     Cancelled,
 }
-words!(TransactionStatus { Ready = "ready", Failed = "failed", Paid = "paid", Cancelled = "cancelled" });
+words!(TransactionStatus {
+    Ready = "ready",
+    PayPending = "pay_pending",
+    Failed = "failed",
+    Paid = "paid",
+    Cancelled = "cancelled",
+});
 
 impl TransactionStatus {
     /// How far along it is. Evidence with a lower rank than what is stored is old news.
@@ -27,9 +36,10 @@ impl TransactionStatus {
     pub const fn rank(self) -> u8 {
         match self {
             Self::Ready => 0,
-            Self::Failed => 1,
-            Self::Paid => 2,
-            Self::Cancelled => 3,
+            Self::PayPending => 1,
+            Self::Failed => 2,
+            Self::Paid => 3,
+            Self::Cancelled => 4,
         }
     }
 }
@@ -65,7 +75,9 @@ words!(Verdict {
 /// An account to deposit to.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct VirtualAccount {
-    /// The bank's name as PortOne gives it, or its code when there is no name.
+    /// The bank as PortOne gives it: V1 by name, or by code when there is no name; V2 by a code such as `SHINHAN`. Empty when
+    /// PortOne gives none, see [`VirtualAccount::named_bank`].
+    /// <https://developers.portone.io/api/rest-v2/type-def#Bank>
     pub bank: String,
     /// May have dashes.
     pub account_number: String,
@@ -73,6 +85,14 @@ pub struct VirtualAccount {
     pub holder: Option<String>,
     /// Deadline of the deposit.
     pub expires_at: Option<Timestamp>,
+}
+
+impl VirtualAccount {
+    /// The bank, when PortOne gives one.
+    #[must_use]
+    pub fn named_bank(&self) -> Option<&str> {
+        Some(self.bank.as_str()).filter(|bank| !bank.is_empty())
+    }
 }
 
 impl std::fmt::Debug for VirtualAccount {
@@ -136,7 +156,9 @@ impl Transaction {
             TransactionStatus::Cancelled => self
                 .amount_minor
                 .is_none_or(|amount| self.cancelled_minor < amount),
-            TransactionStatus::Ready | TransactionStatus::Failed => false,
+            TransactionStatus::Ready
+            | TransactionStatus::PayPending
+            | TransactionStatus::Failed => false,
         }
     }
 }

@@ -54,6 +54,9 @@ pub struct Messages {
     /// What is known of the money.
     pub approving_money: &'static str,
 
+    /// The buyer has done everything, and the gateway takes days over it.
+    pub in_review: StoryText,
+
     /// The buyer left before the end, as far as one can tell.
     pub left: StoryText,
     /// Where the order cannot be paid any more by a link of ours.

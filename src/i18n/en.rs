@@ -44,6 +44,11 @@ pub(super) static MESSAGES: Messages = Messages {
     },
     approving_money: "There is no result yet.",
 
+    in_review: StoryText {
+        heading: "Your payment is being reviewed",
+        next: "The payment provider has not approved it yet, which can take a few days. You can close this page; it will show the result.",
+    },
+
     left: StoryText {
         heading: "Your payment isn’t finished",
         next: "If you closed the payment window, you can continue. If you did finish paying, please don’t pay again and wait a moment.",

@@ -54,6 +54,11 @@ pub(super) static MESSAGES: Messages = Messages {
     },
     approving_money: "아직 결제 결과가 나오지 않았어요.",
 
+    in_review: StoryText {
+        heading: "결제사가 승인을 심사하고 있어요",
+        next: "며칠이 걸릴 수도 있어요. 창을 닫아도 괜찮고, 결과는 이 페이지에서 볼 수 있어요.",
+    },
+
     left: StoryText {
         heading: "결제가 끝나지 않았어요",
         next: "결제창을 닫았다면 이어서 결제할 수 있어요. 결제를 마쳤다면 다시 결제하지 말고 잠시 기다려 주세요.",

@@ -14,7 +14,7 @@ use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
 use crate::domain::money::Money;
 use crate::domain::order::OrderStatus;
 use crate::domain::outcome::{Outcome, outcome_of};
-use crate::domain::transaction::{Transaction, Verdict, VirtualAccount};
+use crate::domain::transaction::{Transaction, TransactionStatus, Verdict, VirtualAccount};
 use crate::ports::store::{Snapshot, StoreError};
 
 /// Parameters of a redirect that are kept for the record.
@@ -112,6 +112,8 @@ pub struct TransactionFacts {
     pub transaction_id: TransactionId,
     /// What was paid, when PortOne's figure is an amount.
     pub amount: Option<Money>,
+    /// The buyer has done everything, and the gateway takes its time to approve it.
+    pub in_review: bool,
     /// Test money.
     pub test: Option<bool>,
     /// `card`, `vbank`, …
@@ -329,7 +331,9 @@ fn view(
         .filter(|own| own.verdict != Verdict::Accepted && !own.holds_money())
         .map_or(order.refunded_minor, |own| own.cancelled_minor);
     let expired = order.expires_at.is_some_and(|at| at <= core.clock.now());
+    let in_review = subject.is_some_and(|own| own.status == TransactionStatus::PayPending);
     let may_retry = matches!(outcome, Outcome::Failed(_) | Outcome::Pending)
+        && !in_review
         && order.status.is_payable()
         && !expired;
     CompletionView {
@@ -381,6 +385,7 @@ fn facts(
             minor,
             currency: price.currency,
         }),
+        in_review: transaction.status == TransactionStatus::PayPending,
         test: transaction.test,
         pay_method: transaction.pay_method.clone(),
         method_name: transaction.method_name.clone().filter(|_| proven),

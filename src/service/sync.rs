@@ -21,7 +21,9 @@ use crate::domain::decision::{Decision, decide};
 use crate::domain::evidence::Evidence;
 use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::ids::{PaymentId, TransactionId};
+use crate::domain::order::Portone;
 use crate::domain::schedule::next_check;
+use crate::domain::transaction::{TransactionStatus, Verdict};
 use crate::ports::entropy::draw_per_mille;
 use crate::ports::gateway::{Attempts, GatewayError};
 use crate::ports::store::{Commit, Committed, Snapshot, StoreError};
@@ -170,7 +172,11 @@ async fn gather_once(
     let asked = ask.transaction_id.as_ref();
     let attempts = core
         .gateway
-        .attempts(order.portone, &order.payment_id, asked)
+        .attempts(
+            order.portone,
+            &order.payment_id,
+            asked.or_else(|| waiting(snapshot)),
+        )
         .await?;
     let standing = asked.map_or(Standing::Ours, |id| standing(id, snapshot, &attempts));
     Ok(Gathered {
@@ -180,6 +186,20 @@ async fn gather_once(
         },
         standing,
     })
+}
+
+/// The attempt that may still bring money without anything more from the buyer, when PortOne might not show it by itself: of a
+/// V2 payment it shows one attempt, and the buyer may have opened another window since. V1 lists them all.
+fn waiting(snapshot: &Snapshot) -> Option<&TransactionId> {
+    let Snapshot {
+        order,
+        transactions,
+    } = snapshot;
+    let may_hide = order.portone == Portone::V2 && order.accepted_transaction_id.is_none();
+    let waiting = transactions.iter().find(|t| {
+        t.status == TransactionStatus::PayPending || t.verdict == Verdict::AwaitingDeposit
+    });
+    waiting.filter(|_| may_hide).map(|t| &t.transaction_id)
 }
 
 /// How the transaction that was asked for relates to the order, by what PortOne answered.
@@ -508,7 +528,14 @@ impl Flights {
             .transaction_id
             .as_ref()
             .is_some_and(|id| !knows(snapshot, id));
-        let stranger = unseen && matches!(ask.actor, Actor::Buyer | Actor::Webhook);
+        // V2 signs its webhooks: what a stranger guesses must not make them wait.
+        let unsigned = snapshot.order.portone == Portone::V1;
+        let stranger = unseen
+            && match ask.actor {
+                Actor::Buyer => true,
+                Actor::Webhook => unsigned,
+                Actor::Confirm | Actor::Shop(_) | Actor::Staff(_) | Actor::Worker => false,
+            };
         if stranger && !self.within_budget(&ask.payment_id, now) {
             return Err(SyncError::Busy);
         }

@@ -246,13 +246,23 @@ fn account(transaction: Option<&TransactionFacts>, price: Money, locale: Locale)
     said
 }
 
-/// PortOne answered, and nothing is paid. Four stories, by who has to do something now.
+/// PortOne answered, and nothing is paid. Five stories, by who has to do something now.
 fn unfinished(
     view: &CompletionView,
     payment: &PaymentFacts,
     words: &'static Messages,
     arrival: Arrival,
 ) -> Said {
+    let transaction = payment.transaction.as_ref();
+    if transaction.is_some_and(|transaction| transaction.in_review) {
+        return Said::new(
+            Mark::Clock,
+            &words.in_review,
+            words.approving_money,
+            Step::CheckNow,
+        )
+        .warning();
+    }
     match payment.status {
         OrderStatus::Expired => {
             return Said::new(
@@ -279,7 +289,7 @@ fn unfinished(
     }
     // Who comes straight from the window and was not told of a failure has most likely done everything. An offer to pay
     // would be an offer to pay twice.
-    if arrival == Arrival::Redirect && payment.transaction.is_some() && !view.claimed_failure {
+    if arrival == Arrival::Redirect && transaction.is_some() && !view.claimed_failure {
         return Said::new(
             Mark::Clock,
             &words.approving,
@@ -409,6 +419,7 @@ mod tests {
                 transaction: Some(TransactionFacts {
                     transaction_id: TransactionId::parse("imp_1").expect("an id"),
                     amount: Some(won(64_900)),
+                    in_review: false,
                     test: Some(false),
                     pay_method: None,
                     method_name: None,
@@ -571,6 +582,27 @@ mod tests {
                 (said.heading, said.step),
                 ("결제가 끝나지 않았어요", Step::Resume)
             );
+        }
+    }
+
+    #[test]
+    fn what_the_gateway_looks_into_is_nobodys_to_pay_again() {
+        let mut reviewed = view(Outcome::Pending);
+        if let Some(transaction) = &mut payment(&mut reviewed).transaction {
+            transaction.in_review = true;
+        }
+        for (locale, arrival, claimed_failure) in Locale::ALL.into_iter().flat_map(|locale| {
+            BOTH.into_iter()
+                .flat_map(move |arrival| [false, true].map(|claimed| (locale, arrival, claimed)))
+        }) {
+            reviewed.claimed_failure = claimed_failure;
+            let said = say(&reviewed, locale, arrival);
+
+            assert_eq!(
+                (said.heading, said.step, said.do_not_pay_again),
+                (locale.messages().in_review.heading, Step::CheckNow, true)
+            );
+            assert_eq!(said.money, locale.messages().approving_money);
         }
     }
 

@@ -348,7 +348,7 @@ fn transaction_json(transaction: &Transaction) -> Value {
         "approval_number": transaction.approval_number,
         "fail_reason": transaction.fail_reason,
         "receipt_url": transaction.receipt_url,
-        "virtual_account": account.map(|account| json!({ "bank": account.bank, "account_number": account.account_number, "holder": account.holder, "expires_at": account.expires_at })),
+        "virtual_account": account.map(|account| json!({ "bank": account.named_bank(), "account_number": account.account_number, "holder": account.holder, "expires_at": account.expires_at })),
         "paid_at": transaction.paid_at,
         "first_seen_at": transaction.first_seen_at,
         "checked_at": transaction.checked_at,

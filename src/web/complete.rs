@@ -88,7 +88,8 @@ struct Completion<'v> {
 
 #[derive(Debug, Serialize)]
 struct Account<'v> {
-    bank: &'v str,
+    /// In PortOne's words: V1 names it, V2 gives a code such as `SHINHAN`.
+    bank: Option<&'v str>,
     account_number: &'v str,
     holder: Option<&'v str>,
     expires_at: Option<Timestamp>,
@@ -114,7 +115,7 @@ impl<'v> From<&'v CompletionView> for Completion<'v> {
             virtual_account: transaction
                 .and_then(|transaction| transaction.virtual_account.as_ref())
                 .map(|account| Account {
-                    bank: &account.bank,
+                    bank: account.named_bank(),
                     account_number: &account.account_number,
                     holder: account.holder.as_deref(),
                     expires_at: account.expires_at,

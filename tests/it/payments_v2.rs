@@ -177,6 +177,138 @@ on_both_databases! {
         assert_eq!(app.complete(&query("ORD-1", &tx_id)).await.outcome(), "paid");
     }
 
+    /// A gateway may look into a payment for days after the buyer did everything: no page asks for it again meanwhile.
+    async fn nobody_is_asked_to_pay_again_what_is_being_approved(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let order = app.order_v2("ORD-1").await;
+        let link = order["status_url"].as_str().unwrap().replace(&app.running.public_url, "");
+        let tx_id = app.pay_v2("ORD-1", json!({ "status": "PAY_PENDING" })).await;
+
+        for path in [format!("/payments/complete?{}", query("ORD-1", &tx_id)), format!("/payments/complete?{}&code=PORTONE_ERROR", query("ORD-1", &tx_id)), "/payments/complete?paymentId=ORD-1".to_owned(), link] {
+            let page = app.page(&path).await;
+            assert_eq!((page.status, page.page_outcome()), (StatusCode::ACCEPTED, Some("pending")), "{path}");
+            assert!(page.text.contains("결제사가 승인을 심사하고 있어요") && !page.text.contains("/pay/"), "{path}: {}", page.text);
+        }
+        let answer = app.complete(&query("ORD-1", &tx_id)).await.json();
+        assert_eq!((&answer["outcome"], &answer["retry_url"]), (&json!("pending"), &json!(null)));
+        assert_eq!(app.read_order("ORD-1").await["transactions"][0]["status"], "pay_pending");
+
+        app.patch_v2("ORD-1", json!({ "status": "FAILED" })).await;
+        let refused = app.complete(&query("ORD-1", &tx_id)).await.json();
+        assert_eq!((&refused["outcome"], refused["retry_url"].is_string()), (&json!("failed"), true));
+    }
+
+    /// PortOne shows a payment's latest attempt: what an earlier one still waits for is looked for among the others.
+    async fn a_waiting_attempt_is_followed_behind_a_later_one(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let account = json!({ "type": "PaymentMethodVirtualAccount", "bank": "KOOKMIN", "accountNumber": "123-456", "expiredAt": "2100-01-01T00:00:00Z" });
+        for (id, waiting, outcome) in [("REVIEWED", "PAY_PENDING", "pending"), ("ACCOUNT", "VIRTUAL_ACCOUNT_ISSUED", "virtual_account_issued")] {
+            app.order_v2(id).await;
+            let first = app.pay_v2(id, json!({ "status": waiting, "method": account })).await;
+            assert_eq!(app.complete(&query(id, &first)).await.outcome(), outcome);
+            app.pay_v2(id, json!({ "status": "READY" })).await;
+            app.patch_v2(&first, json!({ "status": "FAILED" })).await;
+
+            let answer = app.complete(&format!("paymentId={id}")).await.json();
+
+            assert_eq!((&answer["outcome"], answer["retry_url"].is_string()), (&json!("pending"), true), "{answer}");
+            let order = app.read_order(id).await;
+            assert_eq!((&order["status"], order["transactions"].as_array().unwrap().iter().filter(|own| own["transaction_id"] == first.as_str() && own["status"] == "failed").count()), (&json!("open"), 1), "{order}");
+        }
+    }
+
+    /// PortOne's API may show an attempt that failed earlier, and would not tell of the one that was just made.
+    async fn an_attempt_that_nobody_saw_is_not_called_failed(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order_v2("ORD-1").await;
+        let first = app.pay_v2("ORD-1", json!({ "status": "FAILED" })).await;
+        assert_eq!(app.complete(&query("ORD-1", &first)).await.outcome(), "failed");
+        app.sandbox.fault(json!({ "call": "v2_transactions", "kind": "status", "status": 500 })).unwrap();
+
+        let answer = app.complete(&query("ORD-1", "tx-just-made")).await;
+
+        assert_eq!((answer.status, answer.outcome().as_str()), (StatusCode::ACCEPTED, "unconfirmed"), "{}", answer.text);
+        assert_eq!(answer.json()["retry_url"], json!(null));
+    }
+
+    async fn a_forged_attempt_opens_nothing_whatever_the_order_is(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let account = json!({ "type": "PaymentMethodVirtualAccount", "bank": "KOOKMIN", "accountNumber": "123-456", "expiredAt": "2100-01-01T00:00:00Z" });
+        for (number, status) in [None, Some("READY"), Some("PAY_PENDING"), Some("VIRTUAL_ACCOUNT_ISSUED"), Some("PAID"), Some("FAILED"), Some("CANCELLED")].into_iter().enumerate() {
+            let id = format!("ORD-{number}");
+            app.order_v2(&id).await;
+            if let Some(status) = status {
+                app.pay_v2(&id, json!({ "status": status, "method": account })).await;
+                app.complete(&format!("paymentId={id}")).await;
+            }
+
+            let forged = app.complete(&query(&id, "tx-of-nobody")).await;
+            let absent = app.complete(&query("NO-SUCH-ORDER", "tx-of-nobody")).await;
+
+            assert_eq!((forged.status, forged.text.as_str()), (StatusCode::NOT_FOUND, absent.text.as_str()), "{status:?}");
+        }
+    }
+
+    async fn strangers_guesses_do_not_hold_up_what_portone_signed(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order_v2("ORD-1").await;
+        let tx_id = app.pay_v2("ORD-1", json!({})).await;
+        db.run("UPDATE orders SET next_check_at = NULL").await;
+        app.sandbox.fault(json!({ "call": "v2_payment", "kind": "status", "status": 500 })).unwrap();
+        for guess in 0..30 {
+            app.complete(&query("ORD-1", &format!("tx-guess-{guess}"))).await;
+        }
+        app.sandbox.clear_faults();
+
+        assert_eq!(app.webhook_v2("wh-1", "Transaction.Paid", "ORD-1", &tx_id).await.status, StatusCode::OK);
+
+        assert_eq!(app.read_order("ORD-1").await["status"], "paid");
+    }
+
+    async fn an_account_that_was_closed_is_nothing_to_deposit_to(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order_v2("ORD-1").await;
+        let account = json!({ "type": "PaymentMethodVirtualAccount", "bank": "KOOKMIN", "accountNumber": "123-456", "expiredAt": "2100-01-01T00:00:00Z" });
+        let tx_id = app.pay_v2("ORD-1", json!({ "status": "VIRTUAL_ACCOUNT_ISSUED", "method": account })).await;
+        assert_eq!(app.complete(&query("ORD-1", &tx_id)).await.outcome(), "virtual_account_issued");
+
+        app.patch_v2("ORD-1", json!({ "status": "CANCELLED", "amount": { "cancelled": 0 } })).await;
+        let closed = app.complete(&query("ORD-1", &tx_id)).await.json();
+
+        assert_eq!((&closed["outcome"], &closed["virtual_account"]), (&json!("pending"), &json!(null)));
+        assert_eq!(app.read_order("ORD-1").await["status"], "open");
+    }
+
+    async fn a_bank_that_portone_does_not_name_is_null(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order_v2("ORD-1").await;
+        let account = json!({ "type": "PaymentMethodVirtualAccount", "accountNumber": "123-456", "expiredAt": "2100-01-01T00:00:00Z" });
+        let tx_id = app.pay_v2("ORD-1", json!({ "status": "VIRTUAL_ACCOUNT_ISSUED", "method": account })).await;
+
+        let issued = app.complete(&query("ORD-1", &tx_id)).await.json();
+        let page = app.page(&format!("/payments/complete?{}", query("ORD-1", &tx_id))).await;
+
+        assert_eq!((&issued["virtual_account"]["account_number"], &issued["virtual_account"]["bank"]), (&json!("123-456"), &json!(null)), "{issued}");
+        assert_eq!(app.read_order("ORD-1").await["transactions"][0]["virtual_account"]["bank"], json!(null));
+        assert!(page.text.contains("123-456") && !page.text.contains(">은행<"), "{}", page.text);
+    }
+
+    async fn a_payment_after_the_end_is_late(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order_v2("CLOSED").await;
+        assert_eq!(app.api(Method::POST, "/api/v1/orders/CLOSED/close", None).await.json()["status"], "closed");
+        app.order_v2("EXPIRED").await;
+        db.run("UPDATE orders SET expires_at = 0 WHERE payment_id = 'EXPIRED'").await;
+        for id in ["CLOSED", "EXPIRED"] {
+            let tx_id = app.pay_v2(id, json!({})).await;
+
+            let answer = app.complete(&query(id, &tx_id)).await;
+
+            assert_eq!((answer.status, answer.outcome().as_str()), (StatusCode::OK, "late"), "{id}: {}", answer.text);
+            assert!(!app.told(id).await.contains(&"order.paid"));
+        }
+    }
+
     async fn refunds_at_portone_show_on_the_next_look(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         app.order_v2("ORD-1").await;
@@ -308,6 +440,16 @@ on_both_databases! {
                 }
             }
         }
+    }
+
+    async fn a_pay_page_without_a_channel_is_a_page_without_a_button(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order_with("ORD-1", json!({ "portone": "v2" })).await;
+
+        let page = app.page("/pay/ORD-1").await;
+
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.text.contains("쇼핑몰의 결제 설정이 끝나지 않았어요") && !page.text.contains("<button"), "{}", page.text);
     }
 
     async fn ids_of_v2_may_be_longer(db: TestDatabase) {

@@ -142,8 +142,8 @@ fn virtual_account(payment: &v1::Payment) -> Option<VirtualAccount> {
     let bank = payment
         .vbank_name
         .clone()
-        .or_else(|| payment.vbank_code.clone())
         .and_then(text)
+        .or_else(|| payment.vbank_code.clone().and_then(text))
         .unwrap_or_default();
     let holder = payment.vbank_holder.clone().and_then(text);
     Some(VirtualAccount {

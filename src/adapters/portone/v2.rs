@@ -159,9 +159,8 @@ fn record(payment: Payment, asked: Option<&TransactionId>) -> Result<Record, Gat
 
 fn status(state: &State) -> Option<TransactionStatus> {
     match state {
-        State::Ready | State::PayPending | State::VirtualAccountIssued => {
-            Some(TransactionStatus::Ready)
-        }
+        State::Ready | State::VirtualAccountIssued => Some(TransactionStatus::Ready),
+        State::PayPending => Some(TransactionStatus::PayPending),
         State::Paid { .. } => Some(TransactionStatus::Paid),
         State::Failed { .. } => Some(TransactionStatus::Failed),
         State::PartialCancelled { .. } | State::Cancelled { .. } => {
@@ -346,7 +345,7 @@ mod tests {
     fn every_status_is_read_and_an_unknown_one_decides_nothing() {
         for (word, status) in [
             ("READY", Some(TransactionStatus::Ready)),
-            ("PAY_PENDING", Some(TransactionStatus::Ready)),
+            ("PAY_PENDING", Some(TransactionStatus::PayPending)),
             ("VIRTUAL_ACCOUNT_ISSUED", Some(TransactionStatus::Ready)),
             ("PAID", Some(TransactionStatus::Paid)),
             ("FAILED", Some(TransactionStatus::Failed)),

@@ -482,6 +482,56 @@ fn a_cancel_that_gave_nothing_back_yet_changes_nothing() {
 }
 
 #[test]
+fn an_account_that_was_closed_before_a_deposit_is_none_any_more() {
+    let mut story = Story::of(order());
+    story.hears(&[account("imp_1")]);
+    story.hears(&[Record {
+        virtual_account: account("imp_1").virtual_account,
+        ..refunded("imp_1", 0)
+    }]);
+
+    assert_eq!(
+        (story.order.status, story.outcome("imp_1")),
+        (OrderStatus::Open, Outcome::Pending)
+    );
+    assert_eq!(story.told(), ["order.virtual_account_issued"]);
+}
+
+#[test]
+fn an_approval_that_is_being_made_is_spoken_of_before_other_attempts() {
+    let mut story = Story::of(order_v2());
+    story.hears(&[record_v2("tx-1", TransactionStatus::PayPending)]);
+    story.hears(&[record_v2("tx-1", TransactionStatus::Ready)]);
+    story.hears(&[record_v2("tx-2", TransactionStatus::Failed)]);
+
+    assert_eq!(story.transactions[0].status, TransactionStatus::PayPending);
+    assert_eq!(story.outcome("tx-2"), Outcome::Pending);
+
+    story.hears(&[record_v2("tx-1", TransactionStatus::Paid)]);
+    assert_eq!(story.outcome("tx-2"), Outcome::Paid);
+}
+
+#[test]
+fn an_approval_that_was_called_off_failed() {
+    let mut story = Story::of(order_v2());
+    story.hears(&[record_v2("tx-1", TransactionStatus::PayPending)]);
+    story.hears(&[record_v2("tx-1", TransactionStatus::Cancelled)]);
+
+    assert_eq!(
+        (story.order.status, story.outcome("tx-1")),
+        (OrderStatus::Open, Outcome::Failed(FailureReason::Unknown))
+    );
+}
+
+#[test]
+fn an_attempt_that_portone_keeps_silent_about_is_not_called_failed() {
+    let mut story = Story::of(order_v2());
+    story.hears(&[record_v2("tx-1", TransactionStatus::Failed)]);
+
+    assert_eq!(story.outcome("tx-2"), Outcome::Unconfirmed);
+}
+
+#[test]
 fn a_held_order_can_still_be_paid_properly() {
     let mut story = Story::of(order());
     story.hears(&[Record {
@@ -762,7 +812,8 @@ fn any_record() -> impl Strategy<Value = Record> {
         Just(TransactionStatus::Ready),
         Just(TransactionStatus::Failed),
         Just(TransactionStatus::Paid),
-        Just(TransactionStatus::Cancelled)
+        Just(TransactionStatus::Cancelled),
+        Just(TransactionStatus::PayPending)
     ];
     let cancelled = prop_oneof![Just(0_i64), Just(10_000), Just(65_000)];
     (1..4_u8, status, any::<bool>(), cancelled).prop_map(|(number, status, test, cancelled)| {

@@ -69,27 +69,50 @@ struct Opening {
     params: String,
 }
 
-/// `None` when the window cannot be opened: this server has no settings for the order's PortOne, or the order names no
-/// channel, which V2 will not choose by itself.
-fn opening(site: &Site, view: &PayView, window: &PaymentWindow, locale: Locale) -> Option<Opening> {
+/// Why the window cannot be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    /// This server has no settings for the order's PortOne, or no scripts to press a button with.
+    OfServer,
+    /// The order names no channel, which V2 will not choose by itself.
+    OfOrder,
+}
+
+impl Lack {
+    /// The server's lack is a fault to be mended and noticed; the order's is told on a page that is all there.
+    const fn http_status(self) -> StatusCode {
+        match self {
+            Self::OfServer => StatusCode::SERVICE_UNAVAILABLE,
+            Self::OfOrder => StatusCode::OK,
+        }
+    }
+}
+
+fn opening(
+    site: &Site,
+    view: &PayView,
+    window: &PaymentWindow,
+    locale: Locale,
+) -> Result<Opening, Lack> {
     match window.portone {
         Portone::V1 => {
-            let v1 = site.v1.as_ref()?;
-            Some(Opening {
+            let v1 = site.v1.as_ref().ok_or(Lack::OfServer)?;
+            Ok(Opening {
                 sdk_url: v1.sdk_url.clone(),
                 sdk: Sdk::V1 {
                     merchant_code: v1.merchant_code.clone(),
                 },
-                params: v1::params(view, window, locale)?,
+                params: v1::params(view, window, locale).ok_or(Lack::OfServer)?,
             })
         }
         Portone::V2 => {
-            let v2 = site.v2.as_ref()?;
-            let channel_key = window.channel_key.as_deref()?;
-            Some(Opening {
+            let v2 = site.v2.as_ref().ok_or(Lack::OfServer)?;
+            let channel_key = window.channel_key.as_deref().ok_or(Lack::OfOrder)?;
+            let params = v2::params(view, window, &v2.store_id, channel_key, locale);
+            Ok(Opening {
                 sdk_url: v2.sdk_url.clone(),
                 sdk: Sdk::V2,
-                params: v2::params(view, window, &v2.store_id, channel_key, locale)?,
+                params: params.ok_or(Lack::OfServer)?,
             })
         }
     }
@@ -102,17 +125,19 @@ fn pay_page(around: &Surroundings, view: PayView, token: Option<String>) -> AnyV
         let (text, mark) = why_not(&view, locale);
         return closed_page(around, &view, text, mark, locale);
     };
-    // No button where this server carries no scripts to press it with.
-    let opening =
-        opening(&around.site, &view, &window, locale).filter(|_| around.scripts.is_some());
-    match opening {
-        Some(opening) => payable_page(around, view, window, opening, locale, token),
-        None => {
-            respond(StatusCode::SERVICE_UNAVAILABLE);
-            let text = &locale.messages().pay.unavailable;
-            closed_page(around, &view, text, Mark::Alert, locale)
+    let lack = match (
+        opening(&around.site, &view, &window, locale),
+        &around.scripts,
+    ) {
+        (Ok(opening), Some(_)) => {
+            return payable_page(around, view, window, opening, locale, token);
         }
-    }
+        (Ok(_), None) => Lack::OfServer,
+        (Err(lack), _) => lack,
+    };
+    respond(lack.http_status());
+    let text = &locale.messages().pay.unavailable;
+    closed_page(around, &view, text, Mark::Alert, locale)
 }
 
 fn why_not(view: &PayView, locale: Locale) -> (&'static StoryText, Mark) {
@@ -320,7 +345,7 @@ mod tests {
     }
 
     /// Address of the script by which an order of a generation is paid.
-    fn script(site: &Site, portone: Portone, channel_key: Option<&str>) -> Option<String> {
+    fn script(site: &Site, portone: Portone, channel_key: Option<&str>) -> Result<String, Lack> {
         let window = PaymentWindow {
             channel_key: channel_key.map(str::to_owned),
             ..fixtures::window(portone)
@@ -333,11 +358,11 @@ mod tests {
     fn each_generation_is_opened_by_its_own_sdk() {
         assert_eq!(
             script(&site(), Portone::V1, None).as_deref(),
-            Some("https://v1.example/iamport.js")
+            Ok("https://v1.example/iamport.js")
         );
         assert_eq!(
             script(&site(), Portone::V2, Some("channel-key-1")).as_deref(),
-            Some("https://v2.example/browser-sdk.js")
+            Ok("https://v2.example/browser-sdk.js")
         );
     }
 
@@ -346,11 +371,16 @@ mod tests {
         let only_v1 = Site { v2: None, ..site() };
         let only_v2 = Site { v1: None, ..site() };
 
-        assert_eq!(script(&only_v1, Portone::V2, Some("channel-key-1")), None);
-        assert_eq!(script(&only_v2, Portone::V1, Some("channel-key-1")), None);
+        for (site, portone, channel_key) in [
+            (&only_v1, Portone::V2, Some("channel-key-1")),
+            (&only_v1, Portone::V2, None),
+            (&only_v2, Portone::V1, Some("channel-key-1")),
+        ] {
+            assert_eq!(script(site, portone, channel_key), Err(Lack::OfServer));
+        }
         assert_eq!(
             script(&site(), Portone::V2, None),
-            None,
+            Err(Lack::OfOrder),
             "V2 opens no window without a channel"
         );
     }

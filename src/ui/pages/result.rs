@@ -254,16 +254,19 @@ fn may_link_to_receipt(url: &str, mode: Mode) -> bool {
 fn account_panel(account: VirtualAccount, said: &Said, locale: Locale) -> AnyView {
     let words = locale.messages();
     let deadline = account.expires_at.map(|at| view! { <div><dt>{words.deadline}</dt><dd class="figures">{datetime(locale, at)}</dd></div> });
+    let bank = account
+        .named_bank()
+        .map(|bank| institution(locale, bank).to_owned())
+        .map(|bank| view! { <div><dt>{words.bank}</dt><dd><bdi>{bank}</bdi></dd></div> });
     let holder = account.holder.filter(|holder| !holder.trim().is_empty());
     let holder = holder
         .map(|holder| view! { <div><dt>{words.holder}</dt><dd><bdi>{holder}</bdi></dd></div> });
     let amount = said.amount.map(|amount| view! { <div><dt>{words.amount_to_deposit}</dt><dd class="figures">{money(locale, amount)}</dd></div> });
-    let bank = institution(locale, &account.bank).to_owned();
     let number = account.account_number;
     view! {
         <section class="card account" aria-label=words.account_panel>
             <dl class="facts">
-                <div><dt>{words.bank}</dt><dd><bdi>{bank}</bdi></dd></div>
+                {bank}
                 <div>
                     <dt>{words.account_number}</dt>
                     <dd class="id account-number"><bdi>{number.clone()}</bdi></dd>
@@ -417,6 +420,7 @@ mod tests {
         let transaction = TransactionFacts {
             transaction_id: TransactionId::parse("imp_448280090638").expect("an id"),
             amount: Some(amount),
+            in_review: false,
             test: Some(false),
             pay_method: Some("card".to_owned()),
             method_name: Some("신한카드".to_owned()),

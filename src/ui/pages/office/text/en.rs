@@ -235,6 +235,7 @@ pub(super) const TEXT: Text = Text {
     },
     transaction_status: |status| match status {
         TransactionStatus::Ready => "Ready",
+        TransactionStatus::PayPending => "Approval pending",
         TransactionStatus::Failed => "Failed",
         TransactionStatus::Paid => "Paid",
         TransactionStatus::Cancelled => "Cancelled",

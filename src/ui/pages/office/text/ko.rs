@@ -235,6 +235,7 @@ pub(super) const TEXT: Text = Text {
     },
     transaction_status: |status| match status {
         TransactionStatus::Ready => "준비",
+        TransactionStatus::PayPending => "승인 대기",
         TransactionStatus::Failed => "실패",
         TransactionStatus::Paid => "결제됨",
         TransactionStatus::Cancelled => "취소됨",
