@@ -280,3 +280,12 @@ pub(crate) async fn unknown(method: Method, uri: Uri) -> Response {
     let message = format!("portone-sandbox does not imitate {method} {}", uri.path());
     envelope_error(StatusCode::NOT_FOUND, -1, &message)
 }
+
+/// An address that is there, asked in a way that it does not know.
+pub(crate) async fn wrong_method(method: Method, uri: Uri) -> Response {
+    if uri.path().starts_with("/_sandbox/") {
+        let message = format!("{method} is not for this address of the sandbox");
+        return Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message).into_response();
+    }
+    unknown(method, uri).await
+}

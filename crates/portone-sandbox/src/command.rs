@@ -1,12 +1,11 @@
 //! The subcommands `scenarios` and `check`.
 
 use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use portone_sandbox::Builder;
 use portone_sandbox::check::{Rules, RulesTarget, Wanryo, select};
 use portone_sandbox::scenario::{
@@ -19,6 +18,17 @@ const UNUSABLE: u8 = 2;
 /// How long the server may take to take a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The calls by which a server learns how a payment stands.
+const QUESTIONS: [&str; 7] = [
+    "payment",
+    "find",
+    "find_all",
+    "list",
+    "status",
+    "v2_payment",
+    "v2_list",
+];
+
 /// Lists what can happen to a payment, and what a server must make of it.
 #[derive(Args)]
 pub(crate) struct ScenariosArguments {
@@ -29,20 +39,17 @@ pub(crate) struct ScenariosArguments {
 
 /// Runs the scenarios against a completion server that has this sandbox as its PortOne.
 #[derive(Args)]
+// A key in the environment does not stand in the way of rules.
+#[command(group = ArgGroup::new("server").required(true).multiple(true))]
 pub(crate) struct CheckArguments {
     /// The server's address.
     #[arg(long)]
     target: Url,
     /// The server is wanryo: a key from `wanryo key create`.
-    #[arg(
-        long,
-        env = "WANRYO_API_KEY",
-        hide_env_values = true,
-        required_unless_present = "rules"
-    )]
+    #[arg(long, env = "WANRYO_API_KEY", hide_env_values = true, group = "server")]
     api_key: Option<String>,
     /// The server is another one: a file that says how to talk to it.
-    #[arg(long)]
+    #[arg(long, group = "server")]
     rules: Option<PathBuf>,
     /// Where the buyer's browser is redirected to, if not where wanryo or the rules have it.
     #[arg(long)]
@@ -50,9 +57,6 @@ pub(crate) struct CheckArguments {
     /// Where PortOne sends webhooks, if not where wanryo or the rules have it.
     #[arg(long)]
     webhook_url: Option<Url>,
-    /// Where the sandbox listens: the address that the server has as PortOne's.
-    #[arg(long, env = "PORTONE_SANDBOX_ADDR", default_value = "127.0.0.1:3900")]
-    addr: SocketAddr,
     /// Which scenarios: numbers, ranges and names, such as 1,7-9,crowd.
     #[arg(long)]
     only: Option<String>,
@@ -115,7 +119,7 @@ async fn run(
     let target = target(&arguments)?;
     reach(&arguments.target).await?;
     // A server that keeps its orders takes no payment twice, so the ids of the last check must not come again.
-    let sandbox = builder.fresh_seed().addr(arguments.addr).spawn().await?;
+    let sandbox = builder.fresh_seed().spawn().await?;
     let colours = std::io::stdout().is_terminal();
     let options = match arguments.json {
         true => Options::default(),
@@ -126,6 +130,13 @@ async fn run(
         say(&serde_json::to_string_pretty(&report)?);
     } else {
         say(&format!("\n{}", report.sums()));
+    }
+    let was_asked = QUESTIONS.iter().any(|call| sandbox.calls(call) > 0);
+    if report.failed() > 0 && !was_asked {
+        eprintln!(
+            "portone-sandbox: the server never asked {} about a payment; is that its address of PortOne's API?",
+            sandbox.url()
+        );
     }
     Ok(report.failed())
 }
@@ -151,6 +162,11 @@ fn selected(arguments: &CheckArguments) -> Result<Vec<Scenario>, Box<dyn std::er
         Generation::V1 => !arguments.v2_only,
         Generation::V2 => !arguments.v1_only,
     });
+    if scenarios.is_empty() {
+        return Err(
+            "none of the scenarios in --only is about that version of PortOne's API".into(),
+        );
+    }
     Ok(scenarios)
 }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode, header};
@@ -66,16 +67,22 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// A JSON body; an empty one (or a form's) stands for `{}`.
+/// A JSON body, whatever its content type says: curl calls everything a form. An empty one, as the index page's buttons
+/// send it, stands for `{}`.
 pub(crate) fn parse<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -> Result<T, Refusal> {
-    let is_form = headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value == "application/x-www-form-urlencoded");
-    let body = match is_form || body.is_empty() {
+    let body = match body.is_empty() {
         true => b"{}",
         false => body,
     };
-    serde_json::from_slice(body).map_err(|error| Refusal::bad_request(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| {
+        let is_form = headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|value| value == "application/x-www-form-urlencoded");
+        Refusal::bad_request(match is_form && error.is_syntax() {
+            true => "a JSON body is expected, not a form".to_owned(),
+            false => error.to_string(),
+        })
+    })
 }
 
 pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
@@ -156,9 +163,10 @@ pub(crate) struct JournalQuery {
 
 pub(crate) async fn journal(
     State(app): State<App>,
-    Query(query): Query<JournalQuery>,
-) -> Json<Value> {
-    Json(json!(app.state().journal.since(query.since)))
+    query: Result<Query<JournalQuery>, QueryRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let Query(query) = query.map_err(|error| Refusal::bad_request(error.body_text()))?;
+    Ok(Json(json!(app.state().journal.since(query.since))))
 }
 
 pub(crate) async fn clear_journal(State(app): State<App>) -> StatusCode {

@@ -334,7 +334,9 @@ pub(crate) enum FaultError {
     Delay,
     #[error("times must be at least 1")]
     Times,
-    #[error("this kind cannot happen to this call")]
+    #[error(
+        "this kind cannot happen to this call: drop, duplicate, hold and delay happen to webhooks, code to checkout, and all but drop, duplicate and hold to calls of an API"
+    )]
     Kind,
     #[error("percent must be from 1 to 100")]
     Percent,
@@ -361,8 +363,7 @@ impl Faults {
         {
             return Err(FaultError::Status);
         }
-        let is_webhook =
-            fault.call.names(Call::Webhook) || fault.call.names(Call::V2Webhook);
+        let is_webhook = fault.call.names(Call::Webhook) || fault.call.names(Call::V2Webhook);
         let delay_ms_max = match is_webhook {
             true => WEBHOOK_DELAY_MS_MAX,
             false => WAIT_MS_MAX,
@@ -521,11 +522,9 @@ impl Fault {
                 unanswered()
             }
             // V2 has no such thing as an error with HTTP 200; a conflict is the nearest.
-            Kind::Code if call.is_v2() => refuse(
-                status(StatusCode::CONFLICT),
-                -1,
-                &message("sandbox fault"),
-            ),
+            Kind::Code if call.is_v2() => {
+                refuse(status(StatusCode::CONFLICT), -1, &message("sandbox fault"))
+            }
             Kind::Code => refuse(
                 StatusCode::OK,
                 self.code.unwrap_or(1),
@@ -538,9 +537,7 @@ impl Fault {
                 };
                 refuse(StatusCode::UNAUTHORIZED, -1, &message(text))
             }
-            Kind::NotFound => {
-                refuse(StatusCode::NOT_FOUND, -1, &message(crate::api::NOT_FOUND))
-            }
+            Kind::NotFound => refuse(StatusCode::NOT_FOUND, -1, &message(crate::api::NOT_FOUND)),
         }
     }
 }

@@ -10,12 +10,17 @@ use portone_sandbox::{Builder, Sandbox};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
-/// A local PortOne: its V1 API, a clickable payment window, webhooks and faults. No real money, no account, no network.
+/// A local PortOne: its V1 and V2 APIs, a clickable payment window, webhooks and faults. No real money, no account, no network.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
     /// Where to listen; port 0 picks a free one.
-    #[arg(long, env = "PORTONE_SANDBOX_ADDR", default_value = "127.0.0.1:3900")]
+    #[arg(
+        long,
+        global = true,
+        env = "PORTONE_SANDBOX_ADDR",
+        default_value = "127.0.0.1:3900"
+    )]
     addr: SocketAddr,
     /// Seed of everything random: the same seed gives the same run.
     #[arg(long, env = "PORTONE_SANDBOX_SEED", default_value_t = 42)]
@@ -72,7 +77,7 @@ struct Arguments {
     command: Option<Command>,
 }
 
-/// Without a subcommand the sandbox is served. The settings above stand before the subcommand.
+/// Without a subcommand the sandbox is served. The settings above but `--addr` stand before the subcommand.
 #[derive(Subcommand)]
 enum Command {
     Scenarios(command::ScenariosArguments),

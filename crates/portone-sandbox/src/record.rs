@@ -328,6 +328,12 @@ pub(crate) fn cancel(
     })
 }
 
+/// The cancel that a webhook of status `cancelled` tells of.
+pub(crate) fn last_cancellation_id(record: &Record) -> Option<String> {
+    let history = record.get("cancel_history")?.as_array()?;
+    Some(history.last()?.get("cancellation_id")?.as_str()?.to_owned())
+}
+
 /// Writes every field of `fields`, which is an object, over the record's.
 pub(crate) fn set(record: &mut Record, fields: Value) {
     if let Value::Object(fields) = fields {

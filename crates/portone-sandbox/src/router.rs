@@ -38,7 +38,7 @@ fn addresses(app: App) -> Router {
         .route("/_sandbox", get(|| async { Redirect::to("/_sandbox/") }))
         .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
         .fallback(api::unknown)
-        .method_not_allowed_fallback(api::unknown)
+        .method_not_allowed_fallback(api::wrong_method)
         .layer(from_fn_with_state(app.clone(), api_gate))
         .layer(DefaultBodyLimit::max(REQUEST_BODY_BYTES_MAX))
         .with_state(app)
@@ -70,7 +70,10 @@ fn portone() -> Router<App> {
             "/payments/find/{merchant_uid}/{payment_status}",
             get(api::search::find),
         )
-        .route("/payments/findAll/{merchant_uid}", get(api::search::find_all))
+        .route(
+            "/payments/findAll/{merchant_uid}",
+            get(api::search::find_all),
+        )
         .route(
             "/payments/findAll/{merchant_uid}/{payment_status}",
             get(api::search::find_all),

@@ -211,6 +211,11 @@ impl Builder {
 
     pub(crate) fn app(mut self, addr: SocketAddr) -> Result<App, Error> {
         self.parse_webhook_secrets()?;
+        if let Some(url) = &self.settings.config.webhook_url
+            && !matches!(url.scheme(), "http" | "https")
+        {
+            return Err(Error::Refused("webhook_url must be http or https".into()));
+        }
         // "Every address" is one to listen on, not one to open.
         let mut named = addr;
         if addr.ip().is_unspecified() {
@@ -391,6 +396,17 @@ impl Sandbox {
         &self,
         ready: impl Fn(&[JournalEntry]) -> bool,
     ) -> Result<Vec<JournalEntry>, Error> {
+        self.journal_within(JOURNAL_WAIT, ready)
+            .await
+            .ok_or(Error::Timeout)
+    }
+
+    /// Waits for so long at most until the journal satisfies `ready`, and returns it.
+    pub(crate) async fn journal_within(
+        &self,
+        limit: Duration,
+        ready: impl Fn(&[JournalEntry]) -> bool,
+    ) -> Option<Vec<JournalEntry>> {
         let mut changes = self.app.watch();
         let wait = async {
             loop {
@@ -401,9 +417,7 @@ impl Sandbox {
                 }
             }
         };
-        tokio::time::timeout(JOURNAL_WAIT, wait)
-            .await
-            .map_err(|_| Error::Timeout)
+        tokio::time::timeout(limit, wait).await.ok()
     }
 
     /// API requests of one kind ([`Event::Api`] has the names) or of `any`, since the start, the last reset or the last

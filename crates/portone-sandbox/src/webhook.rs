@@ -27,7 +27,14 @@ use crate::timer;
 /// PortOne's limits for a first send.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// And for a resend, all in all.
+/// Whatever a shop does, a webhook that leaves now has an answer or an error by then: the head start of the browser, both
+/// limits of a first send, and time for a slow machine.
+pub(crate) const ENDS_WITHIN: Duration = Duration::from_secs(60);
+const _: () = assert!(
+    ENDS_WITHIN.as_millis()
+        > AFTER_REDIRECT_DELAY.as_millis() + CONNECT_TIMEOUT.as_millis() + READ_TIMEOUT.as_millis()
+);
+/// PortOne's limit for a resend, all in all.
 const RESEND_TIMEOUT: Duration = Duration::from_secs(15);
 /// Resends that PortOne sets up on request.
 pub(crate) const RESENDS_MAX: u8 = 5;

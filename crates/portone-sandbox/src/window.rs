@@ -117,15 +117,6 @@ pub(crate) async fn choose(
         return page::invalid(asked.unwrap_or_default());
     };
 
-    // On its own, so that a browser that leaves does not stop it halfway.
-    let ended = tokio::spawn(end(Arc::clone(&app), imp_uid.clone(), choice, mode, format)).await;
-    let ended = match ended {
-        Ok(Ok(ended)) => ended,
-        Ok(Err(EndError::Unknown)) => return page::unknown(asked.unwrap_or_default()),
-        Ok(Err(EndError::Ended)) => return ended_before(&app, &imp_uid, asked),
-        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    };
-
     let accepts_json = headers
         .get(header::ACCEPT)
         .is_some_and(|accept| accept == "application/json");
@@ -134,13 +125,27 @@ pub(crate) async fn choose(
         (false, Some(())) => Way::ShowFirst,
         (false, None) => Way::AtOnce,
     };
+    // On its own, so that a browser that leaves stops neither the payment nor the webhooks halfway.
+    tokio::spawn(async move {
+        match end(Arc::clone(&app), imp_uid.clone(), choice, mode, format).await {
+            Ok(ended) => tell(&app, ended, asked, way).await,
+            Err(EndError::Unknown) => page::unknown(asked.unwrap_or_default()),
+            Err(EndError::Ended) => ended_before(&app, &imp_uid, asked),
+        }
+    })
+    .await
+    .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+/// Sends the browser back and the webhooks out, in the order that is set.
+async fn tell(app: &App, ended: Ended, asked: Option<Language>, way: Way) -> Response {
     let language = asked.unwrap_or_else(|| window_language(&ended.window));
     if ended.mode == WebhookMode::Before {
-        webhook::wait(webhook::start(&app, ended.deliveries.clone())).await;
+        webhook::wait(webhook::start(app, ended.deliveries.clone())).await;
     }
-    let response = send_back(&app, &ended, language, way).await;
+    let response = send_back(app, &ended, language, way).await;
     if ended.mode != WebhookMode::Before {
-        webhook::announce_after_redirect(&app, ended.mode, ended.deliveries);
+        webhook::announce_after_redirect(app, ended.mode, ended.deliveries);
     }
     response
 }

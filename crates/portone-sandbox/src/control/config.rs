@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{Refusal, parse};
 use crate::fault::WEBHOOK_DELAY_MS_MAX;
-use crate::gateway::Gateway;
+use crate::gateway::{GATEWAYS, Gateway};
 use crate::state::{App, ChannelKind, Charset, ConfirmTimeout};
 use crate::webhook::{RESENDS_MAX, WebhookFormat, WebhookMode};
 
@@ -62,7 +62,7 @@ pub(crate) fn configure(app: &App, change: ConfigChange) -> Result<Value, Refusa
     let confirm_url = http_url(change.confirm_url, "confirm_url must be http or https")?;
     let gateway = change
         .gateway
-        .map(|name| Gateway::named(&name).ok_or_else(|| Refusal::bad_request("no such gateway")))
+        .map(|name| Gateway::named(&name).ok_or_else(|| no_gateway(&name)))
         .transpose()?;
     let at_most = |value: Option<u64>, name: &str, max: u64| match value {
         Some(value) if value > max => Err(Refusal::bad_request(format!(
@@ -106,6 +106,14 @@ pub(crate) fn configure(app: &App, change: ConfigChange) -> Result<Value, Refusa
         change.close_overdue_accounts,
     );
     Ok(config.to_json())
+}
+
+fn no_gateway(name: &str) -> Refusal {
+    let names: Vec<&str> = GATEWAYS.iter().map(|gateway| gateway.name).collect();
+    Refusal::bad_request(format!(
+        "no gateway {name:?}, expected one of {}",
+        names.join(", ")
+    ))
 }
 
 fn set<T>(setting: &mut T, change: Option<T>) {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Refusal, parse, wants_html};
+use crate::record;
 use crate::state::App;
 use crate::webhook::{self, Delivery, Receipt};
 
@@ -33,7 +34,11 @@ pub(crate) async fn webhook(
             .find(&imp_uid)
             .ok_or_else(Refusal::no_payment)?;
         let status = body.status.as_deref().unwrap_or(payment.status());
-        state.webhooks(payment, status, None, None)
+        let cancellation_id = match status {
+            "cancelled" => record::last_cancellation_id(&payment.record),
+            _ => None,
+        };
+        state.webhooks(payment, status, cancellation_id, None)
     };
     if deliveries.is_empty() {
         return Err(Refusal::conflict("there is no webhook_url to send to"));

@@ -26,6 +26,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Shortest and growing step of a wait: a quarter of what was waited already.
 const STEP_MIN: Duration = Duration::from_secs(1);
 const STEP_DIVISOR: u32 = 4;
+/// How long a target that looks for nothing by itself is waited for: it may still be at work on what it was told.
+const SETTLED_WITHIN: Duration = Duration::from_secs(10);
 /// What the scenarios sell.
 const AMOUNT: i64 = 65_000;
 
@@ -300,9 +302,17 @@ impl<'p> Play<'p> {
         }
     }
 
+    fn patience(&self) -> Duration {
+        let patience = self.target.patience();
+        match self.target.supports(Feature::Reconciliation) {
+            true => patience,
+            false => patience.min(SETTLED_WITHIN),
+        }
+    }
+
     /// Lets some more time go by; none if patience is over.
     async fn wait_on(&self, waited: Duration) -> Option<Duration> {
-        let left = self.target.patience().checked_sub(waited)?;
+        let left = self.patience().checked_sub(waited)?;
         let step = (waited / STEP_DIVISOR).max(STEP_MIN).min(left);
         if step.is_zero() {
             return None;

@@ -404,6 +404,7 @@ pub trait Target: Send + Sync {
     /// [`Sandbox::advance_clock`]: crate::Sandbox::advance_clock
     async fn pass_time(&self, by: Duration);
 
-    /// How much time [`Target::pass_time`] may let go by in all while one thing is waited for.
+    /// How much time [`Target::pass_time`] may let go by in all while one thing is waited for; 10 s of it at most if the
+    /// target does not support [`Feature::Reconciliation`].
     fn patience(&self) -> Duration;
 }

@@ -7,6 +7,7 @@ use super::play::{Break, Play, answer_of, webhook_is};
 use super::target::{Feature, Generation, Order, OrderStatus, Outcome, Visit};
 use super::{Played, Scenario, scenario};
 use crate::v2::{LIVE_CHANNEL_KEY, TEST_CHANNEL_KEY};
+use crate::webhook::ENDS_WITHIN;
 use crate::{Event, JournalEntry, WebhookMode};
 
 /// A live channel of the sandbox.
@@ -171,9 +172,9 @@ impl Play<'_> {
         };
         let journal = self
             .sandbox
-            .journal_when(|journal| answers(journal).is_some())
+            .journal_within(ENDS_WITHIN, |journal| answers(journal).is_some())
             .await
-            .map_err(|_| Break::Failed(format!("did not answer PortOne's {kind} within 10 s")))?;
+            .ok_or_else(|| Break::own(format!("the sandbox sent no {kind}")))?;
         webhook_is(answers(&journal).unwrap_or(Err("no answer")), 200)
     }
 }
@@ -469,6 +470,7 @@ async fn manual_confirm(play: &Play<'_>) -> Played {
 
 async fn partial_cancel_and_dispute(play: &Play<'_>) -> Played {
     let order = play.order(Generation::V2).await?;
+    play.step("the buyer pays by card and comes back");
     let (transaction_id, visit) = play.buy_v2(&order, "pay", json!({})).await?;
     play.come_back(&visit, &[Outcome::Paid], PAID_AS_ORDERED)
         .await?;

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 use std::process::Output;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use portone_sandbox::Sandbox;
 use portone_sandbox::check::{Rules, RulesTarget, select};
-use portone_sandbox::scenario::{self, Options, Report, Verdict};
+use portone_sandbox::scenario::{
+    self, Answer, Feature, Options, Order, OrderState, Report, Target, TargetError, Verdict, Visit,
+};
 use serde_json::Value;
 use tokio::process::Command;
 use url::Url;
@@ -193,8 +196,100 @@ async fn the_program_ends_with_1_when_a_scenario_fails_and_with_0_when_none_does
     );
     assert_eq!(report["scenarios"][1]["name"], "forged-success");
 
+    // This shop believes, and asks nobody.
+    let hint = String::from_utf8(failed.stderr).unwrap();
+    assert!(
+        hint.contains("the server never asked http://127.0.0.1:"),
+        "{hint}"
+    );
+
     let passed = check("10", &[]).await;
     assert_eq!(passed.status.code(), Some(0));
+    assert_eq!(String::from_utf8(passed.stderr).unwrap(), "");
+}
+
+#[tokio::test]
+async fn the_address_may_stand_before_the_subcommand() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = taken.local_addr().unwrap().to_string();
+    let shop = check_shop::naive().await;
+    let check = [
+        "check",
+        "--target",
+        shop.as_str(),
+        "--rules",
+        RULES,
+        "--only",
+        "10",
+    ];
+    for arguments in [
+        [&["--addr", &addr][..], &check].concat(),
+        [&check[..], &["--addr", &addr]].concat(),
+    ] {
+        let ended = program(&arguments).await;
+
+        let text = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{text}");
+        assert!(text.contains(&format!("cannot listen on {addr}")), "{text}");
+    }
+}
+
+/// A shop that never finds a payment which it was told of wrongly is not waited for as one that looks for payments.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_that_does_nothing_by_itself_is_not_waited_for_long() {
+    let sandbox = Sandbox::builder().spawn().await.unwrap();
+    let shop = check_shop::naive().await;
+    let patient = Patient {
+        shop: target(&shop),
+        passed: Mutex::default(),
+    };
+
+    let scenarios = select("1").unwrap();
+    let report = scenario::run(&sandbox, &patient, &scenarios, Options::default()).await;
+
+    assert_eq!(report.failed(), 1, "{report}");
+    assert_eq!(*patient.passed.lock().unwrap(), Duration::from_secs(10));
+}
+
+/// A target with a clock that can be moved and all the time in the world.
+struct Patient {
+    shop: RulesTarget,
+    passed: Mutex<Duration>,
+}
+
+#[async_trait::async_trait]
+impl Target for Patient {
+    fn supports(&self, feature: Feature) -> bool {
+        self.shop.supports(feature)
+    }
+
+    async fn create_order(&self, order: &Order) -> Result<Order, TargetError> {
+        self.shop.create_order(order).await
+    }
+
+    fn redirect_url(&self, order: &Order) -> Url {
+        self.shop.redirect_url(order)
+    }
+
+    fn webhook_url(&self) -> Url {
+        self.shop.webhook_url()
+    }
+
+    async fn complete(&self, visit: &Visit) -> Result<Answer, TargetError> {
+        self.shop.complete(visit).await
+    }
+
+    async fn state(&self, order: &Order) -> Result<OrderState, TargetError> {
+        self.shop.state(order).await
+    }
+
+    async fn pass_time(&self, by: Duration) {
+        *self.passed.lock().unwrap() += by;
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(3600)
+    }
 }
 
 #[tokio::test]
@@ -223,7 +318,11 @@ async fn the_program_ends_with_2_when_it_cannot_check() {
             "unknown field",
         ),
         (&["--rules", RULES], "http://127.0.0.1:1/ cannot be reached"),
-        (&[], "--api-key"),
+        (&[], "<--api-key <API_KEY>|--rules <RULES>>"),
+        (
+            &["--rules", RULES, "--only", "48", "--v1-only"],
+            "none of the scenarios in --only is about that version",
+        ),
         (
             &["--api-key", "k", "--v1-only", "--v2-only"],
             "cannot be used with",

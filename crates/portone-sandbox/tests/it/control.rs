@@ -173,7 +173,8 @@ async fn the_index_page_drives_payments_without_a_script() {
         .post(&action)
         .header("accept", "text/html,*/*")
         .header("origin", own)
-        .form(&[("", "")])
+        // A button without a name sends a form without fields.
+        .form::<[(&str, &str)]>(&[])
         .send()
         .await
         .unwrap();
@@ -378,6 +379,13 @@ async fn health_and_unknown_addresses() {
     text_of(bench.get("/_sandbox/health").send().await.unwrap(), 200).await;
     let unknown = bench.get("/_sandbox/nothing").send().await.unwrap();
     assert!(json_of(unknown, 404).await["error"].is_string());
+    let wrong_method = bench.request(Method::PUT, "/_sandbox/config");
+    assert_eq!(
+        json_of(wrong_method.send().await.unwrap(), 405).await["error"],
+        "PUT is not for this address of the sandbox"
+    );
+    let since = bench.get("/_sandbox/journal?since=x").send().await.unwrap();
+    assert!(json_of(since, 400).await["error"].is_string());
     // None of this is PortOne's API.
     assert_eq!(bench.sandbox.calls("any"), 0);
 }
@@ -395,6 +403,31 @@ async fn an_address_that_others_can_reach_is_refused_unless_allowed() {
     let allowed = Bench::start_with(builder).await;
     assert_eq!(allowed.sandbox.url().host_str(), Some("127.0.0.1"));
     text_of(allowed.get("/_sandbox/health").send().await.unwrap(), 200).await;
+}
+
+/// As `curl -d` sends it.
+#[tokio::test]
+async fn json_is_taken_for_json_although_it_is_called_a_form() {
+    let bench = Bench::start().await;
+    let send = async |body: &'static str, status: u16| {
+        let request = bench
+            .post("/_sandbox/clock")
+            .header("content-type", "application/x-www-form-urlencoded");
+        json_of(request.body(body).send().await.unwrap(), status).await
+    };
+
+    assert_eq!(send(r#"{"advance_ms": 7}"#, 200).await["offset_ms"], 7);
+    assert_eq!(
+        send("advance_ms=7", 400).await["error"],
+        "a JSON body is expected, not a form"
+    );
+    assert_eq!(send("", 200).await["offset_ms"], 7);
+}
+
+#[tokio::test]
+async fn webhooks_go_to_web_addresses_alone() {
+    let builder = Sandbox::builder().webhook_url("ftp://shop.test/".parse().unwrap());
+    assert!(matches!(builder.spawn().await, Err(Error::Refused(_))));
 }
 
 #[tokio::test]

@@ -534,3 +534,28 @@ async fn the_same_seed_sends_the_same_messages() {
 
     assert_eq!(run().await, run().await);
 }
+
+#[tokio::test]
+async fn what_was_due_before_a_reset_is_not_sent_after_it() {
+    let (bench, mut shop) = bench_and_shop().await;
+    let told = async |shop: &mut Shop| {
+        let body = next_body(shop).await;
+        let kind = body["type"].as_str().unwrap().to_owned();
+        (body["data"]["paymentId"].as_str().unwrap().to_owned(), kind)
+    };
+    let before = open(&bench, json!({"paymentId": "before"})).await;
+    assert_eq!(told(&mut shop).await.0, "before");
+
+    // Due in a moment, and gone with the reset: it would come before what is due a moment after the next choice.
+    choose(&bench, &before, &[("choice", "pay")]).await;
+    bench.sandbox.reset(None);
+    let after = open(&bench, json!({"paymentId": "after"})).await;
+    choose(&bench, &after, &[("choice", "pay")]).await;
+
+    let ready = ("after".into(), "Transaction.Ready".into());
+    let paid = ("after".into(), "Transaction.Paid".into());
+    assert_eq!(
+        [told(&mut shop).await, told(&mut shop).await],
+        [ready, paid]
+    );
+}

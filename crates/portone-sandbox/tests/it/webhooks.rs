@@ -256,6 +256,45 @@ async fn one_can_be_sent_by_hand_and_says_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn one_of_a_cancel_that_is_sent_by_hand_names_the_last_cancellation() {
+    let (bench, mut shop) = bench_and_shop(ENOUGH).await;
+    let imp_uid = bench
+        .sandbox
+        .create_payment(json!({"merchant_uid": "ORD-1", "amount": 1, "status": "cancelled"}))
+        .unwrap();
+
+    let path = format!("/_sandbox/payments/{imp_uid}/webhook");
+    json_of(bench.post(&path).send().await.unwrap(), 200).await;
+
+    let id = bench.record(&imp_uid)["cancel_history"][0]["cancellation_id"].take();
+    assert!(id.is_string());
+    assert_eq!(shop.next_json().await["cancellation_id"], id);
+}
+
+#[tokio::test]
+async fn a_browser_that_leaves_too_early_does_not_stop_the_webhook() {
+    let (bench, mut shop) = bench_and_shop(0).await;
+    let m_redirect_url = shop.url.as_str();
+    let transfer = json!({"pay_method": "trans", "m_redirect_url": m_redirect_url});
+    let imp_uid = bench.open(transfer).await;
+    let choice = bench
+        .post(&format!("/_sandbox/window/{imp_uid}"))
+        .form(&[("choice", "pay")])
+        .send();
+    let choice = tokio::spawn(choice);
+    // The bank's app waits for the shop's page, and the browser for the bank's app.
+    assert_eq!(shop.next().await.method, "GET");
+
+    choice.abort();
+    assert!(choice.await.unwrap_err().is_cancelled());
+    // An answer later the sandbox has seen that the other connection is closed.
+    text_of(bench.get("/_sandbox/health").send().await.unwrap(), 200).await;
+    shop.permits.add_permits(ENOUGH);
+
+    assert_eq!(shop.next_json().await["status"], "paid");
+}
+
+#[tokio::test]
 async fn a_created_payment_can_announce_itself() {
     let (bench, mut shop) = bench_and_shop(ENOUGH).await;
 

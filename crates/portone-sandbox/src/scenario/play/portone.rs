@@ -9,6 +9,7 @@ use url::Url;
 use super::{Break, Play};
 use crate::WebhookMode;
 use crate::scenario::target::{Order, Visit};
+use crate::webhook::ENDS_WITHIN;
 
 impl Play<'_> {
     /// `IMP.request_pay` on a phone: opens a window, or is refused before.
@@ -146,9 +147,13 @@ impl Play<'_> {
                 .payment(imp_uid)
                 .is_some_and(|record| record["status"] == "paid")
         };
-        match self.sandbox.journal_when(|_| is_paid()).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Break::own("the approval did not come")),
+        match self
+            .sandbox
+            .journal_within(ENDS_WITHIN, |_| is_paid())
+            .await
+        {
+            Some(_) => Ok(()),
+            None => Err(Break::own("the approval did not come")),
         }
     }
 

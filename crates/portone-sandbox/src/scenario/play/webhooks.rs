@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use super::{Break, Play};
 use crate::scenario::target::Feature;
+use crate::webhook::ENDS_WITHIN;
 use crate::{Event, JournalEntry, WebhookMode};
 
-/// How the sandbox's journal says it: it waits as long.
-const SILENT: &str = "did not answer PortOne's webhook within 10 s";
+/// PortOne gives up on a webhook itself, and the journal says so; this is for one that never left.
+const NOT_SENT: &str = "the sandbox sent no webhook";
 
 impl Play<'_> {
     /// Answers (or what went wrong) of the webhooks about this scenario's orders, since `mark`, that have ended.
@@ -58,9 +59,11 @@ impl Play<'_> {
         }
         let journal = self
             .sandbox
-            .journal_when(|journal| self.ended_webhooks(journal, mark).len() >= count)
+            .journal_within(ENDS_WITHIN, |journal| {
+                self.ended_webhooks(journal, mark).len() >= count
+            })
             .await
-            .map_err(|_| Break::Failed(SILENT.into()))?;
+            .ok_or_else(|| Break::own(NOT_SENT))?;
         let mut answers = self.ended_webhooks(&journal, mark).into_iter();
         answers.try_for_each(|answer| webhook_is(answer, 200))
     }
@@ -69,9 +72,11 @@ impl Play<'_> {
     pub(crate) async fn webhook_answer(&self, mark: u64) -> Result<u16, Break> {
         let journal = self
             .sandbox
-            .journal_when(|journal| !self.ended_webhooks(journal, mark).is_empty())
+            .journal_within(ENDS_WITHIN, |journal| {
+                !self.ended_webhooks(journal, mark).is_empty()
+            })
             .await
-            .map_err(|_| Break::Failed(SILENT.into()))?;
+            .ok_or_else(|| Break::own(NOT_SENT))?;
         match self.ended_webhooks(&journal, mark).first() {
             Some(Ok(answer)) => Ok(*answer),
             Some(Err(error)) => Err(Break::Failed(format!("did not answer a webhook: {error}"))),
@@ -153,5 +158,61 @@ pub(crate) fn webhook_is(answer: Result<u16, &str>, right: u16) -> Result<(), Br
             "answered a webhook with HTTP {status}, where {right} is right"
         ))),
         Err(error) => Err(Break::Failed(format!("did not answer a webhook: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Sandbox;
+    use crate::check::{Rules, RulesTarget};
+    use crate::scenario::target::Generation;
+
+    /// A webhook to this address ends at once: nobody listens on TCP port 1.
+    const RULES: &str = r#"
+        redirect_url = "/done"
+        webhook_url = "/hook"
+        existing = [{ payment_id = "MINE", amount = 1000 }]
+        outcome = [{ is = "paid" }]
+    "#;
+
+    #[tokio::test]
+    async fn a_webhook_of_an_earlier_scenario_is_not_taken_for_this_ones() {
+        let base = "http://127.0.0.1:1/".parse().unwrap();
+        let rules = Rules::parse(RULES).unwrap();
+        let target = RulesTarget::new(&base, rules, Duration::ZERO).unwrap();
+        let sandbox = Sandbox::builder().spawn().await.unwrap();
+        let play = Play::new(&sandbox, &target, "run", 1).unwrap();
+        play.set_up();
+        play.order(Generation::V1).await.unwrap();
+        let mark = play.mark();
+        let pay = |merchant_uid: &str| {
+            let payment = json!({"merchant_uid": merchant_uid, "amount": 1000, "webhook": true});
+            sandbox.create_payment(payment).unwrap();
+        };
+        let all_ended = |count: usize| {
+            move |journal: &[JournalEntry]| {
+                let ended = |entry: &&JournalEntry| {
+                    matches!(
+                        entry.event,
+                        Event::Webhook {
+                            duration_ms: Some(_),
+                            ..
+                        }
+                    )
+                };
+                journal.iter().filter(ended).count() == count
+            }
+        };
+
+        pay("EARLIER");
+        let journal = sandbox.journal_when(all_ended(1)).await.unwrap();
+        assert_eq!(play.ended_webhooks(&journal, mark), []);
+
+        pay("MINE");
+        let journal = sandbox.journal_when(all_ended(2)).await.unwrap();
+        assert_eq!(play.ended_webhooks(&journal, mark), [Err("connect")]);
     }
 }
