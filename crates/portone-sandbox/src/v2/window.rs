@@ -119,30 +119,35 @@ pub(crate) async fn choose(
         Ok(begun) => begun,
         Err(not_taken) => return not_taken.page(asked),
     };
-    app.notify();
-    let agreed = match begun.question {
-        None => Ok(()),
-        Some(question) => question.ask(&app).await,
-    };
-    let decision = Decision {
-        choice,
-        agreed,
-        run: begun.run,
-    };
-    let Some(ended) = end(&app, &transaction_id, decision, version) else {
-        return page::unknown(asked.unwrap_or_default());
-    };
-    app.notify();
-
-    let mode = mode.unwrap_or(ended.mode);
-    webhook::send_before(&app, &ended.messages, mode).await;
     let wants_json = headers
         .get(header::ACCEPT)
         .is_some_and(|accept| accept == "application/json");
-    let language = asked.unwrap_or_else(|| window_language(&ended.window));
-    let response = send_back(&app, &ended, language, wants_json);
-    webhook::send_after(&app, ended.messages, mode);
-    response
+    // On its own, so that a browser that leaves stops neither the payment nor the webhooks halfway.
+    tokio::spawn(async move {
+        app.notify();
+        let agreed = match begun.question {
+            None => Ok(()),
+            Some(question) => question.ask(&app).await,
+        };
+        let decision = Decision {
+            choice,
+            agreed,
+            run: begun.run,
+        };
+        let Some(ended) = end(&app, &transaction_id, decision, version) else {
+            return page::unknown(asked.unwrap_or_default());
+        };
+        app.notify();
+
+        let mode = mode.unwrap_or(ended.mode);
+        webhook::send_before(&app, &ended.messages, mode).await;
+        let language = asked.unwrap_or_else(|| window_language(&ended.window));
+        let response = send_back(&app, &ended, language, wants_json);
+        webhook::send_after(&app, ended.messages, mode);
+        response
+    })
+    .await
+    .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 /// `Some(None)` for an empty text, `None` for one that means nothing.

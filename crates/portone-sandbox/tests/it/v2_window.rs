@@ -6,6 +6,7 @@ use portone_sandbox::{Event, Sandbox};
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::shop::{ENOUGH, Shop};
 use crate::support::{Bench, REDIRECT_URL, json_of, location, text_of};
 use crate::v2_support::{bench_and_shop, checkout_by, choose, open, payment, post};
 
@@ -475,6 +476,30 @@ async fn the_shop_is_asked_before_an_approval_and_may_refuse() {
     assert_eq!(body["data"]["paymentId"], "agreed");
     assert_eq!(body["data"]["totalAmount"], 64900);
     assert!(question.headers.contains_key("webhook-signature"));
+}
+
+#[tokio::test]
+async fn a_browser_that_leaves_while_the_shop_is_asked_does_not_stop_the_payment() {
+    let mut shop = Shop::start(0).await;
+    let bench = Bench::start_with(Sandbox::builder().webhook_url(shop.url.clone())).await;
+    let mut confirm_url = shop.url.clone();
+    confirm_url.set_path("/confirm");
+    let transaction_id = open(&bench, json!({"confirmUrl": confirm_url.as_str()})).await;
+    let choice = bench
+        .post(&format!("/_sandbox/v2/window/{transaction_id}"))
+        .form(&[("choice", "pay")])
+        .send();
+    let choice = tokio::spawn(choice);
+    while shop.next().await.path != "/confirm" {}
+
+    choice.abort();
+    assert!(choice.await.unwrap_err().is_cancelled());
+    // An answer later the sandbox has seen that the other connection is closed.
+    text_of(bench.get("/_sandbox/health").send().await.unwrap(), 200).await;
+    shop.permits.add_permits(ENOUGH);
+
+    while shop.next_json().await["type"] != "Transaction.Paid" {}
+    assert_eq!(payment(&bench, "P-1").await["status"], "PAID");
 }
 
 #[tokio::test]
