@@ -8,9 +8,9 @@ mod back;
 mod choice;
 mod page;
 mod plan;
+pub(crate) mod sheet;
 
 pub(crate) use back::Return;
-pub(crate) use page::step;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ pub(crate) async fn show(
     let state = app.state();
     let payment = state.ledger.find(&imp_uid);
     match payment.and_then(|payment| Some((payment, payment.window.as_ref()?))) {
-        None => page::unknown(query.language().unwrap_or_default()),
+        None => sheet::unknown(query.language().unwrap_or_default()),
         Some((payment, window)) => {
             let language = query.language().unwrap_or_else(|| window_language(window));
             match window.ended {
@@ -114,7 +114,7 @@ pub(crate) async fn choose(
         optional(&form.webhook_format, WebhookFormat::parse),
         optional(&form.then, |then| (then == "show").then_some(())),
     ) else {
-        return page::invalid(asked.unwrap_or_default());
+        return sheet::invalid(asked.unwrap_or_default());
     };
 
     let accepts_json = headers
@@ -129,7 +129,7 @@ pub(crate) async fn choose(
     tokio::spawn(async move {
         match end(Arc::clone(&app), imp_uid.clone(), choice, mode, format).await {
             Ok(ended) => tell(&app, ended, asked, way).await,
-            Err(EndError::Unknown) => page::unknown(asked.unwrap_or_default()),
+            Err(EndError::Unknown) => sheet::unknown(asked.unwrap_or_default()),
             Err(EndError::Ended) => ended_before(&app, &imp_uid, asked),
         }
     })
@@ -162,7 +162,7 @@ fn ended_before(app: &App, imp_uid: &str, asked: Option<Language>) -> Response {
     let state = app.state();
     let payment = state.ledger.find(imp_uid);
     match payment.and_then(|payment| Some((payment, payment.window.as_ref()?))) {
-        None => page::unknown(asked.unwrap_or_default()),
+        None => sheet::unknown(asked.unwrap_or_default()),
         Some((payment, window)) => page::outcome(
             StatusCode::CONFLICT,
             asked.unwrap_or_else(|| window_language(window)),
@@ -406,7 +406,11 @@ async fn send_back(app: &App, ended: &Ended, language: Language, way: Way) -> Re
             return page::abandoned(language, &ended.payment, &ended.window);
         }
         (Going::Link, Flow::Frame) => {
-            return page::message(language, &ended.window, &Value::Null);
+            return sheet::message(
+                language,
+                ended.window.opener_origin.as_deref(),
+                &Value::Null,
+            );
         }
         (Going::Back(back, _), Flow::Frame) => {
             let result = back.callback(&ended.payment.record);
@@ -416,7 +420,9 @@ async fn send_back(app: &App, ended: &Ended, language: Language, way: Way) -> Re
             );
             return match way {
                 Way::Json => Json(json!({"result": result})).into_response(),
-                Way::AtOnce | Way::ShowFirst => page::message(language, &ended.window, &result),
+                Way::AtOnce | Way::ShowFirst => {
+                    sheet::message(language, ended.window.opener_origin.as_deref(), &result)
+                }
             };
         }
         (Going::Back(back, manner), Flow::Redirect) => (back, *manner),
@@ -489,6 +495,6 @@ pub(crate) async fn receipt(
         Some(payment) if !record::text(&payment.record, "receipt_url").is_empty() => {
             page::receipt(language, &payment)
         }
-        Some(_) | None => page::unknown(language),
+        Some(_) | None => sheet::unknown(language),
     }
 }

@@ -28,6 +28,7 @@ use crate::journal::{Event, JournalEntry};
 use crate::rng::Rng;
 use crate::state::{App, State as SandboxState};
 use crate::webhook::WebhookMode;
+use crate::window::sheet;
 use back::{Leave, Return, Stopped};
 use choice::{Choice, Effect};
 
@@ -72,7 +73,7 @@ pub(crate) async fn show(
     let state = app.state();
     let attempt = state.v2.ledger.find(&transaction_id);
     match attempt.and_then(|attempt| Some((attempt, attempt.window.as_ref()?))) {
-        None => page::unknown(asked.unwrap_or_default()),
+        None => sheet::unknown(asked.unwrap_or_default()),
         Some((attempt, window)) => {
             let language = asked.unwrap_or_else(|| window_language(window));
             match window.stage {
@@ -106,13 +107,13 @@ pub(crate) async fn choose(
 ) -> Response {
     let asked = query.language();
     let Some(choice) = Choice::parse(&form.choice) else {
-        return page::invalid(asked.unwrap_or_default());
+        return sheet::invalid(asked.unwrap_or_default());
     };
     let (Some(mode), Some(version)) = (
         optional(&form.webhook, WebhookMode::parse),
         optional(&form.webhook_version, WebhookVersion::parse),
     ) else {
-        return page::invalid(asked.unwrap_or_default());
+        return sheet::invalid(asked.unwrap_or_default());
     };
 
     let begun = match begin(&app, &transaction_id, choice) {
@@ -135,7 +136,7 @@ pub(crate) async fn choose(
             run: begun.run,
         };
         let Some(ended) = end(&app, &transaction_id, decision, version) else {
-            return page::unknown(asked.unwrap_or_default());
+            return sheet::unknown(asked.unwrap_or_default());
         };
         app.notify();
 
@@ -174,7 +175,7 @@ struct Over {
 impl NotTaken {
     fn page(self, asked: Option<Language>) -> Response {
         match self {
-            NotTaken::Unknown => page::unknown(asked.unwrap_or_default()),
+            NotTaken::Unknown => sheet::unknown(asked.unwrap_or_default()),
             NotTaken::Ended(over) => {
                 let Over {
                     attempt,
@@ -428,7 +429,11 @@ fn send_back(app: &App, ended: &Ended, language: Language, wants_json: bool) -> 
     match (&ended.leave, ended.window.flow) {
         (Leave::Stay, _) => page::stay(language),
         (Leave::Link(_), Flow::Redirect) => page::abandoned(language, location),
-        (Leave::Link(_), Flow::Promise) => page::message(language, &ended.window, &Value::Null),
+        (Leave::Link(_), Flow::Promise) => sheet::message(
+            language,
+            ended.window.opener_origin.as_deref(),
+            &Value::Null,
+        ),
         (Leave::Back(back), Flow::Promise) => {
             record_redirect(
                 "PROMISE",
@@ -458,7 +463,7 @@ fn resolve(back: &Return, window: &Window, language: Language, wants_json: bool)
     let result = back.resolved();
     match wants_json {
         true => Json(json!({"result": result})).into_response(),
-        false => page::message(language, window, &result),
+        false => sheet::message(language, window.opener_origin.as_deref(), &result),
     }
 }
 
@@ -472,6 +477,6 @@ pub(crate) async fn receipt(
     let state = app.state();
     match state.v2.ledger.find(&transaction_id) {
         Some(attempt) if record::is_approved(&attempt.record) => page::receipt(language, attempt),
-        Some(_) | None => page::unknown(language),
+        Some(_) | None => sheet::unknown(language),
     }
 }

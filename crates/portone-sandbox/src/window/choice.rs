@@ -1,7 +1,7 @@
 //! The buttons of the payment window.
 
 use super::plan::Refusal;
-use crate::html::Language;
+use super::sheet::{Button, Group, button};
 
 /// How a payment can end. The names are the values of the form's `choice` field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,48 +31,8 @@ pub(crate) enum Choice {
     CancelReady,
 }
 
-/// Where a button stands in the window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Group {
-    Main,
-    Fail,
-    /// Returns and records that are not what they should be.
-    Odd,
-}
-
-pub(crate) struct Button {
-    pub(crate) choice: Choice,
-    pub(crate) group: Group,
-    korean: [&'static str; 2],
-    english: [&'static str; 2],
-}
-
-impl Button {
-    /// Title, and one sentence of what it will do.
-    pub(crate) fn texts(&self, language: Language) -> [&'static str; 2] {
-        match language {
-            Language::Korean => self.korean,
-            Language::English => self.english,
-        }
-    }
-}
-
-const fn button(
-    choice: Choice,
-    group: Group,
-    korean: [&'static str; 2],
-    english: [&'static str; 2],
-) -> Button {
-    Button {
-        choice,
-        group,
-        korean,
-        english,
-    }
-}
-
 /// In the order they are shown.
-pub(crate) const BUTTONS: [Button; 23] = [
+pub(crate) const BUTTONS: [Button<Choice>; 23] = [
     button(
         Choice::Pay,
         Group::Main,
