@@ -26,7 +26,7 @@ pub async fn run(core: Arc<Core>, stop: CancellationToken) {
 
 /// One round. What fails is tried again in the next one: there is no retry inside.
 async fn step(core: &Arc<Core>, round: u64) {
-    tokio::time::sleep(ROUND).await;
+    core.clock.sleep(ROUND).await;
     let results = [
         ("webhooks", inbox::work_off_due(core, BATCH).await.err()),
         (

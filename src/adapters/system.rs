@@ -1,5 +1,8 @@
 //! The machine's clock and its source of chance: the one home of both.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use jiff::Timestamp;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
@@ -11,10 +14,15 @@ use crate::ports::entropy::Entropy;
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;
 
+#[async_trait]
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock's one home")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }
 

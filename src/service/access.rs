@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{Core, PASSWORD_WAIT};
+use crate::ports::clock::within;
 use crate::ports::entropy::draw;
 use crate::ports::store::{ApiKey, StoreError, User};
 
@@ -83,9 +84,9 @@ pub async fn sign_in(
         .as_ref()
         .map_or_else(|| NOBODY.to_owned(), |user| user.password_hash.clone());
     let turn = Arc::clone(&core.password_hashes).acquire_owned();
-    let permit = tokio::time::timeout(PASSWORD_WAIT, turn)
+    let permit = within(core.clock.as_ref(), PASSWORD_WAIT, turn)
         .await
-        .map_err(|_| AccessError::Busy)?
+        .ok_or(AccessError::Busy)?
         .map_err(|_| AccessError::Busy)?;
     let right = tokio::task::spawn_blocking(move || {
         // Held by the work itself: a visitor who leaves must not free the place of a hash that still runs.

@@ -15,6 +15,7 @@ use crate::domain::money::Money;
 use crate::domain::order::OrderStatus;
 use crate::domain::outcome::{Outcome, outcome_of};
 use crate::domain::transaction::{Transaction, TransactionStatus, Verdict, VirtualAccount};
+use crate::ports::clock::within;
 use crate::ports::store::{Snapshot, StoreError};
 
 /// Parameters of a redirect that are kept for the record.
@@ -174,10 +175,10 @@ pub async fn status(core: &Arc<Core>, token: Option<StatusToken>) -> CompletionV
 
 async fn look(core: &Arc<Core>, claim: Claim, way: Way) -> CompletionView {
     let mut known = None;
-    let answer = tokio::time::timeout(PAGE_BUDGET, answer(core, &claim, way, &mut known)).await;
-    match answer {
-        Ok(view) => view,
-        Err(_elapsed) => match known {
+    let answer = answer(core, &claim, way, &mut known);
+    match within(core.clock.as_ref(), PAGE_BUDGET, answer).await {
+        Some(view) => view,
+        None => match known {
             Some(snapshot) => view(core, &snapshot, &claim, way, false),
             None => bare(core, Outcome::Unconfirmed, &claim),
         },

@@ -15,6 +15,7 @@ use crate::domain::evidence::Figure;
 use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::order::Portone;
+use crate::ports::clock::within;
 use crate::ports::store::Snapshot;
 
 /// How long the order is looked for. PortOne's help centre says that it waits 5 s, its documents say 10 s.
@@ -48,13 +49,13 @@ pub struct Stopped {
 /// [`Stopped`] when it may not, or when that cannot be found out in time: a payment that nobody vouches for does not go on.
 pub async fn confirm(core: &Arc<Core>, question: Question) -> Result<(), Stopped> {
     let lookup = core.orders.find_order(&question.payment_id);
-    let found = match tokio::time::timeout(LOOKUP_BUDGET, lookup).await {
-        Ok(Ok(found)) => found,
-        Ok(Err(error)) => {
+    let found = match within(core.clock.as_ref(), LOOKUP_BUDGET, lookup).await {
+        Some(Ok(found)) => found,
+        Some(Err(error)) => {
             tracing::error!(payment.id = %question.payment_id, error = &error as &dyn std::error::Error, "a payment was stopped because its order could not be read");
             return Err(stopped(Stop::Unavailable, None));
         }
-        Err(_elapsed) => {
+        None => {
             tracing::error!(payment.id = %question.payment_id, "a payment was stopped because its order could not be read in time");
             return Err(stopped(Stop::Unavailable, None));
         }

@@ -15,6 +15,7 @@ use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::ids::{PayToken, PaymentId, StatusToken};
 use crate::domain::money::Money;
 use crate::domain::order::{Buyer, Order, OrderStatus, Portone};
+use crate::ports::clock::within;
 use crate::ports::entropy::draw;
 use crate::ports::store::{Commit, Committed, Created, Snapshot, StoreError};
 
@@ -225,7 +226,7 @@ async fn register(core: &Arc<Core>, order: Order, actor: Actor) {
         .tasks
         .spawn(async move { prepare(&detached, &order, &actor).await });
     // Beyond the wait the task goes on; a worker tries again should it fail.
-    let _done_or_late = tokio::time::timeout(PREPARE_WAIT, task).await;
+    let _done_or_late = within(core.clock.as_ref(), PREPARE_WAIT, task).await;
 }
 
 /// Registers the amount of an order at PortOne. A failure is noted and tried again by a worker: what is verified afterwards

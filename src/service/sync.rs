@@ -156,7 +156,7 @@ async fn gather(core: &Core, ask: &Ask, snapshot: &Snapshot) -> Result<Gathered,
         if !unknown {
             return Ok(gathered);
         }
-        tokio::time::sleep(*pause).await;
+        core.clock.sleep(*pause).await;
     }
     gather_once(core, ask, snapshot).await
 }

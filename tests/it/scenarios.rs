@@ -39,10 +39,15 @@ impl Ahead {
     }
 }
 
+#[async_trait]
 impl Clock for Ahead {
     fn now(&self) -> Timestamp {
         let machine = wanryo::adapters::system::SystemClock.now();
         machine + SignedDuration::from_millis(self.milliseconds.load(Ordering::SeqCst))
+    }
+
+    async fn sleep(&self, time: Duration) {
+        tokio::time::sleep(time).await;
     }
 }
 

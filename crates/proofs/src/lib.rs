@@ -1,0 +1,3 @@
+//! What wanryo promises, proven on the shipped code.
+
+pub mod report;
