@@ -3,6 +3,12 @@
 //! State belongs to the transaction; the order's state follows from its transactions by [`status_of`]. Evidence moves a
 //! transaction only forward (`ready`, `pay_pending`, `failed`, `paid`, `cancelled`; then by the amount given back), so a stale or
 //! reordered answer changes nothing. A transaction is accepted only with a [`Verified`] in hand.
+//!
+//! How an order ends without a payment is decided by [`expire`] and [`close`].
+
+mod ending;
+
+pub use ending::{AlreadyPaid, close, expire};
 
 use std::collections::BTreeSet;
 
@@ -11,7 +17,7 @@ use serde_json::json;
 
 use super::event::{Event, EventType, event_id};
 use super::evidence::{Evidence, Figure, Record};
-use super::history::{EntryKind, Refusal};
+use super::history::{Actor, Entry, EntryKind, Refusal};
 use super::ids::TransactionId;
 use super::money::Currency;
 use super::order::{Order, OrderStatus};
@@ -45,6 +51,62 @@ pub struct Decision {
     pub foreign: Vec<TransactionId>,
     /// Whether anything moved; evidence that confirms what is known only refreshes `checked_at`.
     pub moved: bool,
+}
+
+impl Note {
+    /// Names what is written down once per order, however often it is decided.
+    fn once_key(&self) -> Option<String> {
+        let text = |name| self.data.get(name).and_then(serde_json::Value::as_str);
+        match self.kind {
+            EntryKind::EvidenceRefused => Some(format!(
+                "refused:{}:{}",
+                text("transaction_id").unwrap_or_default(),
+                text("why").unwrap_or_default()
+            )),
+            kind @ (EntryKind::Closed | EntryKind::Expired) => Some(kind.as_str().to_owned()),
+            EntryKind::OrderCreated
+            | EntryKind::Prepared
+            | EntryKind::PrepareFailed
+            | EntryKind::Redirect
+            | EntryKind::Webhook
+            | EntryKind::Checked
+            | EntryKind::CheckFailed
+            | EntryKind::Transition
+            | EntryKind::Confirmed
+            | EntryKind::ConfirmRefused => None,
+        }
+    }
+}
+
+impl Decision {
+    /// The order's transactions once the decision is written, of those that it was made on.
+    #[must_use]
+    pub fn applied_to(&self, known: &[Transaction]) -> Vec<Transaction> {
+        let mut transactions = known.to_vec();
+        for changed in &self.transactions {
+            match transactions
+                .iter_mut()
+                .find(|t| t.transaction_id == changed.transaction_id)
+            {
+                Some(stored) => *stored = changed.clone(),
+                None => transactions.push(changed.clone()),
+            }
+        }
+        transactions
+    }
+
+    /// The decision's reasons as history.
+    #[must_use]
+    pub fn entries(&self, at: Timestamp, actor: &Actor) -> Vec<Entry> {
+        let entry = |note: &Note| Entry {
+            at,
+            kind: note.kind,
+            actor: actor.to_text(),
+            data: note.data.clone(),
+            once_key: note.once_key(),
+        };
+        self.notes.iter().map(entry).collect()
+    }
 }
 
 /// Decides what `evidence` does to `order`, whose transactions so far are `known`.

@@ -59,6 +59,33 @@ pub fn next_check(
     (now < end).then(|| next.min(end).min(deadline.unwrap_or(end)))
 }
 
+/// Whether it was the order's turn to be asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// A worker asked because it was due, or the answer changed the order.
+    Due,
+    /// Somebody looked, and nothing changed.
+    Between,
+}
+
+/// The next time to ask after an ask, see [`next_check`]; the order still holds the time that was set before. Somebody who
+/// looks out of turn must not push the worker's turn away.
+#[must_use]
+pub fn next_turn(
+    order: &Order,
+    transactions: &[Transaction],
+    turn: Turn,
+    uncertain: bool,
+    now: Timestamp,
+    draw: u16,
+) -> Option<Timestamp> {
+    let next = next_check(order, transactions, uncertain, now, draw);
+    match (turn, order.next_check_at) {
+        (Turn::Between, Some(due)) => Some(next.map_or(due, |next| next.min(due))),
+        (Turn::Between, None) | (Turn::Due, _) => next,
+    }
+}
+
 /// Whether an attempt may still become a payment. Of a V2 payment one attempt alone can succeed: once one has, those that were
 /// left open are over, and every window that is opened leaves one.
 /// <https://developers.portone.io/opi/ko/integration/start/v2/checkout>
@@ -133,6 +160,30 @@ mod tests {
         assert_eq!(gap(Portone::V2, Some("tx-2")), HOUR);
         // V1 takes a second payment of the same order, so the left one may still become a duplicate.
         assert_eq!(gap(Portone::V1, Some("imp_2")), 5);
+    }
+
+    #[test]
+    fn who_looks_out_of_turn_does_not_push_the_workers_turn_away() {
+        let turn = |turn, due: Option<i64>, status| {
+            let order = Order {
+                status,
+                next_check_at: due.map(at),
+                ..order()
+            };
+            next_turn(&order, &[], turn, false, at(0), 0)
+        };
+        let open = OrderStatus::Open;
+
+        // An open order that nobody tried to pay is due after two minutes.
+        assert_eq!(turn(Turn::Between, Some(60), open), Some(at(60)));
+        assert_eq!(turn(Turn::Between, Some(600), open), Some(at(120)));
+        assert_eq!(turn(Turn::Between, None, open), Some(at(120)));
+        assert_eq!(turn(Turn::Due, Some(60), open), Some(at(120)));
+        assert_eq!(turn(Turn::Due, None, open), Some(at(120)));
+        // Its watch is over, and still the turn that was set is taken.
+        let refunded = OrderStatus::Refunded;
+        assert_eq!(turn(Turn::Between, Some(60), refunded), Some(at(60)));
+        assert_eq!(turn(Turn::Due, Some(60), refunded), None);
     }
 
     #[test]

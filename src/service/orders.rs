@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::sync::{Ask, SyncError, sync};
 use super::{Core, VISITOR_ENTRIES_MAX};
-use crate::domain::decision::status_of;
+use crate::domain::decision::{self, AlreadyPaid};
 use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::ids::{PayToken, PaymentId, StatusToken};
 use crate::domain::money::Money;
@@ -306,50 +306,28 @@ pub async fn close(
         Err(SyncError::NoSuchOrder) => return Err(CloseError::NotFound),
     }
     for _ in 0..CLOSE_TRIES_MAX {
-        let Snapshot {
-            mut order,
-            transactions,
-        } = core
+        let snapshot = core
             .orders
             .find_order(payment_id)
             .await?
             .ok_or(CloseError::NotFound)?;
-        match order.status {
-            OrderStatus::Closed => {
-                return Ok(Snapshot {
-                    order,
-                    transactions,
-                });
-            }
-            OrderStatus::Paid | OrderStatus::PartiallyRefunded | OrderStatus::Refunded => {
-                return Err(CloseError::Paid);
-            }
-            OrderStatus::Open
-            | OrderStatus::AwaitingDeposit
-            | OrderStatus::Held
-            | OrderStatus::Expired => {}
-        }
         let now = core.clock.now();
-        order.closed_at = order.closed_at.or(Some(now));
-        order.status = status_of(&order, &transactions);
-        order.updated_at = now;
-        let entry = Entry {
-            at: now,
-            kind: EntryKind::Closed,
-            actor: actor.to_text(),
-            data: json!({}),
-            once_key: Some("closed".to_owned()),
+        let decision = decision::close(&snapshot.order, &snapshot.transactions, now)
+            .map_err(|AlreadyPaid| CloseError::Paid)?;
+        let Some(decision) = decision else {
+            return Ok(snapshot);
         };
-        let commit = Commit {
-            order: order.clone(),
-            transactions: Vec::new(),
-            entries: vec![entry],
-            events: Vec::new(),
+        let transactions = decision.applied_to(&snapshot.transactions);
+        let mut commit = Commit {
+            entries: decision.entries(now, &actor),
+            order: decision.order,
+            transactions: decision.transactions,
+            events: decision.events,
         };
         if core.orders.commit(&commit).await? == Committed::Done {
-            order.version += 1;
+            commit.order.version += 1;
             return Ok(Snapshot {
-                order,
+                order: commit.order,
                 transactions,
             });
         }

@@ -6,17 +6,14 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::Core;
 use super::orders::prepare;
 use super::sync::{Ask, SyncError, sync};
-use crate::domain::decision::status_of;
-use crate::domain::event::{Event, EventType, event_id};
-use crate::domain::history::{Actor, Entry, EntryKind};
+use crate::domain::decision::expire;
+use crate::domain::history::Actor;
 use crate::domain::ids::PaymentId;
-use crate::domain::order::Order;
 use crate::ports::store::{Commit, Committed, Snapshot, StoreError};
 
 /// How long a worker holds an order that it asks about.
@@ -60,9 +57,7 @@ async fn reconcile(core: &Arc<Core>, payment_id: PaymentId) {
     };
     let ended = match sync(core, ask).await {
         // Not knowing is no reason to end an order; it is asked about again on its next turn.
-        Ok(synced) if synced.confirmed && is_over(core, &synced.snapshot.order) => {
-            expire(core, synced.snapshot).await
-        }
+        Ok(synced) if synced.confirmed => expire_if_over(core, synced.snapshot).await,
         Ok(_) | Err(SyncError::NoSuchOrder) => Ok(()),
         Err(error) => {
             tracing::warn!(payment.id = %payment_id, error = &error as &dyn std::error::Error, "a due order could not be asked about");
@@ -74,41 +69,17 @@ async fn reconcile(core: &Arc<Core>, payment_id: PaymentId) {
     }
 }
 
-fn is_over(core: &Core, order: &Order) -> bool {
-    order.status.is_payable() && order.expires_at.is_some_and(|at| at <= core.clock.now())
-}
-
 /// Ends an order whose time ran out, after PortOne said once more that nothing was paid.
-async fn expire(core: &Core, snapshot: Snapshot) -> Result<(), StoreError> {
+async fn expire_if_over(core: &Core, snapshot: Snapshot) -> Result<(), StoreError> {
     let now = core.clock.now();
-    let Snapshot {
-        mut order,
-        transactions,
-    } = snapshot;
-    order.expired_at = Some(now);
-    order.status = status_of(&order, &transactions);
-    order.updated_at = now;
-    let event = Event {
-        id: event_id(EventType::OrderExpired, &order.payment_id, None, 0),
-        event_type: EventType::OrderExpired,
-        payment_id: order.payment_id.clone(),
-        transaction_id: None,
-        status: order.status,
-        refunded_minor: order.refunded_minor,
-        at: now,
-    };
-    let entry = Entry {
-        at: now,
-        kind: EntryKind::Expired,
-        actor: Actor::Worker.to_text(),
-        data: json!({}),
-        once_key: Some("expired".to_owned()),
+    let Some(decision) = expire(&snapshot.order, &snapshot.transactions, now) else {
+        return Ok(());
     };
     let commit = Commit {
-        order,
-        transactions: Vec::new(),
-        entries: vec![entry],
-        events: vec![event],
+        entries: decision.entries(now, &Actor::Worker),
+        order: decision.order,
+        transactions: decision.transactions,
+        events: decision.events,
     };
     // A conflict means that something else happened to the order: it is looked at again on its next turn.
     match core.orders.commit(&commit).await? {

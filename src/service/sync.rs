@@ -22,7 +22,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::order::Portone;
-use crate::domain::schedule::next_check;
+use crate::domain::schedule::{Turn, next_turn};
 use crate::domain::transaction::{TransactionStatus, Verdict};
 use crate::ports::entropy::draw_per_mille;
 use crate::ports::gateway::{Attempts, GatewayError};
@@ -249,20 +249,22 @@ async fn settle(
             standing
         };
         let uncertain = standing == Standing::Unknown;
-        let mut after = merged(&snapshot, &decision);
+        let transactions = decision.applied_to(&snapshot.transactions);
         if ask.actor == Actor::Worker && !decision.moved {
             decision.order.checks_without_change =
                 decision.order.checks_without_change.saturating_add(1);
         }
         let draw = draw_per_mille(core.entropy.as_ref());
-        let next = next_check(&decision.order, &after.transactions, uncertain, now, draw);
-        decision.order.next_check_at = match (
-            ask.actor == Actor::Worker || decision.moved,
-            snapshot.order.next_check_at,
-        ) {
-            // Somebody who looks out of turn must not push the worker's turn away.
-            (false, Some(due)) => next.map(|next| next.min(due)).or(Some(due)),
-            _ => next,
+        let turn = if ask.actor == Actor::Worker || decision.moved {
+            Turn::Due
+        } else {
+            Turn::Between
+        };
+        decision.order.next_check_at =
+            next_turn(&decision.order, &transactions, turn, uncertain, now, draw);
+        let mut after = Snapshot {
+            order: decision.order.clone(),
+            transactions,
         };
 
         if !decision.moved
@@ -285,7 +287,7 @@ async fn settle(
             });
         }
         let commit = Commit {
-            entries: entries(core, ask, &decision),
+            entries: decision.entries(now, &ask.actor),
             order: decision.order.clone(),
             transactions: decision.transactions.clone(),
             events: decision.events.clone(),
@@ -323,7 +325,7 @@ async fn record_unmoved(
     decision: &Decision,
 ) -> Result<Option<i64>, SyncError> {
     let version = snapshot.order.version;
-    let notes = entries(core, ask, decision);
+    let notes = decision.entries(core.clock.now(), &ask.actor);
     if !notes.is_empty() {
         core.orders
             .append_history(&ask.payment_id, &notes, VISITOR_ENTRIES_MAX)
@@ -387,17 +389,13 @@ async fn note_failure(
         .saturating_add(i64::from(ask.actor == Actor::Worker));
     let mut order = snapshot.order.clone();
     order.checks_without_change = checks;
-    let next = next_check(
-        &order,
-        &snapshot.transactions,
-        true,
-        now,
-        draw_per_mille(core.entropy.as_ref()),
-    );
-    let next = match (ask.actor == Actor::Worker, snapshot.order.next_check_at) {
-        (false, Some(due)) => next.map(|next| next.min(due)).or(Some(due)),
-        _ => next,
+    let turn = if ask.actor == Actor::Worker {
+        Turn::Due
+    } else {
+        Turn::Between
     };
+    let draw = draw_per_mille(core.entropy.as_ref());
+    let next = next_turn(&order, &snapshot.transactions, turn, true, now, draw);
     core.orders
         .schedule_check(&ask.payment_id, next, checks)
         .await?;
@@ -429,49 +427,6 @@ async fn taken_elsewhere(
         }
     }
     Ok(taken)
-}
-
-/// The snapshot as it is once the decision is written.
-fn merged(snapshot: &Snapshot, decision: &Decision) -> Snapshot {
-    let mut transactions = snapshot.transactions.clone();
-    for changed in &decision.transactions {
-        match transactions
-            .iter_mut()
-            .find(|t| t.transaction_id == changed.transaction_id)
-        {
-            Some(stored) => *stored = changed.clone(),
-            None => transactions.push(changed.clone()),
-        }
-    }
-    Snapshot {
-        order: decision.order.clone(),
-        transactions,
-    }
-}
-
-fn entries(core: &Core, ask: &Ask, decision: &Decision) -> Vec<Entry> {
-    let at = core.clock.now();
-    let actor = ask.actor.to_text();
-    let notes = decision.notes.iter().map(|note| Entry {
-        at,
-        kind: note.kind,
-        actor: actor.clone(),
-        data: note.data.clone(),
-        once_key: (note.kind == EntryKind::EvidenceRefused).then(|| {
-            let id = note
-                .data
-                .get("transaction_id")
-                .and_then(|v| v.as_str())
-                .unwrap_or_default();
-            let why = note
-                .data
-                .get("why")
-                .and_then(|v| v.as_str())
-                .unwrap_or_default();
-            format!("refused:{id}:{why}")
-        }),
-    });
-    notes.collect()
 }
 
 /// Shares answers between asks for the same thing that wait at the same time, and bounds what strangers can cost.

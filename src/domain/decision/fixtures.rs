@@ -77,3 +77,12 @@ pub(crate) fn left_open(id: &str) -> Transaction {
         checked_at: at(0),
     }
 }
+
+/// A paid attempt that failed a check.
+pub(crate) fn held(id: &str) -> Transaction {
+    Transaction {
+        status: TransactionStatus::Paid,
+        verdict: Verdict::Held,
+        ..left_open(id)
+    }
+}

@@ -1,0 +1,237 @@
+//! How an order ends without a payment: its time runs out, or the shop closes it. Pure, like [`super::decide`].
+
+use jiff::Timestamp;
+use serde_json::json;
+use thiserror::Error;
+
+use super::{Decision, Note, status_of};
+use crate::domain::event::{Event, EventType, event_id};
+use crate::domain::history::EntryKind;
+use crate::domain::order::{Order, OrderStatus};
+use crate::domain::transaction::Transaction;
+
+/// Why an order is not closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the order has been paid")]
+pub struct AlreadyPaid;
+
+/// Ends an order whose time ran out; `None` when it is not over. Not knowing is no reason to end an order: PortOne must have
+/// answered at the deadline or later, so that a payment in the last second is not overlooked.
+#[must_use]
+pub fn expire(order: &Order, transactions: &[Transaction], now: Timestamp) -> Option<Decision> {
+    let deadline = order.expires_at.filter(|at| *at <= now)?;
+    let was_asked = order.checked_at.is_some_and(|at| at >= deadline);
+    if !order.status.is_payable() || !was_asked {
+        return None;
+    }
+    let ended = Order {
+        expired_at: Some(now),
+        ..order.clone()
+    };
+    let mut decision = ending(order, ended, transactions, EntryKind::Expired, now);
+    decision.events.push(Event {
+        id: event_id(EventType::OrderExpired, &order.payment_id, None, 0),
+        event_type: EventType::OrderExpired,
+        payment_id: order.payment_id.clone(),
+        transaction_id: None,
+        status: decision.order.status,
+        refunded_minor: order.refunded_minor,
+        at: now,
+    });
+    Some(decision)
+}
+
+/// Closes an order: a payment that arrives later is `late`. `None` when it is closed already.
+///
+/// # Errors
+/// [`AlreadyPaid`]: what is to be done then is a refund.
+pub fn close(
+    order: &Order,
+    transactions: &[Transaction],
+    now: Timestamp,
+) -> Result<Option<Decision>, AlreadyPaid> {
+    match order.status {
+        OrderStatus::Paid | OrderStatus::PartiallyRefunded | OrderStatus::Refunded => {
+            Err(AlreadyPaid)
+        }
+        OrderStatus::Open
+        | OrderStatus::AwaitingDeposit
+        | OrderStatus::Held
+        | OrderStatus::Expired
+        | OrderStatus::Closed => {
+            let closed = Order {
+                closed_at: Some(now),
+                ..order.clone()
+            };
+            Ok(order
+                .closed_at
+                .is_none()
+                .then(|| ending(order, closed, transactions, EntryKind::Closed, now)))
+        }
+    }
+}
+
+fn ending(
+    before: &Order,
+    mut order: Order,
+    transactions: &[Transaction],
+    kind: EntryKind,
+    now: Timestamp,
+) -> Decision {
+    order.status = status_of(&order, transactions);
+    order.updated_at = now;
+    let note = Note {
+        kind,
+        data: json!({ "from": before.status.as_str(), "to": order.status.as_str() }),
+    };
+    Decision {
+        order,
+        transactions: Vec::new(),
+        notes: vec![note],
+        events: Vec::new(),
+        foreign: Vec::new(),
+        moved: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::decision::fixtures::{at, held, order};
+
+    /// Its deadline was at second 60, and PortOne answered then.
+    fn overdue() -> Order {
+        Order {
+            expires_at: Some(at(60)),
+            checked_at: Some(at(60)),
+            ..order()
+        }
+    }
+
+    #[test]
+    fn an_order_whose_time_ran_out_expires_and_the_shop_is_told() {
+        let decision = expire(&overdue(), &[], at(60)).expect("it is over");
+
+        assert_eq!(
+            decision.order,
+            Order {
+                status: OrderStatus::Expired,
+                expired_at: Some(at(60)),
+                updated_at: at(60),
+                ..overdue()
+            }
+        );
+        assert_eq!(
+            decision.events,
+            [Event {
+                id: event_id(EventType::OrderExpired, &order().payment_id, None, 0),
+                event_type: EventType::OrderExpired,
+                payment_id: order().payment_id,
+                transaction_id: None,
+                status: OrderStatus::Expired,
+                refunded_minor: 0,
+                at: at(60),
+            }]
+        );
+        assert_eq!(
+            decision.notes,
+            [Note {
+                kind: EntryKind::Expired,
+                data: json!({ "from": "open", "to": "expired" })
+            }]
+        );
+        assert!(decision.moved && decision.transactions.is_empty());
+    }
+
+    #[test]
+    fn an_order_does_not_expire_before_its_time_or_before_portone_was_asked_at_it() {
+        let early = expire(&overdue(), &[], at(59));
+        let unasked = Order {
+            checked_at: Some(at(59)),
+            ..overdue()
+        };
+        let never_asked = Order {
+            checked_at: None,
+            ..overdue()
+        };
+        let endless = Order {
+            expires_at: None,
+            ..overdue()
+        };
+
+        assert_eq!(early, None);
+        for order in [unasked, never_asked, endless] {
+            assert_eq!(expire(&order, &[], at(100)), None, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn only_an_order_that_may_be_paid_expires() {
+        for &status in OrderStatus::ALL {
+            let order = Order {
+                status,
+                ..overdue()
+            };
+            assert_eq!(
+                expire(&order, &[], at(60)).is_some(),
+                matches!(status, OrderStatus::Open | OrderStatus::AwaitingDeposit),
+                "{status:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn closing_ends_an_order_once() {
+        let decision = close(&order(), &[], at(5))
+            .expect("it is unpaid")
+            .expect("it is open");
+
+        assert_eq!(
+            decision.order,
+            Order {
+                status: OrderStatus::Closed,
+                closed_at: Some(at(5)),
+                updated_at: at(5),
+                ..order()
+            }
+        );
+        assert_eq!(
+            decision.notes,
+            [Note {
+                kind: EntryKind::Closed,
+                data: json!({ "from": "open", "to": "closed" })
+            }]
+        );
+        assert!(decision.moved && decision.events.is_empty());
+        assert_eq!(close(&decision.order, &[], at(9)), Ok(None));
+    }
+
+    #[test]
+    fn a_held_order_can_be_closed_and_stays_held() {
+        let order = Order {
+            status: OrderStatus::Held,
+            ..order()
+        };
+
+        let decision = close(&order, &[held("imp_1")], at(5))
+            .expect("it is unpaid")
+            .expect("it is open");
+
+        assert_eq!(
+            (decision.order.status, decision.order.closed_at),
+            (OrderStatus::Held, Some(at(5)))
+        );
+    }
+
+    #[test]
+    fn a_paid_order_is_not_closed() {
+        for &status in OrderStatus::ALL {
+            let paid = matches!(
+                status,
+                OrderStatus::Paid | OrderStatus::PartiallyRefunded | OrderStatus::Refunded
+            );
+            let result = close(&Order { status, ..order() }, &[], at(5));
+            assert_eq!(result == Err(AlreadyPaid), paid, "{status:?}");
+        }
+    }
+}
