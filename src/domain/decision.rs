@@ -2,7 +2,14 @@
 //!
 //! State belongs to the transaction; the order's state follows from its transactions by [`status_of`]. Evidence moves a
 //! transaction only forward (`ready`, `pay_pending`, `failed`, `paid`, `cancelled`; then by the amount given back), so a stale or
-//! reordered answer changes nothing. A transaction is accepted only with a [`Verified`] in hand.
+//! reordered answer changes nothing. Of two answers that are equally far along, the one whose fetching began later counts. An
+//! answer that is further along counts whenever its fetching began: clocks of several servers differ, and no clock must be able
+//! to hide a payment. A transaction is accepted only with a [`Verified`] in hand.
+//!
+//! A payment that was given back whole before anybody here saw it paid still is the order's payment: the order reads
+//! `refunded`, as PortOne has it and as it would read had we looked in between. PortOne itself takes no second payment under a
+//! number that was once approved, so money that comes through a window left open is for a person to look at: `duplicate`.
+//! <https://developers.portone.io/sdk/ko/v1-sdk/javascript-sdk/payrq>
 //!
 //! How an order ends without a payment is decided by [`expire`] and [`close`].
 
@@ -49,6 +56,9 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// Transactions in the evidence that are about something else and touched nothing.
     pub foreign: Vec<TransactionId>,
+    /// Whether an answer about one of the order's transactions decided nothing: a status this version does not know, or a
+    /// cancel that has given nothing back yet. It stays as it was and is asked about again soon.
+    pub unclear: bool,
     /// Whether anything moved; evidence that confirms what is known only refreshes `checked_at`.
     pub moved: bool,
 }
@@ -128,6 +138,7 @@ pub fn decide(
         notes: Vec::new(),
         events: Vec::new(),
         foreign: Vec::new(),
+        unclear: false,
         now,
     };
     // What holds money first: an attempt that was given back whole must not take the place of the one that paid.
@@ -177,6 +188,7 @@ struct Work {
     notes: Vec<Note>,
     events: Vec<Event>,
     foreign: Vec<TransactionId>,
+    unclear: bool,
     now: Timestamp,
 }
 
@@ -200,19 +212,15 @@ impl Work {
         let before = self
             .all
             .iter()
-            .position(|t| t.transaction_id == record.transaction_id);
-        let stored = before.map(|at| self.all[at].status);
-        let Some(status) = effective_status(record, stored) else {
+            .find(|t| t.transaction_id == record.transaction_id)
+            .cloned();
+        let before = before.as_ref();
+        let status = effective_status(record, before.map(|b| b.status));
+        let Some(status) = status.filter(|_| may_count(record, before)) else {
+            self.unclear = true;
             self.refuse(record, Refusal::TellsNothing, &verification.checks);
             return;
         };
-        let cancelled_minor = cancelled_minor(record);
-        if let Some(stored) = before.map(|at| &self.all[at])
-            && (status.rank(), cancelled_minor) < (stored.status.rank(), stored.cancelled_minor)
-        {
-            self.refuse(record, Refusal::Stale, &verification.checks);
-            return;
-        }
         let verdict = self.verdict(record, status, verified, before);
         let after = transaction(
             &self.order,
@@ -221,9 +229,18 @@ impl Work {
             verdict,
             verification,
             fetched_at,
-            before.map(|at| &self.all[at]),
+            before,
         );
-        self.note_check(record, status, verdict, &after.checks, before);
+        if let Some(before) = before
+            && is_stale(before, &after, fetched_at)
+        {
+            // What only repeats is no news, however old it is.
+            if differs(before, &after) {
+                self.refuse(record, Refusal::Stale, &after.checks);
+            }
+            return;
+        }
+        self.note_check(before, &after);
         self.store(after, before);
     }
 
@@ -233,30 +250,28 @@ impl Work {
         record: &Record,
         status: TransactionStatus,
         verified: Option<Verified>,
-        before: Option<usize>,
+        before: Option<&Transaction>,
     ) -> Verdict {
-        let settled = before
-            .map(|at| self.all[at].verdict)
-            .filter(|v| matches!(v, Verdict::Accepted | Verdict::Duplicate | Verdict::Late));
-        match (status, verified) {
-            (TransactionStatus::Failed, _) => Verdict::Failed,
+        let settled = before.map(|b| b.verdict).filter(|v| v.is_settled());
+        match (status, settled, verified) {
+            (TransactionStatus::Failed, _, _) => Verdict::Failed,
             // Given back before it was ever deposited to: not an account any more.
-            (TransactionStatus::Ready, _)
+            (TransactionStatus::Ready, _, _)
                 if record.status == Some(TransactionStatus::Cancelled) =>
             {
                 Verdict::Pending
             }
-            (TransactionStatus::Ready, None) if record.virtual_account.is_some() => Verdict::Held,
-            (TransactionStatus::Ready, Some(_)) if record.virtual_account.is_some() => {
+            (TransactionStatus::Ready, _, None) if record.virtual_account.is_some() => {
+                Verdict::Held
+            }
+            (TransactionStatus::Ready, _, Some(_)) if record.virtual_account.is_some() => {
                 Verdict::AwaitingDeposit
             }
-            (TransactionStatus::Ready | TransactionStatus::PayPending, _) => Verdict::Pending,
+            (TransactionStatus::Ready | TransactionStatus::PayPending, _, _) => Verdict::Pending,
             // Once accepted, a payment stays the order's payment: what PortOne later reports can only give money back.
-            (TransactionStatus::Paid | TransactionStatus::Cancelled, _) if settled.is_some() => {
-                settled.unwrap_or(Verdict::Held)
-            }
-            (TransactionStatus::Paid | TransactionStatus::Cancelled, None) => Verdict::Held,
-            (TransactionStatus::Paid | TransactionStatus::Cancelled, Some(verified)) => {
+            (TransactionStatus::Paid | TransactionStatus::Cancelled, Some(settled), _) => settled,
+            (TransactionStatus::Paid | TransactionStatus::Cancelled, None, None) => Verdict::Held,
+            (TransactionStatus::Paid | TransactionStatus::Cancelled, None, Some(verified)) => {
                 self.accept(record, &verified)
             }
         }
@@ -264,11 +279,8 @@ impl Work {
 
     /// A good payment: accepted, unless the order has one already or its time is over.
     fn accept(&self, record: &Record, _proof: &Verified) -> Verdict {
-        if self
-            .all
-            .iter()
-            .any(|t| t.verdict == Verdict::Accepted && t.transaction_id != record.transaction_id)
-        {
+        // It is not this one: what was accepted once stays so and does not come here again.
+        if self.all.iter().any(|t| t.verdict == Verdict::Accepted) {
             Verdict::Duplicate
         } else if self.came_late(record) {
             Verdict::Late
@@ -296,26 +308,20 @@ impl Work {
         over_at.is_some_and(|over| paid_at.as_second() >= over.as_second())
     }
 
-    fn note_check(
-        &mut self,
-        record: &Record,
-        status: TransactionStatus,
-        verdict: Verdict,
-        checks: &[Check],
-        before: Option<usize>,
-    ) {
-        let same = before.map(|at| &self.all[at]).is_some_and(|b| {
-            b.status == status
-                && b.verdict == verdict
-                && b.checks == checks
-                && b.cancelled_minor == cancelled_minor(record)
-        });
-        if same {
+    fn note_check(&mut self, before: Option<&Transaction>, after: &Transaction) {
+        let told = |t: &Transaction| (t.status, t.verdict, t.cancelled_minor);
+        if before.is_some_and(|b| told(b) == told(after) && b.checks == after.checks) {
             return;
         }
         self.notes.push(Note {
             kind: EntryKind::Checked,
-            data: json!({ "transaction_id": record.transaction_id.as_str(), "status": status.as_str(), "verdict": verdict.as_str(), "checks": checks }),
+            data: json!({
+                "transaction_id": after.transaction_id.as_str(),
+                "status": after.status.as_str(),
+                "verdict": after.verdict.as_str(),
+                "cancelled_minor": after.cancelled_minor,
+                "checks": after.checks,
+            }),
         });
     }
 
@@ -326,13 +332,16 @@ impl Work {
         });
     }
 
-    fn store(&mut self, after: Transaction, before: Option<usize>) {
-        let previous = before.map(|at| self.all[at].clone());
-        if previous.as_ref().is_none_or(|p| differs(p, &after)) {
+    fn store(&mut self, after: Transaction, before: Option<&Transaction>) {
+        if before.is_none_or(|b| differs(b, &after)) {
             self.changed.insert(after.transaction_id.clone());
         }
-        match before {
-            Some(at) => self.all[at] = after.clone(),
+        match self
+            .all
+            .iter_mut()
+            .find(|t| t.transaction_id == after.transaction_id)
+        {
+            Some(stored) => *stored = after.clone(),
             None => self.all.push(after.clone()),
         }
         if after.verdict == Verdict::Accepted {
@@ -341,7 +350,7 @@ impl Work {
             self.order.refunded_minor = after.cancelled_minor.min(self.order.amount.minor);
         }
         self.order.status = status_of(&self.order, &self.all);
-        for event_type in events_of(previous.as_ref(), &after, &self.order) {
+        for event_type in events_of(before, &after, &self.order) {
             self.push_event(event_type, &after);
         }
     }
@@ -389,6 +398,7 @@ impl Work {
             notes,
             events,
             foreign,
+            unclear,
             ..
         } = self;
         // Unmoved transactions are written too: their `checked_at` says how fresh the answer is.
@@ -402,9 +412,22 @@ impl Work {
             notes,
             events,
             foreign,
+            unclear,
             moved,
         }
     }
+}
+
+/// Whether the record's figures can be laid beside what is stored. A payment that was verified is one of the order's currency for
+/// good: figures in another are no figures of it, and must not give anything back.
+fn may_count(record: &Record, before: Option<&Transaction>) -> bool {
+    before.is_none_or(|b| !b.verdict.is_settled() || b.currency == record.currency)
+}
+
+/// Whether what is stored is further along, or equally far and from a later fetch.
+fn is_stale(before: &Transaction, after: &Transaction, fetched_at: Timestamp) -> bool {
+    let along = |t: &Transaction| (t.status.rank(), t.cancelled_minor);
+    (along(after), fetched_at) < (along(before), before.checked_at)
 }
 
 /// What PortOne's status means once the amounts are read, too; `None` decides nothing.

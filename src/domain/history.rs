@@ -1,4 +1,8 @@
-//! What happened to an order, in order, and by whom: append-only.
+//! What happened to an order, in order, and by whom: append-only. [`replay`] reads the order's state back out of it.
+
+mod replay;
+
+pub use replay::{BrokenHistory, Replayed, ReplayedTransaction, replay};
 
 use jiff::Timestamp;
 use serde_json::Value;

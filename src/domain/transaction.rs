@@ -72,6 +72,17 @@ words!(Verdict {
     Held = "held",
 });
 
+impl Verdict {
+    /// Verified once as paid: nothing that is reported later makes it anything else.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        match self {
+            Self::Accepted | Self::Duplicate | Self::Late => true,
+            Self::Pending | Self::AwaitingDeposit | Self::Failed | Self::Held => false,
+        }
+    }
+}
+
 /// An account to deposit to.
 #[derive(Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct VirtualAccount {

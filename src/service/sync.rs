@@ -248,7 +248,7 @@ async fn settle(
         } else {
             standing
         };
-        let uncertain = standing == Standing::Unknown;
+        let uncertain = standing == Standing::Unknown || decision.unclear;
         let transactions = decision.applied_to(&snapshot.transactions);
         if ask.actor == Actor::Worker && !decision.moved {
             decision.order.checks_without_change =

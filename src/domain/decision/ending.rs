@@ -90,6 +90,7 @@ fn ending(
         notes: vec![note],
         events: Vec::new(),
         foreign: Vec::new(),
+        unclear: false,
         moved: true,
     }
 }

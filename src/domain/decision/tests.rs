@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use super::fixtures::{at, expected, order};
 use super::*;
 use crate::domain::evidence::Reported;
+use crate::domain::history::{Replayed, replay};
 use crate::domain::money::Money;
 use crate::domain::order::{Mode, Portone};
 use crate::domain::outcome::{FailureReason, Outcome, outcome_of};
@@ -98,6 +99,7 @@ struct Story {
     order: Order,
     transactions: Vec<Transaction>,
     events: Vec<Event>,
+    history: Vec<Entry>,
     now: i64,
 }
 
@@ -107,6 +109,13 @@ impl Story {
             order,
             transactions: Vec::new(),
             events: Vec::new(),
+            history: vec![Entry {
+                at: at(0),
+                kind: EntryKind::OrderCreated,
+                actor: Actor::Worker.to_text(),
+                data: json!({}),
+                once_key: None,
+            }],
             now: 100,
         }
     }
@@ -122,8 +131,19 @@ impl Story {
         mode: Mode,
     ) -> Decision {
         self.now += 10;
+        self.hears_of(self.now, records, taken, mode)
+    }
+
+    /// Hears now what PortOne said at another second.
+    fn hears_of(
+        &mut self,
+        fetched: i64,
+        records: &[Record],
+        taken: &BTreeSet<TransactionId>,
+        mode: Mode,
+    ) -> Decision {
         let evidence = Evidence {
-            fetched_at: at(self.now),
+            fetched_at: at(fetched),
             records: records.to_vec(),
         };
         let decision = decide(
@@ -134,19 +154,33 @@ impl Story {
             at(self.now),
             &expected(mode),
         );
-        self.order = decision.order.clone();
-        for changed in &decision.transactions {
-            match self
-                .transactions
-                .iter_mut()
-                .find(|t| t.transaction_id == changed.transaction_id)
-            {
-                Some(stored) => *stored = changed.clone(),
-                None => self.transactions.push(changed.clone()),
-            }
-        }
-        self.events.extend(decision.events.iter().cloned());
+        self.write(&decision);
         decision
+    }
+
+    /// Hears only now what PortOne said at an earlier second.
+    fn hears_late(&mut self, fetched: i64, records: &[Record]) -> Decision {
+        self.hears_of(fetched, records, &BTreeSet::new(), Mode::Live)
+    }
+
+    fn expires(&mut self) {
+        if let Some(decision) = expire(&self.order, &self.transactions, at(self.now)) {
+            self.write(&decision);
+        }
+    }
+
+    fn closes(&mut self) {
+        if let Ok(Some(decision)) = close(&self.order, &self.transactions, at(self.now)) {
+            self.write(&decision);
+        }
+    }
+
+    fn write(&mut self, decision: &Decision) {
+        self.order = decision.order.clone();
+        self.transactions = decision.applied_to(&self.transactions);
+        self.events.extend(decision.events.iter().cloned());
+        self.history
+            .extend(decision.entries(at(self.now), &Actor::Worker));
     }
 
     fn told(&self) -> Vec<&'static str> {
@@ -473,12 +507,168 @@ fn refunds_only_grow() {
 }
 
 #[test]
-fn a_cancel_that_gave_nothing_back_yet_changes_nothing() {
+fn a_cancel_that_gave_nothing_back_yet_changes_nothing_and_is_asked_about_again() {
     let mut story = Story::of(order());
-    story.hears(&[record("imp_1", TransactionStatus::Paid)]);
-    story.hears(&[refunded("imp_1", 0)]);
+    let paid = story.hears(&[record("imp_1", TransactionStatus::Paid)]);
+    let cancelling = story.hears(&[refunded("imp_1", 0)]);
 
     assert_eq!(story.order.status, OrderStatus::Paid);
+    assert_eq!((paid.unclear, cancelling.unclear), (false, true));
+}
+
+#[test]
+fn of_two_answers_equally_far_along_the_later_fetch_counts() {
+    let with_receipt = |url: &str| Record {
+        receipt_url: Some(url.to_owned()),
+        ..record("imp_1", TransactionStatus::Paid)
+    };
+    let mut story = Story::of(order());
+    story.hears_late(50, &[with_receipt("https://new.example")]);
+    let before = story.transactions.clone();
+
+    let older = story.hears_late(49, &[with_receipt("https://old.example")]);
+
+    assert!(!older.moved && older.transactions.is_empty(), "{older:?}");
+    assert_eq!(older.notes[0].data["why"], "stale");
+    assert_eq!(story.transactions, before);
+    assert_eq!(story.order.checked_at, Some(at(50)));
+
+    let same_second = story.hears_late(50, &[with_receipt("https://newer.example")]);
+    assert!(same_second.moved);
+}
+
+#[test]
+fn an_older_answer_takes_no_verdict_back() {
+    let wrong = Record {
+        reported: major(64_999),
+        ..record("imp_1", TransactionStatus::Paid)
+    };
+    let mut story = Story::of(order());
+    story.hears_late(50, std::slice::from_ref(&wrong));
+
+    story.hears_late(49, &[record("imp_1", TransactionStatus::Paid)]);
+    assert_eq!(story.order.status, OrderStatus::Held);
+
+    story.hears_late(51, &[record("imp_1", TransactionStatus::Paid)]);
+    assert_eq!(story.order.status, OrderStatus::Paid);
+}
+
+#[test]
+fn an_older_answer_that_only_repeats_leaves_no_trace() {
+    let mut story = Story::of(order());
+    story.hears_late(50, &[record("imp_1", TransactionStatus::Paid)]);
+
+    let older = story.hears_late(49, &[record("imp_1", TransactionStatus::Paid)]);
+
+    assert!(
+        !older.moved && older.notes.is_empty() && older.transactions.is_empty(),
+        "{older:?}"
+    );
+}
+
+#[test]
+fn what_is_further_along_counts_whenever_its_fetching_began() {
+    let mut story = Story::of(order());
+    story.hears_late(50, &[record("imp_1", TransactionStatus::Ready)]);
+
+    story.hears_late(49, &[record("imp_1", TransactionStatus::Paid)]);
+    assert_eq!(story.order.status, OrderStatus::Paid);
+    assert_eq!(story.transactions[0].checked_at, at(50));
+
+    story.hears_late(48, &[refunded("imp_1", 15_000)]);
+    assert_eq!(story.order.refunded_minor, 15_000);
+}
+
+#[test]
+fn figures_in_another_currency_give_nothing_back() {
+    for settled in ["accepted", "duplicate", "late"] {
+        let mut story = Story::of(order());
+        if settled == "duplicate" {
+            story.hears(&[record("imp_0", TransactionStatus::Paid)]);
+        }
+        if settled == "late" {
+            story.closes();
+        }
+        story.hears(&[Record {
+            paid_at: Some(at(105)),
+            ..record("imp_1", TransactionStatus::Paid)
+        }]);
+        let before = story.transactions.clone();
+        assert_eq!(before.last().expect("one").verdict.as_str(), settled);
+
+        for currency in [Some("USD".to_owned()), None] {
+            let odd = story.hears(&[Record {
+                currency,
+                ..refunded("imp_1", 65_000)
+            }]);
+            assert!(odd.unclear && !odd.moved, "{odd:?}");
+        }
+        assert_eq!(story.transactions, before);
+    }
+}
+
+#[test]
+fn a_payment_first_seen_as_given_back_whole_is_the_orders_payment() {
+    let mut seen_between = Story::of(order());
+    seen_between.hears(&[record("imp_1", TransactionStatus::Paid)]);
+    seen_between.hears(&[refunded("imp_1", 65_000)]);
+    let mut seen_after = Story::of(order());
+    seen_after.hears(&[refunded("imp_1", 65_000)]);
+
+    assert_eq!(seen_after.told(), ["order.refunded"]);
+    for mut story in [seen_between, seen_after] {
+        assert_eq!(
+            (story.order.status, story.order.refunded_minor),
+            (OrderStatus::Refunded, 65_000)
+        );
+        story.hears(&[record("imp_2", TransactionStatus::Paid)]);
+        assert_eq!(
+            (story.order.status, story.outcome("imp_2")),
+            (OrderStatus::Refunded, Outcome::Duplicate)
+        );
+    }
+}
+
+#[test]
+fn what_holds_money_comes_before_what_was_given_back() {
+    let mut story = Story::of(order());
+    story.hears(&[
+        refunded("imp_1", 65_000),
+        record("imp_2", TransactionStatus::Paid),
+    ]);
+
+    assert_eq!(
+        (story.order.status, story.outcome("imp_2")),
+        (OrderStatus::Paid, Outcome::Paid)
+    );
+}
+
+#[test]
+fn of_two_accounts_one_deposit_pays_and_the_other_is_a_duplicate() {
+    let deposited = |id: &str| Record {
+        status: Some(TransactionStatus::Paid),
+        paid_at: Some(at(105)),
+        ..account(id)
+    };
+    let mut story = Story::of(order());
+    story.hears(&[account("imp_1"), account("imp_2")]);
+    story.hears(&[account("imp_1"), deposited("imp_2")]);
+    assert_eq!(story.order.status, OrderStatus::Paid);
+
+    story.hears(&[deposited("imp_1"), deposited("imp_2")]);
+    assert_eq!(
+        (story.outcome("imp_1"), story.outcome("imp_2")),
+        (Outcome::Duplicate, Outcome::Paid)
+    );
+    assert_eq!(
+        story.told(),
+        [
+            "order.virtual_account_issued",
+            "order.virtual_account_issued",
+            "order.paid",
+            "order.duplicate_payment"
+        ]
+    );
 }
 
 #[test]
@@ -558,7 +748,7 @@ fn a_status_of_the_future_decides_nothing() {
         ..record("imp_1", TransactionStatus::Paid)
     }]);
 
-    assert!(!decision.moved && story.transactions.is_empty());
+    assert!(!decision.moved && decision.unclear && story.transactions.is_empty());
     assert_eq!(story.outcome("imp_1"), Outcome::Pending);
 }
 
@@ -835,6 +1025,27 @@ fn any_record() -> impl Strategy<Value = Record> {
     })
 }
 
+/// What may happen to an order.
+#[derive(Debug, Clone)]
+enum Step {
+    Hears {
+        seconds_old: i64,
+        records: Vec<Record>,
+    },
+    Expires,
+    Closes,
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let hears = (0..40_i64, proptest::collection::vec(any_record(), 0..4)).prop_map(
+        |(seconds_old, records)| Step::Hears {
+            seconds_old,
+            records,
+        },
+    );
+    prop_oneof![8 => hears, 1 => Just(Step::Expires), 1 => Just(Step::Closes)]
+}
+
 proptest! {
     /// Whatever is heard in whatever order: at most one payment is accepted, only a good one, and it stays.
     #[test]
@@ -859,6 +1070,32 @@ proptest! {
         ids.sort();
         ids.dedup();
         prop_assert_eq!(ids.len(), story.events.len(), "an event was told twice");
+    }
+
+    /// Whatever is heard, however old, between closings and deadlines: the history explains the rows, and nothing goes back.
+    #[test]
+    fn the_history_explains_the_rows(
+        steps in proptest::collection::vec(any_step(), 1..16),
+        has_deadline in any::<bool>(),
+    ) {
+        let mut story = Story::of(Order { expires_at: has_deadline.then(|| at(150)), ..order() });
+        for step in steps {
+            let before = story.transactions.clone();
+            story.now += 10;
+            match step {
+                Step::Hears { seconds_old, records } => {
+                    story.hears_late(story.now - seconds_old, &records);
+                }
+                Step::Expires => story.expires(),
+                Step::Closes => story.closes(),
+            }
+            prop_assert_eq!(replay(&story.history), Ok(Replayed::of_rows(story.order.status, &story.transactions)));
+            for old in &before {
+                let new = story.transactions.iter().find(|t| t.transaction_id == old.transaction_id);
+                let along = |t: &Transaction| (t.status.rank(), t.cancelled_minor, t.checked_at);
+                prop_assert!(new.is_some_and(|new| along(new) >= along(old)), "{:?} {:?}", old, new);
+            }
+        }
     }
 
     /// Hearing the same again never moves anything.
