@@ -553,3 +553,5 @@ fn events_of(before: Option<&Transaction>, after: &Transaction, order: &Order) -
 pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod truth_table;
