@@ -1,4 +1,4 @@
-//! Task runner: `cargo xtask demo`, `test`, `build`, `wasm`.
+//! Task runner: `cargo xtask demo`, `test`, `mutants`, `build`, `wasm`.
 //!
 //! Each command first sets up what this machine lacks (the wasm target, npm and Python packages, Debian packages), so that
 //! a fresh clone needs nothing but rustup's stable toolchain, a C compiler and node. Nothing is fetched from anywhere but
@@ -9,6 +9,7 @@
 
 mod demo;
 mod interop;
+mod mutants;
 mod postgres;
 mod process;
 mod progress;
@@ -34,6 +35,7 @@ Commands:
   test rust       Rust tests, with a temporary PostgreSQL
   test interop    other people's PortOne clients against our sandbox, and ours against PortOne's API descriptions
   test browser    browser tests, in Debian's Chromium
+  mutants         breaks every expression of src/domain in turn and wants its tests to notice (takes a while)
   build           release build of the server with the browser code inside
   wasm            the browser code alone, into target/site/pkg
 
@@ -46,6 +48,7 @@ enum Task {
     Help,
     Demo(Vec<String>),
     Test(Part),
+    Mutants,
     Build,
     Wasm,
 }
@@ -71,6 +74,7 @@ fn run(args: Vec<String>) -> Result<()> {
         Task::Help => Ok(()),
         Task::Demo(args) => demo::run(&workspace, &args),
         Task::Test(part) => test::run(&workspace, part),
+        Task::Mutants => mutants::run_all(&workspace),
         Task::Build => wasm::run_with_server(&workspace),
         Task::Wasm => wasm::run(&workspace),
     }
@@ -83,15 +87,15 @@ fn parse(mut args: Vec<String>) -> Result<Task> {
     let command = args.remove(0);
     let rest: Vec<&str> = args.iter().map(String::as_str).collect();
     match (command.as_str(), rest.as_slice()) {
-        ("help" | "--help" | "-h", _) | ("test" | "build" | "wasm", ["--help" | "-h"]) => {
-            Ok(Task::Help)
-        }
+        ("help" | "--help" | "-h", _)
+        | ("test" | "mutants" | "build" | "wasm", ["--help" | "-h"]) => Ok(Task::Help),
         ("demo", _) => Ok(Task::Demo(args)),
         ("test", []) => Ok(Task::Test(Part::All)),
         ("test", ["lints"]) => Ok(Task::Test(Part::Lints)),
         ("test", ["rust"]) => Ok(Task::Test(Part::Rust)),
         ("test", ["interop"]) => Ok(Task::Test(Part::Interop)),
         ("test", ["browser"]) => Ok(Task::Test(Part::Browser)),
+        ("mutants", []) => Ok(Task::Mutants),
         ("build", []) => Ok(Task::Build),
         ("wasm", []) => Ok(Task::Wasm),
         _ => bail!(
@@ -120,6 +124,7 @@ mod tests {
         check("test rust", Task::Test(Part::Rust));
         check("test interop", Task::Test(Part::Interop));
         check("test browser", Task::Test(Part::Browser));
+        check("mutants", Task::Mutants);
         check("build", Task::Build);
         check("wasm", Task::Wasm);
     }

@@ -1,0 +1,165 @@
+//! `cargo xtask mutants`: changes every expression of `src/domain` in turn, and wants a test of it to fail each time.
+//!
+//! The whole app takes a minute to build, so what is mutated is a package of its own, made here: `src/domain` and the crates
+//! that it needs, at the versions of Cargo.lock. That it builds at all shows that the domain needs nothing else of ours.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{run, succeeds};
+use crate::workspace::Workspace;
+
+/// <https://mutants.rs>
+const CARGO_MUTANTS_VERSION: &str = "27.1.0";
+/// How long the tests may take with one mutant, in seconds; a healthy run takes two or three.
+const TEST_SECONDS_MAX: &str = "60";
+/// Mutants that are built and tested at the same time.
+const JOBS: &str = "2";
+
+/// What the domain needs to run.
+const DEPENDENCIES: [&str; 7] = [
+    "iso_currency",
+    "jiff",
+    "rust_decimal",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+];
+/// What its tests need beside.
+const DEV_DEPENDENCIES: [&str; 1] = ["proptest"];
+
+/// Makes the package, then mutates it. Anything but "every mutant was caught" is an error.
+pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
+    let program = install(workspace)?;
+    let package = workspace.target("mutants/domain");
+    make_package(workspace, &package)?;
+    run(Command::new(program)
+        .arg("mutants")
+        .arg("--dir")
+        .arg(&package)
+        .arg("--output")
+        .arg(workspace.target("mutants"))
+        .args(["--jobs", JOBS, "--timeout", TEST_SECONDS_MAX])
+        .args(["--no-shuffle", "--colors", "never"])
+        // The package has its own lock and its own warm directory; xtask's would be in the way.
+        .env_remove("CARGO_TARGET_DIR"))
+    .context("a mutant of src/domain was not caught; mutants.out/missed.txt names it")
+}
+
+fn install(workspace: &Workspace) -> Result<PathBuf> {
+    let tools = workspace.target("tools");
+    let program = tools.join("bin/cargo-mutants");
+    let is_there = fs::read_to_string(tools.join(".crates.toml"))
+        .is_ok_and(|list| list.contains(&format!("cargo-mutants {CARGO_MUTANTS_VERSION} ")))
+        && succeeds(Command::new(&program).args(["mutants", "--version"]));
+    if !is_there {
+        run(workspace
+            .cargo(&["install", "cargo-mutants", "--locked", "--version"])
+            .arg(CARGO_MUTANTS_VERSION)
+            .arg("--root")
+            .arg(&tools))?;
+    }
+    Ok(program)
+}
+
+fn make_package(workspace: &Workspace, package: &Path) -> Result<()> {
+    let source = package.join("src");
+    match fs::remove_dir_all(&source) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("emptying {}", source.display()));
+        }
+        _ => {}
+    }
+    let root = workspace.root();
+    copy_tree(&root.join("src/domain"), &source.join("domain"))?;
+    copy(&root.join("src/domain.rs"), &source.join("domain.rs"))?;
+    write(
+        &source.join("lib.rs"),
+        "//! wanryo's domain alone.\n\npub mod domain;\n",
+    )?;
+    copy(&root.join("Cargo.lock"), &package.join("Cargo.lock"))?;
+    let manifest = root.join("Cargo.toml");
+    let manifest =
+        fs::read_to_string(&manifest).with_context(|| format!("reading {}", manifest.display()))?;
+    write(&package.join("Cargo.toml"), &package_manifest(&manifest)?)
+}
+
+/// The manifest of the package, with the versions and features that the app asks for.
+fn package_manifest(app: &str) -> Result<String> {
+    let mut text = String::from(
+        "[package]\nname = \"wanryo-domain\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n[workspace]\n\n[dependencies]\n",
+    );
+    for name in DEPENDENCIES {
+        text += &requirement(app, name)?;
+    }
+    text += "\n[dev-dependencies]\n";
+    for name in DEV_DEPENDENCIES {
+        text += &requirement(app, name)?;
+    }
+    // A mutant is built once and its tests run once: debug information would only be written.
+    text += "\n[profile.dev]\ndebug = false\n";
+    Ok(text)
+}
+
+/// The line that asks for a crate. The workspace's own line stands above those that refer to it.
+fn requirement(app: &str, name: &str) -> Result<String> {
+    let line = app.lines().find(|line| {
+        line.strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with(" = "))
+    });
+    match line {
+        Some(line) => Ok(line.replace(", optional = true", "") + "\n"),
+        None => bail!("Cargo.toml asks for no crate {name}"),
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("making {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
+        let entry = entry.with_context(|| format!("reading {}", from.display()))?;
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &to)?;
+        } else {
+            copy(&entry.path(), &to)?;
+        }
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to)
+        .map(drop)
+        .with_context(|| format!("copying {} to {}", from.display(), to.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::package_manifest;
+
+    #[test]
+    fn the_package_asks_for_what_the_app_asks_for() {
+        let app = include_str!("../../../Cargo.toml");
+
+        let manifest = package_manifest(app).unwrap();
+
+        assert!(manifest.contains("\njiff = { version ="), "{manifest}");
+        assert!(manifest.contains("\nproptest = { version ="), "{manifest}");
+        assert!(!manifest.contains("optional"), "{manifest}");
+        assert!(!manifest.contains("workspace = true"), "{manifest}");
+    }
+
+    #[test]
+    fn a_crate_that_the_app_does_not_ask_for_is_an_error() {
+        assert!(package_manifest("jiff = \"0.2\"\n").is_err());
+    }
+}
