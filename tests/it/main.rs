@@ -7,6 +7,7 @@
 
 mod app;
 mod confirm;
+mod faults;
 mod imports;
 mod payments;
 mod payments_v2;

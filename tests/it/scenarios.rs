@@ -28,12 +28,12 @@ const ROUNDS_MAX: usize = 100;
 
 /// The machine's clock, pushed ahead.
 #[derive(Default)]
-struct Ahead {
+pub(crate) struct Ahead {
     milliseconds: AtomicI64,
 }
 
 impl Ahead {
-    fn push(&self, by: Duration) {
+    pub(crate) fn push(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap();
         self.milliseconds.fetch_add(by, Ordering::SeqCst);
     }

@@ -337,7 +337,16 @@ impl Client {
             .request(Method::POST, self.url(&["users", "getToken"]))
             .json(&credentials);
         let reply = transport::send(request).await?;
-        token::parse(envelope::open(&reply)?.ok_or_else(nothing)?, asked_at)
+        let response = match envelope::open(&reply) {
+            // There is no record that a login could be about: passed on, it would say that the payment does not exist.
+            Err(Error::NotFound) => Err(Error::Http {
+                status: reply.status,
+                code: None,
+                message: String::new(),
+            }),
+            response => response,
+        };
+        token::parse(response?.ok_or_else(nothing)?, asked_at)
     }
 
     /// The API's address followed by these segments, each percent-encoded.
