@@ -40,7 +40,7 @@ const CLAIM_NAMES: [&str; 14] = [
 /// Stands for a value that is not kept.
 const NOT_KEPT: &str = "(not kept)";
 /// Characters kept of one claimed value.
-const CLAIMED_CHARS_MAX: usize = 300;
+pub const CLAIMED_CHARS_MAX: usize = 300;
 
 /// What came with a redirect. Ids are hints, everything else is kept for the record and decides nothing.
 #[derive(Debug, Clone, Default)]
@@ -280,7 +280,8 @@ fn redirect_entry(at: Timestamp, claim: &Claim) -> Entry {
 }
 
 /// Cuts a stranger's text and takes out what could reorder or hide other text.
-pub(crate) fn clean(text: &str) -> String {
+#[must_use]
+pub fn clean(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
         .take(CLAIMED_CHARS_MAX)
