@@ -22,6 +22,9 @@ use crate::ui::context::{Site, V1Sdk, V2Sdk};
 use crate::web::{App, Network, assets, router, server};
 use crate::worker;
 
+/// Time that one call to give money back gets at least. PortOne asks for a minute, because gateways take their time with it.
+/// <https://developers.portone.io/api/rest-v2>
+const CANCEL_TIMEOUT_MIN: Duration = Duration::from_secs(60);
 /// Time that detached work gets after the server stopped taking requests.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -158,6 +161,7 @@ fn core(
             mode: settings.mode,
             v2_store_id: settings.v2.as_ref().map(|v2| v2.store_id.clone()),
         },
+        on_mismatch: settings.on_mismatch,
         public_url: public_url.to_owned(),
         shop_url: settings.shop_url.clone(),
     };
@@ -172,6 +176,7 @@ fn core(
         Arc::clone(database) as _,
         Arc::clone(database) as _,
         Arc::clone(database) as _,
+        Arc::clone(database) as _,
         Arc::new(gateway),
         clock,
         Arc::new(SystemEntropy),
@@ -180,20 +185,26 @@ fn core(
 }
 
 fn portone_v1(v1: &V1Settings, timeout: Duration) -> anyhow::Result<PortoneV1> {
-    let client = portone::v1::Client::builder(v1.api_url.clone(), v1.api_key.clone(), v1.api_secret.clone())
-        .timeout(timeout)
-        .build()
-        .context("PORTONE_V1_API_URL, PORTONE_V1_API_KEY, PORTONE_V1_API_SECRET: no client can be made of them")?;
-    Ok(PortoneV1::new(client))
+    let client = |timeout| {
+        portone::v1::Client::builder(v1.api_url.clone(), v1.api_key.clone(), v1.api_secret.clone())
+            .timeout(timeout)
+            .build()
+            .context("PORTONE_V1_API_URL, PORTONE_V1_API_KEY, PORTONE_V1_API_SECRET: no client can be made of them")
+    };
+    let patient = client(timeout.max(CANCEL_TIMEOUT_MIN))?;
+    Ok(PortoneV1::new(client(timeout)?, patient))
 }
 
 fn portone_v2(v2: &V2Settings, timeout: Duration) -> anyhow::Result<PortoneV2> {
-    let client = portone::v2::Client::builder(v2.api_url.clone(), v2.api_secret.clone())
-        .store_id(v2.store_id.clone())
-        .timeout(timeout)
-        .build()
-        .context("PORTONE_V2_API_URL, PORTONE_V2_STORE_ID, PORTONE_V2_API_SECRET: no client can be made of them")?;
-    Ok(PortoneV2::new(client))
+    let client = |timeout| {
+        portone::v2::Client::builder(v2.api_url.clone(), v2.api_secret.clone())
+            .store_id(v2.store_id.clone())
+            .timeout(timeout)
+            .build()
+            .context("PORTONE_V2_API_URL, PORTONE_V2_STORE_ID, PORTONE_V2_API_SECRET: no client can be made of them")
+    };
+    let patient = client(timeout.max(CANCEL_TIMEOUT_MIN))?;
+    Ok(PortoneV2::new(client(timeout)?, patient))
 }
 
 fn site(settings: &Settings, public_url: &str) -> Site {

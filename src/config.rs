@@ -10,6 +10,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::domain::order::Mode;
+use crate::domain::refund::OnMismatch;
 
 /// Longest time one call to PortOne may be given.
 const PORTONE_TIMEOUT_MS_MAX: u64 = 120_000;
@@ -72,12 +73,12 @@ pub struct RawSettings {
         help_heading = "Site"
     )]
     pub webhook_sources: Option<String>,
-    /// What becomes of a payment that is bound to its order and fails a check: `hold` (a person looks)
+    /// What becomes of a payment that is bound to its order and fails a check: `hold` (a person looks) or `refund` (it is given back)
     #[arg(
         long = "wanryo-on-mismatch",
         env = "WANRYO_ON_MISMATCH",
         default_value = "hold",
-        value_name = "hold",
+        value_name = "hold|refund",
         help_heading = "Site"
     )]
     pub on_mismatch: String,
@@ -219,6 +220,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Who may post V1 webhooks; empty is anybody.
     pub webhook_sources: Vec<IpNet>,
+    /// What becomes of a payment that is bound to its order and fails a check.
+    pub on_mismatch: OnMismatch,
     /// Help for buyers.
     pub support_url: Option<String>,
     /// The shop's name.
@@ -359,14 +362,11 @@ impl RawSettings {
             "WANRYO_WEBHOOK_SOURCES",
             self.webhook_sources.as_deref(),
         );
-        match self.on_mismatch.as_str() {
-            "hold" => {}
-            "refund" => wrong.note(
-                "WANRYO_ON_MISMATCH",
-                "refund needs refunds, which this version does not make; must be hold",
-            ),
-            _ => wrong.note("WANRYO_ON_MISMATCH", "must be hold"),
-        }
+        let on_mismatch = wrong.keep(
+            "WANRYO_ON_MISMATCH",
+            "must be hold or refund",
+            OnMismatch::from_word(&self.on_mismatch),
+        );
         let support_url = link(
             &mut wrong,
             "WANRYO_SUPPORT_URL",
@@ -452,21 +452,24 @@ impl RawSettings {
             self.v2_webhook_secrets.as_ref(),
         );
 
-        match (addr, mode, timeout) {
-            (Some(addr), Some(mode), Some(timeout)) if wrong.0.is_empty() => Ok(Settings {
-                addr,
-                public_url,
-                database_url: self.database_url,
-                mode,
-                trusted_proxies,
-                webhook_sources,
-                support_url,
-                shop_name,
-                shop_url,
-                v1,
-                v2,
-                portone_timeout: Duration::from_millis(timeout),
-            }),
+        match (addr, mode, on_mismatch, timeout) {
+            (Some(addr), Some(mode), Some(on_mismatch), Some(timeout)) if wrong.0.is_empty() => {
+                Ok(Settings {
+                    addr,
+                    public_url,
+                    database_url: self.database_url,
+                    mode,
+                    trusted_proxies,
+                    webhook_sources,
+                    on_mismatch,
+                    support_url,
+                    shop_name,
+                    shop_url,
+                    v1,
+                    v2,
+                    portone_timeout: Duration::from_millis(timeout),
+                })
+            }
             _ => Err(ConfigError(wrong.0)),
         }
     }
@@ -698,7 +701,7 @@ mod tests {
             "--wanryo-mode=prod",
             "--wanryo-trusted-proxies=10.0.0.0/8,proxy",
             "--wanryo-webhook-sources=52.78.100.19/99",
-            "--wanryo-on-mismatch=refund",
+            "--wanryo-on-mismatch=keep",
             "--wanryo-support-url=javascript:alert(1)",
             "--wanryo-shop-url=shop",
             "--portone-timeout-ms=0",

@@ -27,6 +27,7 @@ use crate::cli::stop_asked;
 use crate::compose::{self, Running};
 use crate::config::{Settings, V1Settings, V2Settings};
 use crate::domain::order::Mode;
+use crate::domain::refund::OnMismatch;
 use crate::ports::entropy::draw;
 use crate::service::access;
 use directory::Directory;
@@ -252,6 +253,7 @@ fn settings(
         mode: Mode::Live,
         trusted_proxies: Vec::new(),
         webhook_sources: Vec::new(),
+        on_mismatch: OnMismatch::Hold,
         support_url: Some(format!("{shop_url}/help")),
         shop_name: Some(SHOP_NAME.to_owned()),
         shop_url: Some(format!("{shop_url}/")),

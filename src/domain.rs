@@ -9,6 +9,7 @@ pub mod ids;
 pub mod money;
 pub mod order;
 pub mod outcome;
+pub mod refund;
 pub mod schedule;
 pub mod transaction;
 pub mod verification;

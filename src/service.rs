@@ -9,6 +9,7 @@ pub mod cursor;
 pub mod inbox;
 pub mod orders;
 pub mod reconciliation;
+pub mod refunds;
 pub mod sync;
 
 use std::sync::Arc;
@@ -17,11 +18,12 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
+use crate::domain::refund::OnMismatch;
 use crate::domain::verification::Expected;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::gateway::Gateway;
-use crate::ports::store::{AccessStore, InboxStore, OrderStore};
+use crate::ports::store::{AccessStore, InboxStore, OrderStore, RefundStore};
 
 /// Of transactions that no order has seen yet, at most this many are verified at once.
 pub const STRANGERS_MAX: usize = 64;
@@ -41,6 +43,8 @@ pub const VISITOR_ENTRIES_MAX: u32 = 200;
 pub struct ServiceSettings {
     /// What payments are taken for.
     pub expected: Expected,
+    /// What becomes of a payment that is bound to its order and fails a check.
+    pub on_mismatch: OnMismatch,
     /// Address that browsers see, without a slash at the end.
     pub public_url: String,
     /// Where buyers go when an order names no address of its own.
@@ -51,6 +55,8 @@ pub struct ServiceSettings {
 pub struct Core {
     /// Orders.
     pub orders: Arc<dyn OrderStore>,
+    /// Refunds.
+    pub refunds: Arc<dyn RefundStore>,
     /// Received webhooks.
     pub inbox: Arc<dyn InboxStore>,
     /// People and keys.
@@ -74,6 +80,7 @@ impl Core {
     #[must_use]
     pub fn new(
         orders: Arc<dyn OrderStore>,
+        refunds: Arc<dyn RefundStore>,
         inbox: Arc<dyn InboxStore>,
         access: Arc<dyn AccessStore>,
         gateway: Arc<dyn Gateway>,
@@ -83,6 +90,7 @@ impl Core {
     ) -> Self {
         Self {
             orders,
+            refunds,
             inbox,
             access,
             gateway,

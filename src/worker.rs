@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::service::{Core, inbox, reconciliation};
+use crate::service::{Core, inbox, reconciliation, refunds};
 
 /// Pause between two rounds.
 const ROUND: Duration = Duration::from_secs(2);
@@ -33,6 +33,7 @@ async fn step(core: &Arc<Core>, round: u64) {
             "reconciliation",
             reconciliation::reconcile_due(core, BATCH).await.err(),
         ),
+        ("refunds", refunds::work_off_due(core, BATCH).await.err()),
     ];
     for (name, error) in results {
         if let Some(error) = error {

@@ -116,7 +116,8 @@ CREATE TABLE history (
     CONSTRAINT history_seq_check CHECK (seq >= 1),
     CONSTRAINT history_kind_check CHECK (kind IN (
         'order_created', 'prepared', 'prepare_failed', 'redirect', 'webhook', 'checked', 'check_failed', 'transition',
-        'evidence_refused', 'closed', 'expired', 'confirmed', 'confirm_refused'))
+        'evidence_refused', 'closed', 'expired', 'confirmed', 'confirm_refused', 'refund_requested', 'refund_done',
+        'refund_refused', 'refund_in_doubt', 'refund_not_done'))
 ) STRICT;
 
 CREATE TABLE outbox (
@@ -140,6 +141,64 @@ CREATE TABLE outbox (
         'open', 'awaiting_deposit', 'paid', 'partially_refunded', 'refunded', 'held', 'expired', 'closed')),
     CONSTRAINT outbox_refunded_check CHECK (refunded_minor >= 0)
 ) STRICT;
+
+-- Money to be given back, written before PortOne is called.
+CREATE TABLE refunds (
+    refund_id       TEXT NOT NULL,
+    version         INTEGER NOT NULL,
+    payment_id      TEXT NOT NULL,
+    transaction_id  TEXT NOT NULL,
+    amount_minor    INTEGER NOT NULL,
+    currency        TEXT NOT NULL,
+    reason          TEXT NOT NULL,
+    -- Where the money goes. Personal data: here until the call is settled, see refunds_account_is_gone.
+    account_bank    TEXT,
+    account_number  TEXT,
+    account_holder  TEXT,
+    account_tel     TEXT,
+    requested_by    TEXT NOT NULL,
+    idempotency_key TEXT NOT NULL,
+    fingerprint     TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    -- What PortOne let be cancelled right before, and what had been cancelled.
+    guard_minor     INTEGER NOT NULL,
+    reserved_minor  INTEGER NOT NULL,
+    cancellation_id TEXT,
+    attempts        INTEGER NOT NULL,
+    called_at       INTEGER,
+    next_at         INTEGER,
+    trouble_code    TEXT,
+    trouble_message TEXT,
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    CONSTRAINT refunds_pkey PRIMARY KEY (refund_id),
+    -- The same request again is the same refund.
+    CONSTRAINT refunds_idempotency_key UNIQUE (payment_id, idempotency_key),
+    CONSTRAINT refunds_transaction_fkey FOREIGN KEY (payment_id, transaction_id)
+        REFERENCES transactions (payment_id, transaction_id),
+    CONSTRAINT refunds_version_check CHECK (version >= 0),
+    -- To PortOne V1 an amount of 0 is everything.
+    CONSTRAINT refunds_amount_check CHECK (amount_minor BETWEEN 1 AND guard_minor),
+    CONSTRAINT refunds_guard_check CHECK (guard_minor <= 9007199254740991),
+    CONSTRAINT refunds_reserved_check CHECK (reserved_minor >= 0),
+    CONSTRAINT refunds_currency_check CHECK (length(currency) = 3),
+    CONSTRAINT refunds_state_check CHECK (state IN (
+        'intended', 'calling', 'requested', 'in_doubt', 'done', 'refused', 'not_done')),
+    CONSTRAINT refunds_in_flight_has_time
+        CHECK ((state IN ('intended', 'calling', 'requested', 'in_doubt')) = (next_at IS NOT NULL)),
+    CONSTRAINT refunds_call_has_time CHECK (state <> 'calling' OR called_at IS NOT NULL),
+    CONSTRAINT refunds_account_is_whole CHECK (
+        (account_bank IS NULL) = (account_number IS NULL) AND (account_bank IS NULL) = (account_holder IS NULL)
+        AND (account_bank IS NOT NULL OR account_tel IS NULL)),
+    CONSTRAINT refunds_account_is_gone CHECK (account_bank IS NULL OR state IN ('intended', 'calling')),
+    CONSTRAINT refunds_attempts_check CHECK (attempts >= 0),
+    CONSTRAINT refunds_trouble_check CHECK (trouble_code IS NOT NULL OR trouble_message IS NULL)
+) STRICT;
+
+-- A transaction has at most one refund in flight.
+CREATE UNIQUE INDEX refunds_one_in_flight ON refunds (transaction_id)
+    WHERE state IN ('intended', 'calling', 'requested', 'in_doubt');
+CREATE INDEX refunds_next_at_idx ON refunds (next_at, refund_id) WHERE next_at IS NOT NULL;
 
 -- Webhooks as they came. No foreign key: a webhook may be faster than its order, or speak of none.
 CREATE TABLE inbox (

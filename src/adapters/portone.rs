@@ -6,6 +6,7 @@ mod v1;
 mod v2;
 
 use async_trait::async_trait;
+use portone::v2::ErrorType;
 
 pub use v1::PortoneV1;
 pub use v2::PortoneV2;
@@ -13,7 +14,8 @@ pub use v2::PortoneV2;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::Money;
 use crate::domain::order::Portone;
-use crate::ports::gateway::{Attempts, Gateway, GatewayError};
+use crate::domain::refund::{Answer, Balance, Cancellation, Trouble};
+use crate::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError};
 
 /// Longest text that is kept of a gateway's, in characters.
 const TEXT_CHARS_MAX: usize = 500;
@@ -64,6 +66,105 @@ impl Gateway for Generations {
             Portone::V2 => self.v2()?.prepare(id, amount).await,
         }
     }
+
+    async fn balance(
+        &self,
+        portone: Portone,
+        id: &PaymentId,
+        transaction_id: &TransactionId,
+    ) -> Result<Balance, GatewayError> {
+        match portone {
+            Portone::V1 => self.v1()?.balance(id, transaction_id).await,
+            Portone::V2 => self.v2()?.balance(id, transaction_id).await,
+        }
+    }
+
+    async fn cancel(&self, portone: Portone, call: &CancelCall) -> Answer {
+        let answered = match portone {
+            Portone::V1 => match self.v1() {
+                Ok(v1) => v1.cancel(call).await,
+                Err(error) => return not_made(error),
+            },
+            Portone::V2 => match self.v2() {
+                Ok(v2) => v2.cancel(call).await,
+                Err(error) => return not_made(error),
+            },
+        };
+        answered.unwrap_or_else(|error| cancel_failure(portone, &error))
+    }
+}
+
+/// A call that was not made for want of something here.
+fn not_made(error: GatewayError) -> Answer {
+    Answer::NotMade(Trouble {
+        code: error.as_str().to_owned(),
+        message: None,
+    })
+}
+
+/// What an error of a cancel says. Only PortOne's own no is a no; whatever may have reached it is unknown.
+fn cancel_failure(portone: Portone, error: &portone::Error) -> Answer {
+    let why = Trouble {
+        code: failure(portone, error).as_str().to_owned(),
+        message: None,
+    };
+    match error {
+        portone::Error::Rejected(rejection) => Answer::Refused(Trouble {
+            code: text(rejection.code.to_string()).unwrap_or(why.code),
+            message: [
+                Some(&rejection.message),
+                rejection.pg_message.as_ref(),
+                rejection.pg_code.as_ref(),
+            ]
+            .into_iter()
+            .flatten()
+            .filter(|words| !words.is_empty())
+            .cloned()
+            .reduce(|said, more| format!("{said} / {more}"))
+            .and_then(text),
+        }),
+        portone::Error::NotFound | portone::Error::InvalidConfiguration(_) => Answer::Refused(why),
+        portone::Error::Unauthorized | portone::Error::Connect(_) => Answer::NotMade(why),
+        portone::Error::FateUnknown(_) => Answer::Unknown(why),
+        // V1's client says [`portone::Error::FateUnknown`] once the call was on its way; before that it was asking for a token.
+        portone::Error::Http { .. }
+        | portone::Error::Timeout
+        | portone::Error::Interrupted(_)
+        | portone::Error::Garbled(_)
+        | portone::Error::BodyTooLarge
+        | portone::Error::TooManyPages
+            if portone == Portone::V1 =>
+        {
+            Answer::NotMade(why)
+        }
+        // 408 and 425 are said of calls that were passed on, too; and a request that still runs has the same key as ours.
+        portone::Error::Http {
+            status: 400..=407 | 409..=424 | 426..=499,
+            ..
+        } if error.error_type() != Some(&ErrorType::IdempotencyOutstandingRequest) => {
+            Answer::NotMade(why)
+        }
+        portone::Error::Http { .. }
+        | portone::Error::Timeout
+        | portone::Error::Interrupted(_)
+        | portone::Error::Garbled(_)
+        | portone::Error::BodyTooLarge
+        | portone::Error::TooManyPages => Answer::Unknown(why),
+    }
+}
+
+/// Makes a balance of what was paid and what PortOne lists.
+fn balance(
+    paid: Money,
+    reserved: Money,
+    cancellations: Vec<Cancellation>,
+) -> Result<Balance, GatewayError> {
+    let left = paid.minor.saturating_sub(reserved.minor).max(0);
+    Ok(Balance {
+        cancellable: Money::new(left, paid.currency).map_err(|_| GatewayError::Garbled)?,
+        reserved_minor: reserved.minor,
+        cancellations,
+    })
 }
 
 fn failure(portone: Portone, error: &portone::Error) -> GatewayError {
@@ -116,4 +217,93 @@ fn text(text: String) -> Option<String> {
         .take(TEXT_CHARS_MAX)
         .collect();
     Some(clean).filter(|clean| !clean.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use portone::{Code, Error, Rejection};
+
+    use super::*;
+
+    fn http(status: u16, code: Option<Code>) -> Error {
+        Error::Http {
+            status,
+            code,
+            message: String::new(),
+        }
+    }
+
+    fn word(portone: Portone, error: &Error) -> &'static str {
+        match cancel_failure(portone, error) {
+            Answer::Taken { .. } => "taken",
+            Answer::Refused(_) => "refused",
+            Answer::NotMade(_) => "not made",
+            Answer::Unknown(_) => "unknown",
+        }
+    }
+
+    #[test]
+    fn only_a_no_is_a_no_and_only_what_was_not_sent_was_not_made() {
+        let rejected = Error::Rejected(Box::new(Rejection {
+            status: 409,
+            code: Code::V2(ErrorType::CancellableAmountConsistencyBroken),
+            message: "m".to_owned(),
+            pg_code: None,
+            pg_message: None,
+        }));
+        let connect = Error::Connect(Arc::new(std::io::Error::other("refused")));
+        let running = http(
+            409,
+            Some(Code::V2(ErrorType::IdempotencyOutstandingRequest)),
+        );
+        for (error, v1, v2) in [
+            (rejected, "refused", "refused"),
+            (Error::NotFound, "refused", "refused"),
+            (Error::Unauthorized, "not made", "not made"),
+            (connect, "not made", "not made"),
+            (http(403, None), "not made", "not made"),
+            (http(429, None), "not made", "not made"),
+            // Of V1 these are about the token: the call itself says that its fate is unknown.
+            (Error::Timeout, "not made", "unknown"),
+            (http(408, None), "not made", "unknown"),
+            (http(500, None), "not made", "unknown"),
+            (running, "not made", "unknown"),
+            (Error::Garbled("x".to_owned()), "not made", "unknown"),
+            (Error::BodyTooLarge, "not made", "unknown"),
+            (
+                Error::FateUnknown(Box::new(Error::Timeout)),
+                "unknown",
+                "unknown",
+            ),
+            (
+                Error::FateUnknown(Box::new(http(502, None))),
+                "unknown",
+                "unknown",
+            ),
+        ] {
+            assert_eq!(word(Portone::V1, &error), v1, "{error:?}");
+            assert_eq!(word(Portone::V2, &error), v2, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_no_keeps_portones_code_and_everybodys_words() {
+        let error = Error::Rejected(Box::new(Rejection {
+            status: 502,
+            code: Code::V2(ErrorType::PgProvider),
+            message: "실패".to_owned(),
+            pg_code: Some("8178".to_owned()),
+            pg_message: Some("정산\n부족".to_owned()),
+        }));
+
+        assert_eq!(
+            cancel_failure(Portone::V2, &error),
+            Answer::Refused(Trouble {
+                code: "PG_PROVIDER".to_owned(),
+                message: Some("실패 / 정산부족 / 8178".to_owned()),
+            })
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! Orders, webhooks and access on SQLite or PostgreSQL.
+//! Orders, refunds, webhooks and access on SQLite or PostgreSQL.
 //!
 //! One text per query: both databases read `$1`, and the macros of [`query`] expand it for both. Where the dialects really
 //! differ, two texts stand side by side. Every change is one transaction, and what must never be false is a named
@@ -13,6 +13,7 @@ mod connect;
 mod inbox;
 mod orders;
 mod query;
+mod refunds;
 mod rows;
 
 use sqlx::pool::PoolConnection;

@@ -83,7 +83,12 @@ impl Note {
             | EntryKind::CheckFailed
             | EntryKind::Transition
             | EntryKind::Confirmed
-            | EntryKind::ConfirmRefused => None,
+            | EntryKind::ConfirmRefused
+            | EntryKind::RefundRequested
+            | EntryKind::RefundDone
+            | EntryKind::RefundRefused
+            | EntryKind::RefundInDoubt
+            | EntryKind::RefundNotDone => None,
         }
     }
 }

@@ -38,6 +38,16 @@ pub enum EntryKind {
     Confirmed,
     /// PortOne asked right before an approval, and was told to stop.
     ConfirmRefused,
+    /// A refund was asked for; it is on disk, and PortOne is called next.
+    RefundRequested,
+    /// PortOne shows a refund of ours as given back.
+    RefundDone,
+    /// PortOne or the gateway refused a refund.
+    RefundRefused,
+    /// Nobody knows whether PortOne carried a refund out; it is asked about.
+    RefundInDoubt,
+    /// A refund was given up: PortOne never showed anything of it.
+    RefundNotDone,
 }
 words!(EntryKind {
     OrderCreated = "order_created",
@@ -53,6 +63,11 @@ words!(EntryKind {
     Expired = "expired",
     Confirmed = "confirmed",
     ConfirmRefused = "confirm_refused",
+    RefundRequested = "refund_requested",
+    RefundDone = "refund_done",
+    RefundRefused = "refund_refused",
+    RefundInDoubt = "refund_in_doubt",
+    RefundNotDone = "refund_not_done",
 });
 
 /// Why evidence was not used.
@@ -82,6 +97,10 @@ pub enum Actor {
     Staff(String),
     /// The background worker.
     Worker,
+    /// A refund of ours, which waits to be shown by PortOne.
+    Refund,
+    /// The deployment's own rule for payments that fail a check.
+    Policy,
 }
 
 impl Actor {
@@ -93,6 +112,8 @@ impl Actor {
             Self::Webhook => "webhook".to_owned(),
             Self::Confirm => "confirm".to_owned(),
             Self::Worker => "worker".to_owned(),
+            Self::Refund => "refund".to_owned(),
+            Self::Policy => "policy".to_owned(),
             Self::Shop(name) => format!("shop:{name}"),
             Self::Staff(email) => format!("staff:{email}"),
         }

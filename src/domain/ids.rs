@@ -159,6 +159,47 @@ capability!(
     PayToken
 );
 
+/// Our id of a refund. PortOne V2 is given it as the call's idempotency key.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RefundId(String);
+
+impl RefundId {
+    const PREFIX: &str = "rfd_";
+
+    /// Writes 16 random bytes as hexadecimal digits.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        Self(format!("{}{hex}", Self::PREFIX))
+    }
+
+    /// Takes `rfd_` and 32 lower-case hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`InvalidId::Character`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        let digits = text
+            .strip_prefix(Self::PREFIX)
+            .filter(|digits| digits.len() == 32)
+            .filter(|digits| {
+                digits
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
+            });
+        match digits {
+            Some(_) => Ok(Self(text.to_owned())),
+            None => Err(InvalidId::Character),
+        }
+    }
+
+    /// The id as it stands in the API.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 macro_rules! shown_as_text {
     ($($id:ident),*) => {$(
         impl fmt::Display for $id {
@@ -188,7 +229,7 @@ macro_rules! shown_as_text {
         }
     )*};
 }
-shown_as_text!(PaymentId, TransactionId);
+shown_as_text!(PaymentId, TransactionId, RefundId);
 
 #[cfg(test)]
 mod tests {
@@ -256,6 +297,22 @@ mod tests {
             Err(InvalidId::TooLong(64))
         );
         assert!(TransactionId::parse("imp_448280090638").is_ok());
+    }
+
+    #[test]
+    fn a_refunds_id_is_read_back_and_nothing_like_it() {
+        let id = RefundId::from_bytes([0xab; 16]);
+
+        assert_eq!(RefundId::parse(id.as_str()), Ok(id));
+        for text in [
+            "",
+            "rfd_",
+            &"ab".repeat(16),
+            &format!("rfd_{}", "AB".repeat(16)),
+            &format!("rfd_{}", "ab".repeat(17)),
+        ] {
+            assert!(RefundId::parse(text).is_err(), "{text:?} was taken");
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 use crate::domain::evidence::Record;
-use crate::domain::ids::{PaymentId, TransactionId};
+use crate::domain::ids::{PaymentId, RefundId, TransactionId};
 use crate::domain::money::Money;
 use crate::domain::order::Portone;
+use crate::domain::refund::{Answer, Balance, RefundAccount, RefundAmount};
 
 /// Why PortOne gave no usable answer. None of these says anything about the payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -56,6 +57,25 @@ pub struct Attempts {
     pub complete: bool,
 }
 
+/// A call to give money back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelCall {
+    /// The refund that it is for. The same call for the same refund is the same call.
+    pub refund_id: RefundId,
+    /// Which payment.
+    pub payment_id: PaymentId,
+    /// Which transaction of it.
+    pub transaction_id: TransactionId,
+    /// How much.
+    pub amount: RefundAmount,
+    /// The balance that must be left to cancel, or nothing may happen.
+    pub guard: Money,
+    /// Why.
+    pub reason: String,
+    /// Where the money goes when it cannot go the way it came.
+    pub account: Option<RefundAccount>,
+}
+
 /// Asks PortOne, always at the generation that the order says. An implementation MUST return what PortOne answered to this very
 /// ask and never a remembered answer, MUST bound the number, the time and the size of its calls, and MUST NOT follow redirects.
 #[async_trait]
@@ -77,4 +97,17 @@ pub trait Gateway: Send + Sync {
         id: &PaymentId,
         amount: Money,
     ) -> Result<(), GatewayError>;
+
+    /// What can still be given back of a transaction, and each cancellation so far. An implementation MUST refuse an answer that
+    /// is about another payment or another transaction.
+    async fn balance(
+        &self,
+        portone: Portone,
+        id: &PaymentId,
+        transaction_id: &TransactionId,
+    ) -> Result<Balance, GatewayError>;
+
+    /// Gives money back. An implementation MUST send the amount and the guard, MUST make the call once at most, and MUST answer
+    /// [`Answer::Unknown`] whenever PortOne may have seen the call and did not say no itself.
+    async fn cancel(&self, portone: Portone, call: &CancelCall) -> Answer;
 }

@@ -1,4 +1,4 @@
-//! What is remembered: orders with their transactions, history and events; received webhooks; who may come in.
+//! What is remembered: orders with their transactions, history and events; refunds; received webhooks; who may come in.
 //!
 //! Every implementation passes one contract suite (`tests/it/store.rs`).
 
@@ -8,8 +8,9 @@ use thiserror::Error;
 
 use crate::domain::event::Event;
 use crate::domain::history::{Entry, StoredEntry};
-use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
+use crate::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
 use crate::domain::order::{Order, OrderStatus, Portone};
+use crate::domain::refund::Refund;
 use crate::domain::transaction::Transaction;
 
 /// Why the store did not do what it was asked.
@@ -228,6 +229,70 @@ pub trait InboxStore: Send + Sync {
 
     /// Makes every waiting webhook of a payment due at `now`: its order has just been made.
     async fn wake_inbox(&self, id: &PaymentId, now: Timestamp) -> Result<(), StoreError>;
+}
+
+/// What came of writing an intent to give money back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Intended {
+    /// It is on disk.
+    Written,
+    /// The order has a refund with this idempotency key; nothing was written.
+    KeyInUse(Box<Refund>),
+    /// Another refund of the transaction is in flight; nothing was written.
+    UnderWay,
+    /// More than the transaction holds by what is stored; nothing was written.
+    TooMuch,
+}
+
+/// What came of moving a refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// Written.
+    Done,
+    /// Somebody else moved it since: nothing was written, load and decide again.
+    Conflict,
+}
+
+/// Refunds, on disk before PortOne is called.
+#[async_trait]
+pub trait RefundStore: Send + Sync {
+    /// Writes an intent with its history entry in one durable transaction, in line with everybody who changes the order. MUST
+    /// refuse a second refund in flight of one transaction, and more than the stored transaction holds.
+    async fn intend(&self, refund: &Refund, entry: &Entry) -> Result<Intended, StoreError>;
+
+    /// Reads a refund.
+    async fn find_refund(&self, id: &RefundId) -> Result<Option<Refund>, StoreError>;
+
+    /// Reads the refund of an order that was asked for with this idempotency key.
+    async fn find_refund_by_key(
+        &self,
+        id: &PaymentId,
+        key: &str,
+    ) -> Result<Option<Refund>, StoreError>;
+
+    /// The refunds of an order, first asked for first.
+    async fn refunds(&self, id: &PaymentId) -> Result<Vec<Refund>, StoreError>;
+
+    /// Writes a refund's state, and what the history tells of it, in one durable transaction, if the refund's version is still
+    /// the one it was decided on. An account that is gone from `refund` MUST be gone from the store.
+    async fn move_refund(
+        &self,
+        refund: &Refund,
+        entry: Option<&Entry>,
+    ) -> Result<Moved, StoreError>;
+
+    /// Takes up to `limit` refunds that are due and moves them to `lease_until`, so that no other worker takes them before. Does
+    /// not touch the version.
+    async fn lease_refunds(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Refund>, StoreError>;
+
+    /// Makes the order's refunds that wait to be shown by PortOne due at `now`: something of the order was given back. Does not
+    /// touch the version.
+    async fn wake_refunds(&self, id: &PaymentId, now: Timestamp) -> Result<(), StoreError>;
 }
 
 /// A person who may sign in.

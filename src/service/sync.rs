@@ -16,7 +16,7 @@ use serde_json::json;
 use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Core, VISITOR_ENTRIES_MAX};
+use super::{Core, VISITOR_ENTRIES_MAX, refunds};
 use crate::domain::decision::{Decision, decide};
 use crate::domain::evidence::Evidence;
 use crate::domain::history::{Actor, Entry, EntryKind};
@@ -104,9 +104,13 @@ impl From<StoreError> for SyncError {
 /// See [`SyncError`]. PortOne being down is no error: the answer then says `confirmed: false`.
 pub async fn sync(core: &Arc<Core>, ask: Ask) -> Result<Synced, SyncError> {
     let detached = Arc::clone(core);
-    let task = core
-        .tasks
-        .spawn(async move { detached.flights.share(&ask, run(&detached, &ask)).await });
+    let task = core.tasks.spawn(async move {
+        let synced = detached.flights.share(&ask, run(&detached, &ask)).await;
+        if let Ok(synced) = &synced {
+            refunds::by_policy(&detached, synced);
+        }
+        synced
+    });
     task.await.unwrap_or(Err(SyncError::Busy))
 }
 
@@ -295,6 +299,7 @@ async fn settle(
         match core.orders.commit(&commit).await? {
             Committed::Done => {
                 after.order.version += 1;
+                refunds::wake(core, &snapshot, &decision.transactions).await;
                 return Ok(Synced {
                     snapshot: after,
                     confirmed: true,
@@ -489,7 +494,12 @@ impl Flights {
             && match ask.actor {
                 Actor::Buyer => true,
                 Actor::Webhook => unsigned,
-                Actor::Confirm | Actor::Shop(_) | Actor::Staff(_) | Actor::Worker => false,
+                Actor::Confirm
+                | Actor::Shop(_)
+                | Actor::Staff(_)
+                | Actor::Worker
+                | Actor::Refund
+                | Actor::Policy => false,
             };
         if stranger && !self.within_budget(&ask.payment_id, now) {
             return Err(SyncError::Busy);

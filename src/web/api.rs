@@ -1,6 +1,7 @@
-//! `/api/v1`: the shop's server makes, reads, checks and closes orders.
+//! `/api/v1`: the shop's server makes, reads, checks, closes and refunds orders.
 
 pub mod body;
+pub mod refunds;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Query, Request, State};
@@ -17,6 +18,7 @@ use super::problem::Problem;
 use crate::domain::history::Actor;
 use crate::domain::ids::PaymentId;
 use crate::domain::order::{Order, OrderStatus, Portone};
+use crate::domain::refund::Refund;
 use crate::domain::transaction::Transaction;
 use crate::ports::store::{OrderFilter, Snapshot, StoreError};
 use crate::service::orders::{self, CloseError, Made, NewOrder};
@@ -78,10 +80,8 @@ pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) ->
         return repeated(&app.core, &new).await;
     }
     match orders::make(&app.core, new, shop.actor()).await {
-        Ok(Made::New(snapshot)) => {
-            (StatusCode::CREATED, Json(order_json(&app.core, &snapshot))).into_response()
-        }
-        Ok(Made::Same(snapshot)) => Json(order_json(&app.core, &snapshot)).into_response(),
+        Ok(Made::New(snapshot)) => order_answer(&app.core, StatusCode::CREATED, &snapshot).await,
+        Ok(Made::Same(snapshot)) => order_answer(&app.core, StatusCode::OK, &snapshot).await,
         Ok(Made::Different) => Problem::OrderExists.response(),
         Err(error) => unavailable(&error),
     }
@@ -107,7 +107,7 @@ fn default_portone(app: &App) -> Portone {
 async fn repeated(core: &Core, new: &NewOrder) -> Response {
     match core.orders.find_order(&new.payment_id).await {
         Ok(Some(there)) if there.order.fingerprint == new.fingerprint => {
-            Json(order_json(core, &there)).into_response()
+            order_answer(core, StatusCode::OK, &there).await
         }
         Ok(Some(_)) => Problem::OrderExists.response(),
         Ok(None) => Problem::field("expires_at", "must be in the future"),
@@ -121,7 +121,7 @@ pub async fn read_order(_shop: Shop, State(app): State<App>, Path(id): Path<Stri
         return Problem::NotFound.response();
     };
     match app.core.orders.find_order(&id).await {
-        Ok(Some(snapshot)) => Json(order_json(&app.core, &snapshot)).into_response(),
+        Ok(Some(snapshot)) => order_answer(&app.core, StatusCode::OK, &snapshot).await,
         Ok(None) => Problem::NotFound.response(),
         Err(error) => unavailable(&error),
     }
@@ -254,7 +254,7 @@ pub async fn sync_order(shop: Shop, State(app): State<App>, Path(id): Path<Strin
     .await
     {
         Ok(synced) if synced.confirmed => {
-            Json(order_json(&app.core, &synced.snapshot)).into_response()
+            order_answer(&app.core, StatusCode::OK, &synced.snapshot).await
         }
         Ok(_) | Err(SyncError::Busy) => Problem::Unavailable.response(),
         Err(SyncError::NoSuchOrder) => Problem::NotFound.response(),
@@ -268,7 +268,7 @@ pub async fn close_order(shop: Shop, State(app): State<App>, Path(id): Path<Stri
         return Problem::NotFound.response();
     };
     match orders::close(&app.core, &id, shop.actor()).await {
-        Ok(snapshot) => Json(order_json(&app.core, &snapshot)).into_response(),
+        Ok(snapshot) => order_answer(&app.core, StatusCode::OK, &snapshot).await,
         Err(CloseError::NotFound) => Problem::NotFound.response(),
         Err(CloseError::Paid) => Problem::OrderPaid.response(),
         Err(CloseError::Busy) => Problem::Unavailable.response(),
@@ -316,7 +316,15 @@ fn brief_json(core: &Core, order: &Order) -> Value {
     })
 }
 
-fn order_json(core: &Core, snapshot: &Snapshot) -> Value {
+/// The order with everything that belongs to it.
+async fn order_answer(core: &Core, status: StatusCode, snapshot: &Snapshot) -> Response {
+    match core.refunds.refunds(&snapshot.order.payment_id).await {
+        Ok(refunds) => (status, Json(order_json(core, snapshot, &refunds))).into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn order_json(core: &Core, snapshot: &Snapshot, refunds: &[Refund]) -> Value {
     let mut order = brief_json(core, &snapshot.order);
     let checks: Vec<Value> = snapshot
         .transactions
@@ -329,6 +337,7 @@ fn order_json(core: &Core, snapshot: &Snapshot) -> Value {
         .collect();
     order["transactions"] = snapshot.transactions.iter().map(transaction_json).collect();
     order["checks"] = Value::Array(checks);
+    order["refunds"] = refunds.iter().map(refunds::refund_json).collect();
     order
 }
 

@@ -23,6 +23,20 @@ pub enum Problem {
     OrderExists,
     /// The order has been paid.
     OrderPaid,
+    /// Nothing is paid that could be given back.
+    OrderNotPaid,
+    /// More than is left to give back.
+    MoreThanRefundable,
+    /// Another refund of the transaction may still give money back.
+    RefundUnderWay,
+    /// The gateway has to be told where the money goes.
+    RefundAccountNeeded,
+    /// A request that must not be made twice has no name.
+    IdempotencyKeyNeeded,
+    /// The name was used for another request.
+    IdempotencyKeyReused,
+    /// The first request with this name is being answered.
+    IdempotencyKeyInUse,
     /// This generation of PortOne is not configured here.
     PortoneNotConfigured,
     /// A webhook of V2 without a signature that fits.
@@ -34,7 +48,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 18] = [
         Self::Unauthorized,
         Self::MalformedBody,
         Self::InvalidField,
@@ -42,6 +56,13 @@ impl Problem {
         Self::NotFound,
         Self::OrderExists,
         Self::OrderPaid,
+        Self::OrderNotPaid,
+        Self::MoreThanRefundable,
+        Self::RefundUnderWay,
+        Self::RefundAccountNeeded,
+        Self::IdempotencyKeyNeeded,
+        Self::IdempotencyKeyReused,
+        Self::IdempotencyKeyInUse,
         Self::PortoneNotConfigured,
         Self::InvalidSignature,
         Self::SourceRefused,
@@ -92,6 +113,48 @@ impl Problem {
                 "The order has been paid",
                 "A paid order is refunded, not closed.",
             ),
+            Self::OrderNotPaid => (
+                StatusCode::CONFLICT,
+                "order-not-paid",
+                "Nothing is paid that could be given back",
+                "PortOne was asked just now. A duplicate, late or held payment is refunded by its `transaction_id`.",
+            ),
+            Self::MoreThanRefundable => (
+                StatusCode::CONFLICT,
+                "more-than-refundable",
+                "More than is left to give back",
+                "`refundable` says how much is left, in the currency's minor unit. Leave `amount` out to give all of it back.",
+            ),
+            Self::RefundUnderWay => (
+                StatusCode::CONFLICT,
+                "refund-under-way",
+                "Another refund of the transaction may still give money back",
+                "Wait until its `state` is done, refused or not_done: GET the order's refunds.",
+            ),
+            Self::RefundAccountNeeded => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "refund-account-needed",
+                "The refund needs an account",
+                "The payment was deposited to a virtual account, so the gateway has to be told where it goes back to: send `refund_account`.",
+            ),
+            Self::IdempotencyKeyNeeded => (
+                StatusCode::BAD_REQUEST,
+                "idempotency-key-needed",
+                "The request needs an idempotency key",
+                "Send `Idempotency-Key` with 1 to 255 printable ASCII characters, a new one for each refund, and the same one when you repeat a request.",
+            ),
+            Self::IdempotencyKeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency-key-reused",
+                "The idempotency key was used for another request",
+                "The order has a refund with this key that was asked for with another body. Use a new key for a new refund.",
+            ),
+            Self::IdempotencyKeyInUse => (
+                StatusCode::CONFLICT,
+                "idempotency-key-in-use",
+                "The first request with this key is being answered",
+                "Send the same request again in a moment.",
+            ),
             Self::PortoneNotConfigured => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "portone-not-configured",
@@ -129,6 +192,12 @@ impl Problem {
     #[must_use]
     pub fn field(name: &str, right: &str) -> Response {
         Self::InvalidField.with(json!({ "field": name, "detail": right }))
+    }
+
+    /// The answer with what is left to give back.
+    #[must_use]
+    pub fn refundable(left_minor: i64, currency: &str) -> Response {
+        Self::MoreThanRefundable.with(json!({ "refundable": left_minor, "currency": currency }))
     }
 
     fn with(self, extra: serde_json::Value) -> Response {

@@ -59,6 +59,10 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/orders/{payment_id}/events", get(api::read_history))
         .route("/api/v1/orders/{payment_id}/sync", post(api::sync_order))
         .route("/api/v1/orders/{payment_id}/close", post(api::close_order))
+        .route(
+            "/api/v1/orders/{payment_id}/refunds",
+            get(api::refunds::list_refunds).post(api::refunds::make_refund),
+        )
         .route("/api/v1/{*rest}", any(api::nothing_here))
         .route("/api/v1", any(api::nothing_here))
         .route("/problems/{slug}", get(problem::problem_route));

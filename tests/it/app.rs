@@ -13,6 +13,7 @@ use wanryo::adapters::system::SystemClock;
 use wanryo::compose::{self, Running};
 use wanryo::config::{Settings, V1Settings, V2Settings};
 use wanryo::domain::order::Mode;
+use wanryo::domain::refund::OnMismatch;
 use wanryo::ports::clock::Clock;
 use wanryo::service::access;
 
@@ -99,6 +100,7 @@ impl TestApp {
             mode: Mode::Live,
             trusted_proxies: Vec::new(),
             webhook_sources: Vec::new(),
+            on_mismatch: OnMismatch::Hold,
             support_url: Some("https://shop.example/help".to_owned()),
             shop_name: Some("완료상점".to_owned()),
             shop_url: Some("https://shop.example/".to_owned()),

@@ -1,26 +1,30 @@
 //! PortOne V1: transactions by `imp_uid`, attempts by `merchant_uid`.
 
-use portone::v1::{self, ImpUid, MerchantUid};
+use portone::v1::{self, Cancel, CancelAmount, CancelTarget, ImpUid, MerchantUid, PartAmount};
+use rust_decimal::Decimal;
 
-use super::{currency_code, failure, text};
+use super::{balance, currency_code, failure, text};
 use crate::domain::evidence::{Record, Reported};
 use crate::domain::ids::{PaymentId, TransactionId};
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
 use crate::domain::order::Portone;
+use crate::domain::refund::{Answer, Balance, Cancellation, Stage};
 use crate::domain::transaction::{TransactionStatus, VirtualAccount};
-use crate::ports::gateway::{Attempts, GatewayError};
+use crate::ports::gateway::{Attempts, CancelCall, GatewayError};
 
 /// PortOne V1.
 #[derive(Debug, Clone)]
 pub struct PortoneV1 {
     client: v1::Client,
+    patient: v1::Client,
 }
 
 impl PortoneV1 {
-    /// Asks through this client.
+    /// Asks through `client`, and gives money back through `patient`: gateways take their time with that, and an answer that
+    /// was not waited for leaves a refund in doubt.
     #[must_use]
-    pub fn new(client: v1::Client) -> Self {
-        Self { client }
+    pub fn new(client: v1::Client, patient: v1::Client) -> Self {
+        Self { client, patient }
     }
 
     pub(super) async fn attempts(
@@ -96,6 +100,100 @@ impl PortoneV1 {
             Err(error) => Err(failure(Portone::V1, &error)),
         }
     }
+
+    pub(super) async fn balance(
+        &self,
+        id: &PaymentId,
+        transaction_id: &TransactionId,
+    ) -> Result<Balance, GatewayError> {
+        let imp_uid = ImpUid::parse(transaction_id.as_str()).map_err(|_| GatewayError::Refused)?;
+        let payment = self
+            .client
+            .payment(&imp_uid)
+            .await
+            .map_err(|error| failure(Portone::V1, &error))?;
+        if payment.merchant_uid != id.as_str() {
+            return Err(GatewayError::Garbled);
+        }
+        balance_of(&payment)
+    }
+
+    /// Without a webhook, which V1 sends of a cancel only when told to: the order is asked about right afterwards.
+    pub(super) async fn cancel(&self, call: &CancelCall) -> Result<Answer, portone::Error> {
+        let unspeakable = |what: &str| portone::Error::InvalidConfiguration(what.to_owned());
+        let imp_uid = ImpUid::parse(call.transaction_id.as_str())
+            .map_err(|_| unspeakable("the transaction's id is none of V1"))?;
+        let amount = PartAmount::new(call.amount.money().to_major())
+            .map_err(|_| unspeakable("the amount is nothing"))?;
+        let mut cancel = Cancel::new(
+            CancelTarget::ImpUid(imp_uid),
+            CancelAmount::Part(amount),
+            call.guard.to_major(),
+        );
+        cancel.reason = Some(call.reason.clone());
+        cancel.refund_account = call.account.clone().map(|account| v1::RefundAccount {
+            bank: account.bank,
+            account: account.number,
+            holder: account.holder,
+            tel: account.tel,
+        });
+        let payment = self.patient.cancel(&cancel).await?;
+        // The newest entry is the one that this call has made, unless the gateway is late and it has made none yet.
+        let listed: Decimal = payment
+            .cancel_history
+            .iter()
+            .map(|entry| entry.amount)
+            .sum();
+        let own = payment
+            .cancel_history
+            .iter()
+            .max_by_key(|entry| entry.cancelled_at)
+            .filter(|entry| listed == payment.cancel_amount && entry.amount == amount.get());
+        Ok(Answer::Taken {
+            cancellation_id: own
+                .and_then(|entry| entry.cancellation_id.clone())
+                .and_then(text),
+        })
+    }
+}
+
+/// A cancel counts once `cancel_history` has it; what the sum has beyond that is under way.
+/// <https://developers.portone.io/opi/ko/integration/pg/v1/paypal>
+fn balance_of(payment: &v1::Payment) -> Result<Balance, GatewayError> {
+    let code = payment.currency.as_deref().ok_or(GatewayError::Garbled)?;
+    let currency = Currency::parse(code).map_err(|_| GatewayError::Garbled)?;
+    let money =
+        |major: Decimal| Money::from_major(major, currency).map_err(|_| GatewayError::Garbled);
+    let (paid, reserved) = match payment.status {
+        v1::Status::Paid | v1::Status::Cancelled => {
+            (money(payment.amount)?, money(payment.cancel_amount)?)
+        }
+        v1::Status::Ready | v1::Status::Failed | v1::Status::Unrecognized(_) => {
+            (money(Decimal::ZERO)?, money(Decimal::ZERO)?)
+        }
+    };
+    let mut entries: Vec<&v1::CancelHistory> = payment.cancel_history.iter().collect();
+    entries.sort_by_key(|entry| entry.cancelled_at);
+    let mut cancellations = Vec::new();
+    let mut listed: i64 = 0;
+    for entry in entries {
+        let amount_minor = money(entry.amount)?.minor;
+        listed = listed.saturating_add(amount_minor);
+        cancellations.push(Cancellation {
+            id: entry.cancellation_id.clone().and_then(text),
+            amount_minor,
+            stage: Stage::Done,
+        });
+    }
+    let missing = reserved.minor.saturating_sub(listed);
+    if missing > 0 {
+        cancellations.push(Cancellation {
+            id: None,
+            amount_minor: missing,
+            stage: Stage::UnderWay,
+        });
+    }
+    balance(paid, reserved, cancellations)
 }
 
 fn merchant_uid(id: &PaymentId) -> Result<MerchantUid, GatewayError> {

@@ -2,17 +2,18 @@
 
 use portone::Code;
 use portone::v2::{
-    self, ChannelType, EasyPayMethod, ErrorType, Failure, IdempotencyKey, Method, Payment,
-    PreRegister, State, Version,
+    self, Cancel, CancelAmount, CancellationStatus, ChannelType, EasyPayMethod, ErrorType, Failure,
+    IdempotencyKey, Method, Payment, PreRegister, State, Version,
 };
 
-use super::{currency_code, failure, text};
+use super::{balance, currency_code, failure, text};
 use crate::domain::evidence::{Record, Reported};
 use crate::domain::ids::{PaymentId, TransactionId};
-use crate::domain::money::Money;
+use crate::domain::money::{Currency, Money};
 use crate::domain::order::Portone;
+use crate::domain::refund::{Answer, Balance, CANCELLATION_FAILED, Cancellation, Stage, Trouble};
 use crate::domain::transaction::{TransactionStatus, VirtualAccount};
-use crate::ports::gateway::{Attempts, GatewayError};
+use crate::ports::gateway::{Attempts, CancelCall, GatewayError};
 
 /// Attempts of one payment that are looked at; buyers make a handful.
 const ATTEMPTS_MAX: usize = 50;
@@ -21,13 +22,15 @@ const ATTEMPTS_MAX: usize = 50;
 #[derive(Debug, Clone)]
 pub struct PortoneV2 {
     client: v2::Client,
+    patient: v2::Client,
 }
 
 impl PortoneV2 {
-    /// Asks through this client.
+    /// Asks through `client`, and gives money back through `patient`: PortOne asks its callers to wait a minute for that.
+    /// <https://developers.portone.io/api/rest-v2>
     #[must_use]
-    pub fn new(client: v2::Client) -> Self {
-        Self { client }
+    pub fn new(client: v2::Client, patient: v2::Client) -> Self {
+        Self { client, patient }
     }
 
     /// One call, or two when another attempt than the current one was asked for. Only one attempt of a payment can succeed,
@@ -108,6 +111,95 @@ impl PortoneV2 {
             Err(error) => Err(failure(Portone::V2, &error)),
         }
     }
+
+    pub(super) async fn balance(
+        &self,
+        id: &PaymentId,
+        transaction_id: &TransactionId,
+    ) -> Result<Balance, GatewayError> {
+        let payment = self
+            .client
+            .payment(&payment_id(id)?)
+            .await
+            .map_err(|error| failure(Portone::V2, &error))?;
+        // A payment is cancelled by its own id, and the attempt that it shows is the one that is given back.
+        if payment.transaction_id.as_str() != transaction_id.as_str() {
+            return Err(GatewayError::Garbled);
+        }
+        balance_of(&payment)
+    }
+
+    pub(super) async fn cancel(&self, call: &CancelCall) -> Result<Answer, portone::Error> {
+        let unspeakable = |what: &str| portone::Error::InvalidConfiguration(what.to_owned());
+        let id = v2::PaymentId::parse(call.payment_id.as_str())
+            .map_err(|_| unspeakable("the payment's id is none of V2"))?;
+        let key = IdempotencyKey::parse(call.refund_id.as_str())
+            .map_err(|_| unspeakable("the refund's id is no idempotency key"))?;
+        let amount = CancelAmount::Part(call.amount.non_zero());
+        let mut cancel = Cancel::new(amount, call.reason.clone());
+        cancel.current_cancellable_amount = Some(call.guard.minor);
+        cancel.refund_account = call.account.clone().map(|account| v2::RefundAccount {
+            bank: account.bank,
+            number: account.number,
+            holder_name: account.holder,
+            holder_phone_number: account.tel,
+        });
+        let cancellation = self.patient.cancel(&id, &cancel, &key).await?;
+        let trouble = |code: &str| Trouble {
+            code: code.to_owned(),
+            message: None,
+        };
+        Ok(match cancellation.status {
+            CancellationStatus::Succeeded | CancellationStatus::Requested => Answer::Taken {
+                cancellation_id: text(cancellation.id),
+            },
+            CancellationStatus::Failed => Answer::Refused(trouble(CANCELLATION_FAILED)),
+            CancellationStatus::Unrecognized(_) => {
+                Answer::Unknown(trouble(GatewayError::Garbled.as_str()))
+            }
+        })
+    }
+}
+
+fn balance_of(payment: &Payment) -> Result<Balance, GatewayError> {
+    let currency = Currency::parse(&payment.currency).map_err(|_| GatewayError::Garbled)?;
+    let money = |minor: i64| Money::new(minor, currency).map_err(|_| GatewayError::Garbled);
+    let mut listed: Vec<&v2::Cancellation> = payment.cancellations.iter().collect();
+    listed.sort_by_key(|cancellation| cancellation.requested_at);
+    let cancellations: Vec<Cancellation> = listed
+        .into_iter()
+        .map(|cancellation| Cancellation {
+            id: text(cancellation.id.clone()),
+            amount_minor: cancellation.total_amount,
+            stage: match &cancellation.status {
+                CancellationStatus::Succeeded => Stage::Done,
+                CancellationStatus::Failed => Stage::Failed,
+                // What this version cannot read is not over.
+                CancellationStatus::Requested | CancellationStatus::Unrecognized(_) => {
+                    Stage::UnderWay
+                }
+            },
+        })
+        .collect();
+    let under_way = cancellations
+        .iter()
+        .filter(|cancellation| cancellation.stage == Stage::UnderWay)
+        .fold(0_i64, |sum, cancellation| {
+            sum.saturating_add(cancellation.amount_minor)
+        });
+    let (paid, reserved) = match payment.state {
+        State::Paid { .. } | State::PartialCancelled { .. } | State::Cancelled { .. } => (
+            // What the buyer paid: what a promotion paid is not the buyer's to get back.
+            payment.amount.paid.unwrap_or(payment.amount.total),
+            payment.amount.cancelled.saturating_add(under_way),
+        ),
+        State::Ready
+        | State::PayPending
+        | State::VirtualAccountIssued
+        | State::Failed { .. }
+        | State::Unrecognized(_) => (0, 0),
+    };
+    balance(money(paid)?, money(reserved)?, cancellations)
 }
 
 fn is_already_paid(error: &portone::Error) -> bool {

@@ -438,7 +438,7 @@ async fn put_transaction(tx: &mut Tx, transaction: &Transaction) -> Result<bool,
 }
 
 /// Appends an entry unless the order has its `once_key`, or has enough of its kind.
-async fn append_entry(
+pub(super) async fn append_entry(
     tx: &mut Tx,
     id: &PaymentId,
     entry: &Entry,

@@ -6,9 +6,10 @@ use sqlx::FromRow;
 use super::query::Failure;
 use crate::domain::event::{Event, EventType};
 use crate::domain::history::{Entry, EntryKind, StoredEntry};
-use crate::domain::ids::{PayToken, PaymentId, StatusToken, TransactionId};
+use crate::domain::ids::{PayToken, PaymentId, RefundId, StatusToken, TransactionId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::{Buyer, Order, OrderStatus, Portone};
+use crate::domain::refund::{Refund, RefundAccount, RefundAmount, RefundState, Trouble};
 use crate::domain::transaction::{Transaction, TransactionStatus, Verdict, VirtualAccount};
 use crate::ports::store::{InboxEntry, OutboxEvent};
 
@@ -164,7 +165,16 @@ macro_rules! transaction_columns {
     };
 }
 
-pub(super) use {order_columns, transaction_columns};
+/// Every column of `refunds`.
+macro_rules! refund_columns {
+    () => {
+        "refund_id, version, payment_id, transaction_id, amount_minor, currency, reason, account_bank, account_number, account_holder, \
+         account_tel, requested_by, idempotency_key, fingerprint, state, guard_minor, reserved_minor, cancellation_id, attempts, \
+         called_at, next_at, trouble_code, trouble_message, created_at, updated_at"
+    };
+}
+
+pub(super) use {order_columns, refund_columns, transaction_columns};
 
 #[derive(FromRow)]
 pub(super) struct TransactionRow {
@@ -314,6 +324,78 @@ impl InboxRow {
             claimed_status: self.claimed_status,
             received_at: inbox.time("received_at", self.received_at)?,
             attempts: self.attempts,
+        })
+    }
+}
+
+#[derive(FromRow)]
+pub(super) struct RefundRow {
+    refund_id: String,
+    version: i64,
+    payment_id: String,
+    transaction_id: String,
+    amount_minor: i64,
+    currency: String,
+    reason: String,
+    account_bank: Option<String>,
+    account_number: Option<String>,
+    account_holder: Option<String>,
+    account_tel: Option<String>,
+    requested_by: String,
+    idempotency_key: String,
+    fingerprint: String,
+    state: String,
+    guard_minor: i64,
+    reserved_minor: i64,
+    cancellation_id: Option<String>,
+    attempts: i64,
+    called_at: Option<i64>,
+    next_at: Option<i64>,
+    trouble_code: Option<String>,
+    trouble_message: Option<String>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl RefundRow {
+    pub(super) fn into_domain(self) -> Result<Refund, Failure> {
+        let refunds = Table("refunds");
+        let currency = refunds.read("currency", Currency::parse(&self.currency).ok())?;
+        let amount = Money {
+            minor: self.amount_minor,
+            currency,
+        };
+        let account = match self.account_bank {
+            Some(bank) => Some(RefundAccount {
+                bank,
+                number: refunds.read("account_number", self.account_number)?,
+                holder: refunds.read("account_holder", self.account_holder)?,
+                tel: self.account_tel,
+            }),
+            None => None,
+        };
+        let message = self.trouble_message;
+        Ok(Refund {
+            id: refunds.read("refund_id", RefundId::parse(&self.refund_id).ok())?,
+            version: self.version,
+            payment_id: refunds.payment_id(&self.payment_id)?,
+            transaction_id: refunds.transaction_id("transaction_id", &self.transaction_id)?,
+            amount: refunds.read("amount_minor", RefundAmount::new(amount).ok())?,
+            reason: self.reason,
+            account,
+            requested_by: self.requested_by,
+            idempotency_key: self.idempotency_key,
+            fingerprint: self.fingerprint,
+            state: refunds.read("state", RefundState::from_word(&self.state))?,
+            guard_minor: self.guard_minor,
+            reserved_minor: self.reserved_minor,
+            cancellation_id: self.cancellation_id,
+            attempts: self.attempts,
+            called_at: refunds.time_or_none("called_at", self.called_at)?,
+            next_at: refunds.time_or_none("next_at", self.next_at)?,
+            trouble: self.trouble_code.map(|code| Trouble { code, message }),
+            created_at: refunds.time("created_at", self.created_at)?,
+            updated_at: refunds.time("updated_at", self.updated_at)?,
         })
     }
 }

@@ -97,7 +97,12 @@ pub fn replay<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Result<Replay
             | EntryKind::CheckFailed
             | EntryKind::EvidenceRefused
             | EntryKind::Confirmed
-            | EntryKind::ConfirmRefused => {}
+            | EntryKind::ConfirmRefused
+            | EntryKind::RefundRequested
+            | EntryKind::RefundDone
+            | EntryKind::RefundRefused
+            | EntryKind::RefundInDoubt
+            | EntryKind::RefundNotDone => {}
         }
     }
     Ok(replayed)

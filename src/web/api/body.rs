@@ -32,14 +32,14 @@ const FIELDS: [&str; 12] = [
     "metadata",
 ];
 
-/// Why a body makes no order.
+/// Why a body is not taken.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// It is no JSON object.
     Malformed,
     /// A field, and what would be right.
     Field(&'static str, &'static str),
-    /// A field that orders do not have.
+    /// A field that the request does not have.
     UnknownField(String),
 }
 
@@ -50,7 +50,7 @@ impl Refusal {
         match self {
             Self::Malformed => Problem::MalformedBody.response(),
             Self::Field(name, right) => Problem::field(name, right),
-            Self::UnknownField(name) => Problem::field(&name, "is no field of an order"),
+            Self::UnknownField(name) => Problem::field(&name, "is no field of this request"),
         }
     }
 }
@@ -122,8 +122,8 @@ pub fn parse(bytes: &[u8], now: Timestamp, default: Portone) -> Result<NewOrder,
     })
 }
 
-/// The same fields with the same values, in whatever order and spacing, are the same order; a field that is null is absent.
-fn fingerprint(object: &Map<String, Value>) -> String {
+/// The same fields with the same values, in whatever order and spacing, are the same request; a field that is null is absent.
+pub(super) fn fingerprint(object: &Map<String, Value>) -> String {
     let filled: std::collections::BTreeMap<&String, &Value> = object
         .iter()
         .filter(|(_, value)| !value.is_null())
@@ -135,11 +135,11 @@ fn fingerprint(object: &Map<String, Value>) -> String {
         .collect()
 }
 
-fn present<'o>(object: &'o Map<String, Value>, name: &str) -> Option<&'o Value> {
+pub(super) fn present<'o>(object: &'o Map<String, Value>, name: &str) -> Option<&'o Value> {
     object.get(name).filter(|value| !value.is_null())
 }
 
-fn text(
+pub(super) fn text(
     object: &Map<String, Value>,
     name: &'static str,
     chars_max: usize,

@@ -93,6 +93,8 @@ pub(super) enum Who<'a> {
     Webhook,
     Confirm,
     Worker,
+    Refund,
+    Policy,
     Shop(&'a str),
     Staff(&'a str),
     Unrecognized(&'a str),
@@ -108,6 +110,8 @@ impl<'a> Who<'a> {
                 "webhook" => Self::Webhook,
                 "confirm" => Self::Confirm,
                 "worker" => Self::Worker,
+                "refund" => Self::Refund,
+                "policy" => Self::Policy,
                 other => Self::Unrecognized(other),
             },
         }
@@ -294,6 +298,9 @@ pub(super) struct History {
     pub(super) reason: &'static str,
     /// Words for why evidence was not used.
     pub(super) refusal: fn(Refusal) -> &'static str,
+    pub(super) refund: &'static str,
+    /// Words for what went wrong with a refund, when it is ours to say.
+    pub(super) trouble: fn(&str) -> Option<&'static str>,
     /// Words for why a payment was stopped right before its approval.
     pub(super) stop: fn(Stop) -> &'static str,
 }
@@ -321,6 +328,8 @@ mod tests {
             (Actor::Webhook, Who::Webhook),
             (Actor::Confirm, Who::Confirm),
             (Actor::Worker, Who::Worker),
+            (Actor::Refund, Who::Refund),
+            (Actor::Policy, Who::Policy),
             (Actor::Shop("a:b".to_owned()), Who::Shop("a:b")),
             (Actor::Staff("a@b.c".to_owned()), Who::Staff("a@b.c")),
         ];

@@ -101,7 +101,12 @@ fn is_claim(kind: EntryKind) -> bool {
         | EntryKind::Transition
         | EntryKind::EvidenceRefused
         | EntryKind::Closed
-        | EntryKind::Expired => false,
+        | EntryKind::Expired
+        | EntryKind::RefundRequested
+        | EntryKind::RefundDone
+        | EntryKind::RefundRefused
+        | EntryKind::RefundInDoubt
+        | EntryKind::RefundNotDone => false,
     }
 }
 
@@ -146,6 +151,11 @@ fn details(text: &'static Text, locale: Locale, entry: &Entry) -> Vec<Detail> {
         EntryKind::Transition => transition(text, data).into_iter().collect(),
         EntryKind::Confirmed | EntryKind::ConfirmRefused => confirmation(text, data),
         EntryKind::Closed | EntryKind::Expired => Vec::new(),
+        EntryKind::RefundRequested
+        | EntryKind::RefundDone
+        | EntryKind::RefundRefused
+        | EntryKind::RefundInDoubt
+        | EntryKind::RefundNotDone => refund(text, locale, data),
     }
 }
 
@@ -156,6 +166,27 @@ fn amount(text: &'static Text, locale: Locale, data: &Value) -> Option<Detail> {
         data.get("currency").and_then(Value::as_str),
     )?;
     Some(Detail::Labelled(text.order.amount, amount))
+}
+
+/// How much of what was to be given back, and what went wrong with it: in our words, in PortOne's, or in the gateway's.
+fn refund(text: &'static Text, locale: Locale, data: &Value) -> Vec<Detail> {
+    let word = |name: &str| data.get(name).and_then(Value::as_str);
+    let id = word("refund_id").map(|id| Detail::Id(text.history.refund, id.to_owned()));
+    let code = word("code").map(|code| {
+        match (text.history.trouble)(code).or_else(|| (text.gateway_error)(code)) {
+            Some(words) => Detail::Warns(words.to_owned()),
+            None => Detail::Foreign(text.history.error, code.to_owned()),
+        }
+    });
+    let message =
+        word("message").map(|message| Detail::Foreign(text.history.reason, message.to_owned()));
+    amount(text, locale, data)
+        .into_iter()
+        .chain(transaction(text, data))
+        .chain(id)
+        .chain(code)
+        .chain(message)
+        .collect()
 }
 
 fn problem(text: &'static Text, data: &Value) -> Option<Detail> {
@@ -359,6 +390,45 @@ mod tests {
                 Detail::Foreign("결제 금액이라고 한 값", "100".into()),
                 Detail::Warns("주문 금액과 다른 금액이에요.".into()),
             ]
+        );
+    }
+
+    #[test]
+    fn a_refund_says_how_much_and_what_went_wrong() {
+        let data = |more: Value| {
+            let mut data = json!({ "refund_id": "rfd_1", "transaction_id": "imp_1", "amount": 65_000, "currency": "KRW" });
+            data.as_object_mut()
+                .expect("an object")
+                .extend(more.as_object().expect("an object").clone());
+            data
+        };
+        let known = [
+            Detail::Labelled("금액", "65,000원".into()),
+            Detail::Id("거래번호", "imp_1".into()),
+            Detail::Id("환불", "rfd_1".into()),
+        ];
+
+        assert_eq!(told(EntryKind::RefundRequested, data(json!({}))), known);
+        let refused = told(
+            EntryKind::RefundRefused,
+            data(json!({ "code": "PG_PROVIDER", "message": "정산 대금 부족" })),
+        );
+        assert_eq!(
+            refused[3..],
+            [
+                Detail::Foreign("문제", "PG_PROVIDER".into()),
+                Detail::Foreign("이유", "정산 대금 부족".into())
+            ]
+        );
+        let given_up = told(
+            EntryKind::RefundNotDone,
+            data(json!({ "code": "not_shown" })),
+        );
+        assert_eq!(
+            given_up[3..],
+            [Detail::Warns(
+                "PortOne에 환불 기록이 없어요. 다시 환불을 요청할 수 있어요.".into()
+            )]
         );
     }
 

@@ -181,6 +181,11 @@ pub(super) const TEXT: Text = Text {
             EntryKind::Expired => "The time to pay ran out",
             EntryKind::Confirmed => "Asked before the approval, we answered to go on",
             EntryKind::ConfirmRefused => "Asked before the approval, we answered to stop",
+            EntryKind::RefundRequested => "A refund was asked for",
+            EntryKind::RefundDone => "PortOne shows the refund as made",
+            EntryKind::RefundRefused => "The refund was refused",
+            EntryKind::RefundInDoubt => "It is not known yet whether the refund was made",
+            EntryKind::RefundNotDone => "The refund was not made",
         },
         claim_note: "Only a claim: kept for the record, believed by nobody.",
         claimed_status: "Claimed status",
@@ -198,6 +203,20 @@ pub(super) const TEXT: Text = Text {
             Refusal::Foreign => "The transaction does not belong to this order.",
             Refusal::TellsNothing => "The status tells nothing yet.",
             Refusal::Stale => "The answer is older than what is known.",
+        },
+        refund: "Refund",
+        trouble: |code| match code {
+            "call_lost" => {
+                Some("The server stopped before PortOne's answer came. PortOne is asked.")
+            }
+            "not_shown" => Some("PortOne shows nothing of it. You can ask for a new refund."),
+            "overtaken" => {
+                Some("Another refund of the payment came first, so this one cannot happen.")
+            }
+            "cancellation_failed" => {
+                Some("PortOne had taken it, and the gateway did not carry it out.")
+            }
+            _ => None,
         },
         stop: |why| match why {
             Stop::UnknownOrder => "The order is not paid through this version of PortOne.",
@@ -226,7 +245,7 @@ pub(super) const TEXT: Text = Text {
         OrderStatus::PartiallyRefunded => "Paid, and a part was given back.",
         OrderStatus::Refunded => "Paid, and all of it was given back.",
         OrderStatus::Held => {
-            "Money came or an account was issued, but something does not match the order. Do not ship; look at the checks below, and refund in PortOne's console if need be."
+            "Money came or an account was issued, but something does not match the order. Do not ship; look at the checks below, and refund the transaction through the API or in PortOne's console if need be."
         }
         OrderStatus::Expired => {
             "The time to pay ran out unpaid. We watch for late payments one more day."
@@ -257,7 +276,7 @@ pub(super) const TEXT: Text = Text {
         Verdict::Failed => "PortOne says failed. Some gateways approve later, so we keep watching.",
         Verdict::Accepted => "Everything matches: this is the payment of the order.",
         Verdict::Duplicate => {
-            "The order had been paid already. Please refund this transaction in PortOne's console."
+            "The order had been paid already. Please refund this transaction, through the API or in PortOne's console."
         }
         Verdict::Late => {
             "Paid after the order was closed or its time ran out. Decide whether to ship or to refund."
@@ -356,6 +375,8 @@ pub(super) const TEXT: Text = Text {
         Who::Webhook => "PortOne webhook".to_owned(),
         Who::Confirm => "PortOne, before the approval".to_owned(),
         Who::Worker => "Automatic check".to_owned(),
+        Who::Refund => "Refund in progress".to_owned(),
+        Who::Policy => "Rule for payments that do not match".to_owned(),
         Who::Shop(name) => format!("Shop ({name})"),
         Who::Staff(email) => format!("Staff ({email})"),
         Who::Unrecognized(text) => text.to_owned(),

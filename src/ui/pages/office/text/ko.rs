@@ -181,6 +181,11 @@ pub(super) const TEXT: Text = Text {
             EntryKind::Expired => "결제 기한이 지났어요",
             EntryKind::Confirmed => "승인 직전 확인에 진행하라고 답했어요",
             EntryKind::ConfirmRefused => "승인 직전 확인에 멈추라고 답했어요",
+            EntryKind::RefundRequested => "환불을 요청했어요",
+            EntryKind::RefundDone => "PortOne에서 환불된 것을 확인했어요",
+            EntryKind::RefundRefused => "환불이 거절됐어요",
+            EntryKind::RefundInDoubt => "환불됐는지 아직 알 수 없어요",
+            EntryKind::RefundNotDone => "환불되지 않았어요",
         },
         claim_note: "주장일 뿐이에요. 기록만 하고 판단에는 쓰지 않아요.",
         claimed_status: "주장한 상태",
@@ -198,6 +203,16 @@ pub(super) const TEXT: Text = Text {
             Refusal::Foreign => "이 주문의 거래가 아니에요.",
             Refusal::TellsNothing => "아직 아무것도 말해 주지 않는 상태예요.",
             Refusal::Stale => "이미 아는 것보다 오래된 답이에요.",
+        },
+        refund: "환불",
+        trouble: |code| match code {
+            "call_lost" => {
+                Some("PortOne의 답을 받기 전에 서버가 멈췄어요. PortOne에 물어보고 있어요.")
+            }
+            "not_shown" => Some("PortOne에 환불 기록이 없어요. 다시 환불을 요청할 수 있어요."),
+            "overtaken" => Some("다른 환불이 먼저 이루어져 이 환불은 일어날 수 없어요."),
+            "cancellation_failed" => Some("PortOne이 접수했지만 결제사가 처리하지 못했어요."),
+            _ => None,
         },
         stop: |why| match why {
             Stop::UnknownOrder => "이 버전의 PortOne으로 결제하는 주문이 아니에요.",
@@ -226,7 +241,7 @@ pub(super) const TEXT: Text = Text {
         OrderStatus::PartiallyRefunded => "결제됐고, 일부가 환불됐어요.",
         OrderStatus::Refunded => "결제됐고, 전액이 환불됐어요.",
         OrderStatus::Held => {
-            "돈을 받았거나 계좌가 발급됐지만 주문과 다른 항목이 있어요. 상품을 보내지 말고 아래 근거를 확인한 뒤, 필요하면 PortOne 콘솔에서 환불해 주세요."
+            "돈을 받았거나 계좌가 발급됐지만 주문과 다른 항목이 있어요. 상품을 보내지 말고 아래 근거를 확인한 뒤, 필요하면 API나 PortOne 콘솔에서 이 거래를 환불해 주세요."
         }
         OrderStatus::Expired => {
             "결제 없이 기한이 지났어요. 뒤늦은 결제가 없는지 하루 동안 더 지켜봐요."
@@ -257,7 +272,7 @@ pub(super) const TEXT: Text = Text {
         }
         Verdict::Accepted => "모든 항목이 일치해 이 주문의 결제로 인정했어요.",
         Verdict::Duplicate => {
-            "이미 결제된 주문에 한 번 더 결제됐어요. PortOne 콘솔에서 이 거래를 환불해 주세요."
+            "이미 결제된 주문에 한 번 더 결제됐어요. API나 PortOne 콘솔에서 이 거래를 환불해 주세요."
         }
         Verdict::Late => {
             "주문이 닫히거나 기한이 지난 뒤에 결제됐어요. 상품을 보낼지 환불할지 정해 주세요."
@@ -346,6 +361,8 @@ pub(super) const TEXT: Text = Text {
         Who::Webhook => "PortOne 웹훅".to_owned(),
         Who::Confirm => "PortOne 승인 직전 확인".to_owned(),
         Who::Worker => "자동 확인".to_owned(),
+        Who::Refund => "환불 처리".to_owned(),
+        Who::Policy => "불일치 결제 처리 규칙".to_owned(),
         Who::Shop(name) => format!("쇼핑몰 ({name})"),
         Who::Staff(email) => format!("담당자 ({email})"),
         Who::Unrecognized(text) => text.to_owned(),

@@ -1,0 +1,611 @@
+//! Giving money back: one refund from its intent to its end, as a pure state machine.
+//!
+//! ```text
+//!                 ┌── not made: tried again ──┐
+//!                 ▼                           │
+//! intent ──► intended ──► calling ────────────┴─► requested ──► done
+//!               │            │ nobody knows          ▲    └───► refused
+//!               │            ▼                       │
+//!               │        in_doubt ── shown ──────────┴────────► done
+//!               ▼            └── not shown for an hour ───────► not_done
+//!            not_done
+//! ```
+//!
+//! The call to PortOne is made at most once for each time that PortOne surely did not see it, and never again after an answer
+//! that nobody got. A refund is `done` only by what PortOne shows of the transaction, never by the answer to the call.
+//!
+//! **Why it is safe to give up a refund in doubt.** Each call names the balance that could be cancelled right before it (V1
+//! `checksum`, V2 `currentCancellableAmount`), and PortOne does nothing when that is not the balance any more. Two refunds that
+//! follow one another on an unchanged balance name the same one, so whichever PortOne carries out first takes the ground from
+//! under the other: a call that turns up hours late cannot give the money back a second time.
+//! <https://developers.portone.io/api/rest-v1/payment.cancel>,
+//! <https://developers.portone.io/api/rest-v2/payment#post%20%2Fpayments%2F%7BpaymentId%7D%2Fcancel>
+//!
+//! Tested below, every state with every input.
+
+use std::num::NonZeroU64;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::history::EntryKind;
+use super::ids::{PaymentId, RefundId, TransactionId};
+use super::money::{Currency, InvalidMoney, Money};
+use super::order::words;
+use super::transaction::{Transaction, Verdict};
+
+/// Longest time that one call may take, PortOne's own time-out included. A call without an answer by then is in doubt.
+pub const CALL_TIME_MAX: SignedDuration = SignedDuration::from_secs(150);
+/// When a worker takes a refund whose call the asking task did not make.
+pub const FIRST_TRY: SignedDuration = SignedDuration::from_secs(15);
+/// How long a call that did not reach PortOne is tried again. Below the three hours for which PortOne V2 remembers an
+/// idempotency key, so that a key is never used after its answer was forgotten.
+pub const TRY_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// How long PortOne may show nothing of a call in doubt before the refund counts as not made. PortOne asks its callers to wait
+/// a minute for an answer; an hour leaves room for a gateway that is slow on top.
+pub const IN_DOUBT_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// Gaps between tries of a call that did not reach PortOne.
+const TRY_GAPS_SECONDS: [i64; 5] = [5, 10, 30, 60, 300];
+/// Gaps between looks for what a call in doubt has done.
+const DOUBT_GAPS_SECONDS: [i64; 6] = [5, 10, 30, 60, 300, 600];
+/// Gaps between looks at a refund that PortOne has taken. Banks take days, so the last gap repeats for as long as PortOne says
+/// that it is under way: its word stands until PortOne takes it back.
+const REQUESTED_GAPS_SECONDS: [i64; 9] = [2, 10, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600];
+/// Code of a refund that PortOne had taken and the gateway failed to carry out.
+pub const CANCELLATION_FAILED: &str = "cancellation_failed";
+/// The gateway that gives deposits back without being told an account. <https://developers.portone.io/opi/ko/integration/cancel/v1/virtual-account>
+const KNOWS_ITS_ACCOUNTS: &str = "tosspayments";
+
+/// What becomes of a payment that is bound to its order and fails a check. Comes from the deployment's settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnMismatch {
+    /// It is kept, and a person looks.
+    Hold,
+    /// It is given back.
+    Refund,
+}
+words!(OnMismatch { Hold = "hold", Refund = "refund" });
+
+/// How much is given back: more than nothing, always said. PortOne V1 takes an amount of 0, or none, for everything, so neither
+/// can be written down here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefundAmount {
+    minor: NonZeroU64,
+    currency: Currency,
+}
+
+impl RefundAmount {
+    /// Takes money that is more than nothing.
+    ///
+    /// # Errors
+    /// [`InvalidMoney::Range`] for nothing, less, or too much.
+    pub fn new(money: Money) -> Result<Self, InvalidMoney> {
+        let Money { minor, currency } = Money::new(money.minor, money.currency)?;
+        let minor = u64::try_from(minor)
+            .ok()
+            .and_then(NonZeroU64::new)
+            .ok_or(InvalidMoney::Range)?;
+        Ok(Self { minor, currency })
+    }
+
+    /// In whole minor units.
+    #[must_use]
+    pub fn minor(self) -> i64 {
+        i64::try_from(self.minor.get()).unwrap_or(i64::MAX)
+    }
+
+    /// In whole minor units, as a number that cannot be nothing.
+    #[must_use]
+    pub fn non_zero(self) -> NonZeroU64 {
+        self.minor
+    }
+
+    /// As money.
+    #[must_use]
+    pub fn money(self) -> Money {
+        Money {
+            minor: self.minor(),
+            currency: self.currency,
+        }
+    }
+}
+
+/// Where money goes that cannot go back the way it came: deposits to virtual accounts, telephone bills of another month.
+/// Personal data: kept until the call is settled, then gone; `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RefundAccount {
+    /// V1: the gateway's own code of the bank. V2: PortOne's word, such as `SHINHAN`.
+    /// <https://developers.portone.io/opi/ko/support/code-info/pg-1>
+    pub bank: String,
+    /// Number.
+    pub number: String,
+    /// Holder.
+    pub holder: String,
+    /// The holder's telephone number; Smartro wants it.
+    pub tel: Option<String>,
+}
+
+impl std::fmt::Debug for RefundAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RefundAccount(..)")
+    }
+}
+
+/// How far a refund has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefundState {
+    /// Written down; PortOne has not been called, or surely has not seen the call.
+    Intended,
+    /// The call is on its way.
+    Calling,
+    /// PortOne has taken it. The money is back once PortOne shows it.
+    Requested,
+    /// Nobody knows whether the call was carried out.
+    InDoubt,
+    /// PortOne shows the money as given back.
+    Done,
+    /// PortOne or the gateway said no: nothing was given back.
+    Refused,
+    /// Given up: nothing of it was ever shown. A new refund may be asked for.
+    NotDone,
+}
+words!(RefundState {
+    Intended = "intended",
+    Calling = "calling",
+    Requested = "requested",
+    InDoubt = "in_doubt",
+    Done = "done",
+    Refused = "refused",
+    NotDone = "not_done",
+});
+
+impl RefundState {
+    /// Whether it may still give money back, so that no other refund of the transaction may begin.
+    #[must_use]
+    pub const fn is_in_flight(self) -> bool {
+        match self {
+            Self::Intended | Self::Calling | Self::Requested | Self::InDoubt => true,
+            Self::Done | Self::Refused | Self::NotDone => false,
+        }
+    }
+}
+
+/// What last went wrong, in codes and cleaned words of PortOne's or our own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// PortOne's code, or a word of ours.
+    pub code: String,
+    /// The gateway's words, for staff.
+    pub message: Option<String>,
+}
+
+/// A refund as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    /// Ours. Also the idempotency key of the call to PortOne V2.
+    pub id: RefundId,
+    /// Grows by one with each change; a change names the version it was decided on.
+    pub version: i64,
+    /// Of which order.
+    pub payment_id: PaymentId,
+    /// Of which transaction of it.
+    pub transaction_id: TransactionId,
+    /// How much.
+    pub amount: RefundAmount,
+    /// Why, as PortOne is told. Some gateways show it to the buyer.
+    pub reason: String,
+    /// Where to, until the call is settled.
+    pub account: Option<RefundAccount>,
+    /// Who asked, as [`super::history::Actor::to_text`] writes it.
+    pub requested_by: String,
+    /// The asker's name for the request: the same again is the same refund.
+    pub idempotency_key: String,
+    /// Fingerprint of the request, its account left out.
+    pub fingerprint: String,
+    /// How far it has come.
+    pub state: RefundState,
+    /// The balance that PortOne let be cancelled right before. PortOne does nothing when it is another one by then.
+    pub guard_minor: i64,
+    /// What had been given back of the transaction right before, or was on its way back.
+    pub reserved_minor: i64,
+    /// PortOne's id of the cancellation, when it told one.
+    pub cancellation_id: Option<String>,
+    /// How often the present state's next step was tried in vain.
+    pub attempts: i64,
+    /// When the call was last made.
+    pub called_at: Option<Timestamp>,
+    /// When the next step is due; `None` when there is none.
+    pub next_at: Option<Timestamp>,
+    /// What last went wrong.
+    pub trouble: Option<Trouble>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What PortOne answered to the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It has given the money back, or has taken note of it: many gateways decide later. Says nothing about the money itself.
+    Taken {
+        /// PortOne's id of the cancellation.
+        cancellation_id: Option<String>,
+    },
+    /// A no of PortOne's or the gateway's: nothing was done.
+    Refused(Trouble),
+    /// The call surely has not been looked at: no connection, no valid key.
+    NotMade(Trouble),
+    /// Time-out, broken connection, 5xx, an answer that makes no sense: it may have been carried out or not.
+    Unknown(Trouble),
+}
+
+/// How far one cancellation of a transaction is, by PortOne's record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The money is back.
+    Done,
+    /// The gateway decides later.
+    UnderWay,
+    /// Nothing was given back.
+    Failed,
+}
+
+/// One cancellation of a transaction in PortOne's record, whoever asked for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cancellation {
+    /// PortOne's id.
+    pub id: Option<String>,
+    /// How much.
+    pub amount_minor: i64,
+    /// How far it is.
+    pub stage: Stage,
+}
+
+/// What can still be given back of a transaction, and what was, as this server fetched it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Balance {
+    /// What can still be cancelled.
+    pub cancellable: Money,
+    /// What was cancelled, cancellations under way included.
+    pub reserved_minor: i64,
+    /// Each cancellation, first asked for first. May be shorter than the sum says.
+    pub cancellations: Vec<Cancellation>,
+}
+
+/// What happens to a refund.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Somebody is about to make the call. To be stored before the call is made.
+    CallBegins,
+    /// The call was answered, or ended without an answer.
+    Answered(Answer),
+    /// The time of the call is over, and whoever made it has not come back.
+    CallLost,
+    /// PortOne was asked about the transaction, and the order stands by the same evidence.
+    Seen(Balance),
+    /// PortOne was asked and did not answer.
+    NotSeen,
+}
+
+/// What an input does to a refund.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The refund as it is to be; its version is still the one the step was decided on.
+    pub refund: Refund,
+    /// What the history tells of it, when it tells anything.
+    pub kind: Option<EntryKind>,
+}
+
+/// What `input` does to `refund`, or `None` when it does nothing to a refund in this state. `draw` in 0..=1000 spreads the gaps
+/// by up to a fifth.
+#[must_use]
+pub fn next(refund: &Refund, input: &Input, now: Timestamp, draw: u16) -> Option<Step> {
+    let step = Next { refund, now, draw };
+    match (refund.state, input) {
+        (RefundState::Intended, Input::CallBegins) => Some(step.call()),
+        (RefundState::Calling, Input::Answered(answer)) => Some(step.answered(answer)),
+        (RefundState::Calling, Input::CallLost) => Some(step.doubt(trouble("call_lost"))),
+        // Whoever made the call was given up and comes back: better late than by guessing.
+        (RefundState::InDoubt, Input::Answered(answer)) => step.answered_late(answer),
+        (RefundState::InDoubt, Input::Seen(balance)) => Some(step.look_in_doubt(balance)),
+        (RefundState::Requested, Input::Seen(balance)) => Some(step.look_requested(balance)),
+        (RefundState::InDoubt, Input::NotSeen) => Some(step.again(&DOUBT_GAPS_SECONDS)),
+        (RefundState::Requested, Input::NotSeen) => Some(step.again(&REQUESTED_GAPS_SECONDS)),
+        (
+            RefundState::Intended,
+            Input::Answered(_) | Input::CallLost | Input::Seen(_) | Input::NotSeen,
+        )
+        | (RefundState::Calling, Input::CallBegins | Input::Seen(_) | Input::NotSeen)
+        | (RefundState::Requested, Input::CallBegins | Input::Answered(_) | Input::CallLost)
+        | (RefundState::InDoubt, Input::CallBegins | Input::CallLost)
+        | (
+            RefundState::Done | RefundState::Refused | RefundState::NotDone,
+            Input::CallBegins
+            | Input::Answered(_)
+            | Input::CallLost
+            | Input::Seen(_)
+            | Input::NotSeen,
+        ) => None,
+    }
+}
+
+/// What the history says of a refund: no reason and no account, which may be personal.
+#[must_use]
+pub fn history_data(refund: &Refund) -> Value {
+    let money = refund.amount.money();
+    let mut data = json!({
+        "refund_id": refund.id.as_str(),
+        "transaction_id": refund.transaction_id.as_str(),
+        "amount": money.minor,
+        "currency": money.currency.code(),
+    });
+    if let Some(Trouble { code, message }) = &refund.trouble {
+        data["code"] = json!(code);
+        data["message"] = json!(message);
+    }
+    data
+}
+
+/// Whether a refund of the transaction may be thought of at all: the order's own, and paid once.
+#[must_use]
+pub fn is_refundable(transaction: &Transaction) -> bool {
+    match transaction.verdict {
+        Verdict::Accepted | Verdict::Duplicate | Verdict::Late | Verdict::Held => {
+            transaction.holds_money()
+        }
+        Verdict::Pending | Verdict::AwaitingDeposit | Verdict::Failed => false,
+    }
+}
+
+/// Whether the money was deposited to an account, so that the gateway has to be told where it goes back to.
+#[must_use]
+pub fn needs_account(transaction: &Transaction) -> bool {
+    let knows = transaction
+        .pg_provider
+        .as_ref()
+        .is_some_and(|provider| provider.eq_ignore_ascii_case(KNOWS_ITS_ACCOUNTS));
+    transaction.virtual_account.is_some() && !knows
+}
+
+fn trouble(code: &str) -> Trouble {
+    Trouble {
+        code: code.to_owned(),
+        message: None,
+    }
+}
+
+/// What PortOne's record says of one refund.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trace {
+    /// The balance is what it was.
+    Absent,
+    /// It is there.
+    Shown(Stage),
+    /// The balance moved, and not by this refund: by the guard it never will.
+    Overtaken,
+}
+
+/// Finds a refund in PortOne's record: by its id, else as what was cancelled first from the balance that it named. PortOne
+/// carries it out on that balance or not at all, so what stands first there is the refund, or somebody else's cancellation of
+/// the same amount in its place; either way the buyer has the money back once.
+fn trace(refund: &Refund, balance: &Balance) -> Trace {
+    let own = |cancellation: &&Cancellation| {
+        cancellation.id.is_some() && cancellation.id == refund.cancellation_id
+    };
+    if let Some(own) = balance.cancellations.iter().find(own) {
+        return Trace::Shown(own.stage);
+    }
+    let amount = refund.amount.minor();
+    let taken = balance.reserved_minor.saturating_sub(refund.reserved_minor);
+    if taken <= 0 {
+        return Trace::Absent;
+    }
+    let counted = balance
+        .cancellations
+        .iter()
+        .filter(|cancellation| cancellation.stage != Stage::Failed);
+    let mut before: i64 = 0;
+    for cancellation in counted {
+        if before == refund.reserved_minor {
+            return if cancellation.amount_minor == amount {
+                Trace::Shown(cancellation.stage)
+            } else {
+                Trace::Overtaken
+            };
+        }
+        before = before.saturating_add(cancellation.amount_minor);
+    }
+    // The single cancellations do not add up to the sum, so the sum alone speaks.
+    if taken >= amount {
+        Trace::Shown(Stage::Done)
+    } else {
+        Trace::Overtaken
+    }
+}
+
+/// Makes the refund that follows.
+struct Next<'r> {
+    refund: &'r Refund,
+    now: Timestamp,
+    draw: u16,
+}
+
+impl Next<'_> {
+    fn call(&self) -> Step {
+        let called = Refund {
+            called_at: Some(self.now),
+            next_at: self.now.checked_add(CALL_TIME_MAX).ok(),
+            ..self.to(RefundState::Calling)
+        };
+        // The account is still needed: it goes with the call.
+        Step {
+            refund: Refund {
+                account: self.refund.account.clone(),
+                attempts: self.refund.attempts,
+                ..called
+            },
+            kind: None,
+        }
+    }
+
+    fn answered(&self, answer: &Answer) -> Step {
+        match answer {
+            Answer::Taken { cancellation_id } => self.taken(cancellation_id.clone()),
+            Answer::Refused(why) => self.refused(why.clone()),
+            Answer::NotMade(why) => self.not_made(why.clone()),
+            Answer::Unknown(why) => self.doubt(why.clone()),
+        }
+    }
+
+    fn answered_late(&self, answer: &Answer) -> Option<Step> {
+        match answer {
+            Answer::Taken { cancellation_id } => Some(self.taken(cancellation_id.clone())),
+            Answer::Refused(why) => Some(self.refused(why.clone())),
+            // Its account may be gone by now, and so may its occasion: a person asks again.
+            Answer::NotMade(why) => Some(self.given_up(why.clone())),
+            Answer::Unknown(_) => None,
+        }
+    }
+
+    fn taken(&self, cancellation_id: Option<String>) -> Step {
+        Step {
+            refund: Refund {
+                cancellation_id: cancellation_id.or_else(|| self.refund.cancellation_id.clone()),
+                next_at: self.after(&REQUESTED_GAPS_SECONDS, 0),
+                trouble: None,
+                ..self.to(RefundState::Requested)
+            },
+            kind: None,
+        }
+    }
+
+    fn not_made(&self, why: Trouble) -> Step {
+        let asked_for = self.now.duration_since(self.refund.created_at);
+        if asked_for >= TRY_FOR {
+            return self.given_up(why);
+        }
+        let attempts = self.refund.attempts;
+        Step {
+            refund: Refund {
+                account: self.refund.account.clone(),
+                attempts: attempts.saturating_add(1),
+                next_at: self.after(&TRY_GAPS_SECONDS, attempts),
+                trouble: Some(why),
+                ..self.to(RefundState::Intended)
+            },
+            kind: None,
+        }
+    }
+
+    fn doubt(&self, why: Trouble) -> Step {
+        Step {
+            refund: Refund {
+                next_at: self.after(&DOUBT_GAPS_SECONDS, 0),
+                trouble: Some(why),
+                ..self.to(RefundState::InDoubt)
+            },
+            kind: Some(EntryKind::RefundInDoubt),
+        }
+    }
+
+    fn look_in_doubt(&self, balance: &Balance) -> Step {
+        let called_at = self.refund.called_at.unwrap_or(self.refund.created_at);
+        match trace(self.refund, balance) {
+            Trace::Shown(Stage::Done) => self.done(),
+            Trace::Shown(Stage::UnderWay) => self.taken(None),
+            Trace::Shown(Stage::Failed) => self.refused(trouble(CANCELLATION_FAILED)),
+            Trace::Overtaken => self.given_up(trouble("overtaken")),
+            Trace::Absent if self.now.duration_since(called_at) >= IN_DOUBT_FOR => {
+                self.given_up(trouble("not_shown"))
+            }
+            Trace::Absent => self.again(&DOUBT_GAPS_SECONDS),
+        }
+    }
+
+    fn look_requested(&self, balance: &Balance) -> Step {
+        let taken = balance
+            .reserved_minor
+            .saturating_sub(self.refund.reserved_minor);
+        match trace(self.refund, balance) {
+            Trace::Shown(Stage::Done) => self.done(),
+            Trace::Shown(Stage::Failed) => self.refused(trouble(CANCELLATION_FAILED)),
+            // PortOne said that it took the refund, so another order in its list is the list's own affair.
+            Trace::Overtaken if taken >= self.refund.amount.minor() => self.done(),
+            Trace::Shown(Stage::UnderWay) | Trace::Absent | Trace::Overtaken => {
+                self.again(&REQUESTED_GAPS_SECONDS)
+            }
+        }
+    }
+
+    /// Nothing new; the next look is later than the last one was.
+    fn again(&self, gaps: &[i64]) -> Step {
+        let attempts = self.refund.attempts.saturating_add(1);
+        Step {
+            refund: Refund {
+                attempts,
+                next_at: self.after(gaps, attempts),
+                updated_at: self.refund.updated_at,
+                ..self.to(self.refund.state)
+            },
+            kind: None,
+        }
+    }
+
+    fn done(&self) -> Step {
+        Step {
+            refund: Refund {
+                trouble: None,
+                ..self.to(RefundState::Done)
+            },
+            kind: Some(EntryKind::RefundDone),
+        }
+    }
+
+    fn refused(&self, why: Trouble) -> Step {
+        Step {
+            refund: Refund {
+                trouble: Some(why),
+                ..self.to(RefundState::Refused)
+            },
+            kind: Some(EntryKind::RefundRefused),
+        }
+    }
+
+    fn given_up(&self, why: Trouble) -> Step {
+        Step {
+            refund: Refund {
+                trouble: Some(why),
+                ..self.to(RefundState::NotDone)
+            },
+            kind: Some(EntryKind::RefundNotDone),
+        }
+    }
+
+    /// The refund in another state: no account any more, nothing due, nothing tried.
+    fn to(&self, state: RefundState) -> Refund {
+        Refund {
+            state,
+            account: None,
+            attempts: 0,
+            next_at: None,
+            updated_at: self.now,
+            ..self.refund.clone()
+        }
+    }
+
+    fn after(&self, gaps: &[i64], attempts: i64) -> Option<Timestamp> {
+        let step = usize::try_from(attempts)
+            .unwrap_or(usize::MAX)
+            .min(gaps.len() - 1);
+        let gap_ms = gaps[step] * 1000;
+        let spread_ms = gap_ms / 5 * i64::from(self.draw.min(1000)) / 1000;
+        self.now
+            .checked_add(SignedDuration::from_millis(gap_ms + spread_ms))
+            .ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,547 @@
+//! Every state with every input, and what PortOne's record says of a refund.
+
+use super::*;
+use crate::domain::decision::fixtures::{at, left_open};
+use crate::domain::transaction::{TransactionStatus, VirtualAccount};
+
+const AMOUNT: i64 = 20_000;
+/// What had been given back before.
+const BEFORE: i64 = 5_000;
+const PAID: i64 = 65_000;
+
+fn won(minor: i64) -> Money {
+    Money::new(minor, Currency::KRW).expect("an amount")
+}
+
+fn refund(state: RefundState) -> Refund {
+    let is_called = state != RefundState::Intended;
+    let has_account = matches!(state, RefundState::Intended | RefundState::Calling);
+    Refund {
+        id: RefundId::from_bytes([1; 16]),
+        version: 4,
+        payment_id: PaymentId::parse("ORD-1").expect("an id"),
+        transaction_id: TransactionId::parse("imp_1").expect("an id"),
+        amount: RefundAmount::new(won(AMOUNT)).expect("more than nothing"),
+        reason: "단순 변심".to_owned(),
+        account: has_account.then(|| RefundAccount {
+            bank: "04".to_owned(),
+            number: "110-123".to_owned(),
+            holder: "김하나".to_owned(),
+            tel: None,
+        }),
+        requested_by: "shop:test".to_owned(),
+        idempotency_key: "shop:1".to_owned(),
+        fingerprint: "f".to_owned(),
+        state,
+        guard_minor: PAID - BEFORE,
+        reserved_minor: BEFORE,
+        cancellation_id: None,
+        attempts: 0,
+        called_at: is_called.then(|| at(0)),
+        next_at: state.is_in_flight().then(|| at(5)),
+        trouble: None,
+        created_at: at(0),
+        updated_at: at(0),
+    }
+}
+
+fn known(state: RefundState) -> Refund {
+    Refund {
+        cancellation_id: Some("own".to_owned()),
+        ..refund(state)
+    }
+}
+
+fn entry(id: Option<&str>, amount_minor: i64, stage: Stage) -> Cancellation {
+    Cancellation {
+        id: id.map(str::to_owned),
+        amount_minor,
+        stage,
+    }
+}
+
+/// PortOne's record when these follow what was there before.
+fn seen(then: &[Cancellation]) -> Input {
+    let mut cancellations = vec![entry(Some("before"), BEFORE, Stage::Done)];
+    cancellations.extend_from_slice(then);
+    let reserved_minor = cancellations
+        .iter()
+        .filter(|cancellation| cancellation.stage != Stage::Failed)
+        .map(|cancellation| cancellation.amount_minor)
+        .sum();
+    Input::Seen(Balance {
+        cancellable: won(PAID - reserved_minor),
+        reserved_minor,
+        cancellations,
+    })
+}
+
+/// PortOne's record when it names no single cancellation.
+fn sum(reserved_minor: i64) -> Input {
+    Input::Seen(Balance {
+        cancellable: won(PAID - reserved_minor),
+        reserved_minor,
+        cancellations: Vec::new(),
+    })
+}
+
+fn taken() -> Input {
+    Input::Answered(Answer::Taken {
+        cancellation_id: Some("own".to_owned()),
+    })
+}
+
+fn refused() -> Input {
+    Input::Answered(Answer::Refused(trouble("PG_PROVIDER")))
+}
+
+fn not_made() -> Input {
+    Input::Answered(Answer::NotMade(trouble("unauthorized")))
+}
+
+fn unknown() -> Input {
+    Input::Answered(Answer::Unknown(trouble("unavailable")))
+}
+
+/// The state that follows, and what the history tells.
+fn after(refund: &Refund, input: &Input, second: i64) -> Option<(RefundState, Option<EntryKind>)> {
+    next(refund, input, at(second), 0).map(|step| (step.refund.state, step.kind))
+}
+
+#[test]
+fn every_state_with_every_input() {
+    use EntryKind::{RefundDone, RefundInDoubt, RefundNotDone, RefundRefused};
+    use RefundState::{Calling, Done, InDoubt, Intended, NotDone, Refused, Requested};
+    let inputs = [
+        Input::CallBegins,
+        taken(),
+        refused(),
+        not_made(),
+        unknown(),
+        Input::CallLost,
+        seen(&[]),
+        seen(&[entry(Some("x"), AMOUNT, Stage::Done)]),
+        seen(&[entry(Some("x"), AMOUNT, Stage::UnderWay)]),
+        seen(&[entry(Some("x"), AMOUNT - 1, Stage::Done)]),
+        Input::NotSeen,
+    ];
+    let nothing = [None; 11];
+    let told = |state, kind| Some((state, Some(kind)));
+    let quiet = |state| Some((state, None));
+    let table = [
+        (
+            Intended,
+            [
+                quiet(Calling),
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+            ],
+        ),
+        (
+            Calling,
+            [
+                None,
+                quiet(Requested),
+                told(Refused, RefundRefused),
+                quiet(Intended),
+                told(InDoubt, RefundInDoubt),
+                told(InDoubt, RefundInDoubt),
+                None,
+                None,
+                None,
+                None,
+                None,
+            ],
+        ),
+        (
+            Requested,
+            [
+                None,
+                None,
+                None,
+                None,
+                None,
+                None,
+                quiet(Requested),
+                told(Done, RefundDone),
+                quiet(Requested),
+                quiet(Requested),
+                quiet(Requested),
+            ],
+        ),
+        (
+            InDoubt,
+            [
+                None,
+                quiet(Requested),
+                told(Refused, RefundRefused),
+                told(NotDone, RefundNotDone),
+                None,
+                None,
+                quiet(InDoubt),
+                told(Done, RefundDone),
+                quiet(Requested),
+                told(NotDone, RefundNotDone),
+                quiet(InDoubt),
+            ],
+        ),
+        (Done, nothing),
+        (Refused, nothing),
+        (NotDone, nothing),
+    ];
+    assert_eq!(table.len(), RefundState::ALL.len());
+    for (state, row) in table {
+        for (input, expected) in inputs.iter().zip(row) {
+            assert_eq!(
+                after(&refund(state), input, 60),
+                expected,
+                "{state:?} with {input:?}"
+            );
+        }
+    }
+}
+
+/// What holds whatever happens: the rules that the tables hold, too.
+#[test]
+fn no_step_breaks_a_rule() {
+    let inputs = [
+        Input::CallBegins,
+        taken(),
+        refused(),
+        not_made(),
+        unknown(),
+        Input::CallLost,
+        seen(&[]),
+        seen(&[entry(Some("own"), AMOUNT, Stage::Done)]),
+        seen(&[entry(Some("own"), AMOUNT, Stage::Failed)]),
+        seen(&[entry(None, AMOUNT, Stage::UnderWay)]),
+        sum(PAID),
+        Input::NotSeen,
+    ];
+    for state in RefundState::ALL {
+        for before in [refund(*state), known(*state)] {
+            for input in &inputs {
+                for second in [0, 60, 2 * 3600, 90 * 24 * 3600] {
+                    let Some(Step {
+                        refund: after,
+                        kind,
+                    }) = next(&before, input, at(second), 1000)
+                    else {
+                        continue;
+                    };
+                    let case = format!("{before:?} with {input:?}");
+                    assert!(before.state.is_in_flight(), "{case}");
+                    assert_eq!(
+                        after.state.is_in_flight(),
+                        after.next_at.is_some(),
+                        "{case}"
+                    );
+                    assert!(after.next_at.is_none_or(|next| next > at(second)), "{case}");
+                    let keeps = matches!(after.state, RefundState::Intended | RefundState::Calling);
+                    assert!(keeps || after.account.is_none(), "{case}");
+                    assert!(!keeps || after.account == before.account, "{case}");
+                    // Only what PortOne shows is done, and only an intent is called.
+                    assert!(
+                        after.state != RefundState::Done || matches!(input, Input::Seen(_)),
+                        "{case}"
+                    );
+                    assert!(
+                        after.state != RefundState::Calling
+                            || before.state == RefundState::Intended,
+                        "{case}"
+                    );
+                    // Only a call that PortOne did not see may be made again.
+                    assert!(
+                        after.state != RefundState::Intended
+                            || matches!(input, Input::Answered(Answer::NotMade(_))),
+                        "{case}"
+                    );
+                    assert_eq!(
+                        kind.is_none(),
+                        after.state == before.state
+                            || !matches!(
+                                after.state,
+                                RefundState::Done
+                                    | RefundState::Refused
+                                    | RefundState::NotDone
+                                    | RefundState::InDoubt
+                            ),
+                        "{case}"
+                    );
+                    assert_eq!(
+                        (after.version, &after.id, after.amount, after.guard_minor),
+                        (
+                            before.version,
+                            &before.id,
+                            before.amount,
+                            before.guard_minor
+                        ),
+                        "{case}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_taken_is_known_by_its_id() {
+    for (stage, state) in [
+        (Stage::Done, RefundState::Done),
+        (Stage::UnderWay, RefundState::Requested),
+        (Stage::Failed, RefundState::Refused),
+    ] {
+        // Somebody else's cancellation stands before it in the list: the id counts, not the place.
+        let input = seen(&[
+            entry(Some("other"), 1, Stage::Done),
+            entry(Some("own"), AMOUNT, stage),
+        ]);
+        let step = next(&known(RefundState::Requested), &input, at(60), 0).expect("a step");
+
+        assert_eq!(step.refund.state, state, "{stage:?}");
+    }
+    let failed = seen(&[entry(Some("own"), AMOUNT, Stage::Failed)]);
+    let step = next(&known(RefundState::Requested), &failed, at(60), 0).expect("a step");
+    assert_eq!(
+        step.refund.trouble.expect("a reason").code,
+        CANCELLATION_FAILED
+    );
+}
+
+#[test]
+fn in_doubt_the_first_cancellation_of_the_balance_tells() {
+    let doubt = refund(RefundState::InDoubt);
+    for (input, state) in [
+        // Ours, and then somebody else's.
+        (
+            seen(&[
+                entry(None, AMOUNT, Stage::Done),
+                entry(None, 1, Stage::Done),
+            ]),
+            RefundState::Done,
+        ),
+        // Somebody else's first: by the guard ours cannot follow, however much is gone by now.
+        (
+            seen(&[
+                entry(None, 1, Stage::Done),
+                entry(None, AMOUNT, Stage::Done),
+            ]),
+            RefundState::NotDone,
+        ),
+        (
+            seen(&[entry(None, PAID - BEFORE, Stage::Done)]),
+            RefundState::NotDone,
+        ),
+        // One that failed has given its place back.
+        (
+            seen(&[
+                entry(None, 1, Stage::Failed),
+                entry(None, AMOUNT, Stage::Done),
+            ]),
+            RefundState::Done,
+        ),
+        (
+            seen(&[entry(None, AMOUNT, Stage::Failed)]),
+            RefundState::InDoubt,
+        ),
+        // Without single cancellations the sum tells.
+        (sum(BEFORE), RefundState::InDoubt),
+        (sum(BEFORE + AMOUNT), RefundState::Done),
+        (sum(BEFORE + AMOUNT - 1), RefundState::NotDone),
+        (sum(0), RefundState::InDoubt),
+    ] {
+        assert_eq!(
+            after(&doubt, &input, 60).map(|(state, _)| state),
+            Some(state),
+            "{input:?}"
+        );
+    }
+}
+
+#[test]
+fn doubt_ends_after_its_time_and_not_before() {
+    let doubt = refund(RefundState::InDoubt);
+    let end = IN_DOUBT_FOR.as_secs();
+
+    assert_eq!(
+        after(&doubt, &seen(&[]), end - 1).map(|(state, _)| state),
+        Some(RefundState::InDoubt)
+    );
+    assert_eq!(
+        after(&doubt, &seen(&[]), end),
+        Some((RefundState::NotDone, Some(EntryKind::RefundNotDone)))
+    );
+    // Not knowing is no reason to give up.
+    assert_eq!(
+        after(&doubt, &Input::NotSeen, 90 * 24 * 3600).map(|(state, _)| state),
+        Some(RefundState::InDoubt)
+    );
+    // PortOne's word that it took the refund does not run out.
+    assert_eq!(
+        after(&known(RefundState::Requested), &seen(&[]), 90 * 24 * 3600).map(|(state, _)| state),
+        Some(RefundState::Requested)
+    );
+}
+
+#[test]
+fn a_call_that_did_not_reach_portone_is_tried_for_its_time() {
+    let mut intended = refund(RefundState::Intended);
+    let mut second = 0;
+    let mut gaps = Vec::new();
+    loop {
+        let calling = next(&intended, &Input::CallBegins, at(second), 0).expect("a call");
+        assert_eq!(calling.refund.called_at, Some(at(second)));
+        assert_eq!(
+            calling.refund.next_at,
+            at(second).checked_add(CALL_TIME_MAX).ok()
+        );
+        let step = next(&calling.refund, &not_made(), at(second), 0).expect("an answer");
+        if step.refund.state == RefundState::NotDone {
+            break;
+        }
+        let due = step.refund.next_at.expect("due").as_second() - at(0).as_second();
+        gaps.push(due - second);
+        second = due;
+        intended = step.refund;
+        assert!(intended.account.is_some(), "the next call needs it");
+    }
+
+    assert_eq!(gaps[..6], [5, 10, 30, 60, 300, 300]);
+    assert!(second >= TRY_FOR.as_secs() && second <= TRY_FOR.as_secs() + 300);
+    assert!(
+        TRY_FOR + SignedDuration::from_mins(5) + CALL_TIME_MAX < SignedDuration::from_hours(3),
+        "the key is remembered that long"
+    );
+}
+
+#[test]
+fn looks_grow_rarer_and_are_spread() {
+    let gap = |refund: &Refund, input: &Input, draw| {
+        let step = next(refund, input, at(60), draw).expect("a step");
+        step.refund.next_at.expect("due").as_millisecond() - at(60).as_millisecond()
+    };
+    let tried = |state, attempts| Refund {
+        attempts,
+        ..refund(state)
+    };
+
+    let doubt =
+        [0, 1, 4, 100].map(|tries| gap(&tried(RefundState::InDoubt, tries), &Input::NotSeen, 0));
+    assert_eq!(doubt, [10_000, 30_000, 600_000, 600_000]);
+    let requested =
+        [0, 7, 100].map(|tries| gap(&tried(RefundState::Requested, tries), &Input::NotSeen, 0));
+    assert_eq!(requested, [10_000, 6 * 3_600_000, 6 * 3_600_000]);
+    assert_eq!(
+        gap(&refund(RefundState::InDoubt), &Input::NotSeen, 1000),
+        12_000
+    );
+}
+
+#[test]
+fn nothing_is_no_amount() {
+    assert_eq!(RefundAmount::new(won(0)), Err(InvalidMoney::Range));
+    for minor in [-1, i64::MIN, i64::MAX] {
+        let money = Money {
+            minor,
+            currency: Currency::KRW,
+        };
+        assert_eq!(RefundAmount::new(money), Err(InvalidMoney::Range));
+    }
+    let all = RefundAmount::new(won(1)).expect("more than nothing");
+    assert_eq!(
+        (all.minor(), all.non_zero().get(), all.money()),
+        (1, 1, won(1))
+    );
+}
+
+#[test]
+fn what_holds_money_of_the_order_may_be_given_back() {
+    let of = |verdict, status, cancelled_minor| Transaction {
+        verdict,
+        status,
+        cancelled_minor,
+        ..left_open("imp_1")
+    };
+    for verdict in Verdict::ALL {
+        let ours = matches!(
+            verdict,
+            Verdict::Accepted | Verdict::Duplicate | Verdict::Late | Verdict::Held
+        );
+        assert_eq!(
+            is_refundable(&of(*verdict, TransactionStatus::Paid, 0)),
+            ours,
+            "{verdict:?}"
+        );
+        assert!(
+            !is_refundable(&of(*verdict, TransactionStatus::Ready, 0)),
+            "{verdict:?}"
+        );
+        assert!(!is_refundable(&of(
+            *verdict,
+            TransactionStatus::Cancelled,
+            PAID
+        )));
+    }
+    assert!(is_refundable(&of(
+        Verdict::Accepted,
+        TransactionStatus::Cancelled,
+        1
+    )));
+}
+
+#[test]
+fn a_deposit_goes_back_to_an_account_unless_the_gateway_knows_it() {
+    let with = |provider: Option<&str>, deposited: bool| Transaction {
+        pg_provider: provider.map(str::to_owned),
+        virtual_account: deposited.then(|| VirtualAccount {
+            bank: "국민은행".to_owned(),
+            account_number: "1".to_owned(),
+            holder: None,
+            expires_at: None,
+        }),
+        ..left_open("imp_1")
+    };
+    for (provider, deposited, needed) in [
+        (Some("html5_inicis"), true, true),
+        (None, true, true),
+        (Some("tosspayments"), true, false),
+        (Some("TOSSPAYMENTS"), true, false),
+        (Some("html5_inicis"), false, false),
+    ] {
+        assert_eq!(
+            needs_account(&with(provider, deposited)),
+            needed,
+            "{provider:?}"
+        );
+    }
+}
+
+#[test]
+fn neither_reason_nor_account_leaves_the_refund() {
+    let refund = Refund {
+        trouble: Some(Trouble {
+            code: "PG_PROVIDER".to_owned(),
+            message: Some("정산 대금 부족".to_owned()),
+        }),
+        ..refund(RefundState::Intended)
+    };
+
+    let (data, debug) = (
+        history_data(&refund).to_string(),
+        format!("{:?}", refund.account),
+    );
+
+    assert!(data.contains("PG_PROVIDER") && data.contains("정산 대금 부족"));
+    for secret in ["110-123", "김하나"] {
+        assert!(!data.contains(secret) && !debug.contains(secret));
+    }
+    assert!(!data.contains("단순 변심"));
+}

@@ -1,0 +1,499 @@
+//! Refunds: the intent is on disk before PortOne is called, and what PortOne shows afterwards decides what became of it.
+//!
+//! What follows what is [`crate::domain::refund`]'s; here it is acted out. Every step is written with the version that it was
+//! decided on, and `calling` is written before the call is made, so of any number of tasks and instances one makes the call. The
+//! order itself is moved by [`super::sync`] alone, by evidence: an answer to the call moves nothing but the refund.
+//!
+//! A crash at any point leaves a row with a time at which a worker takes it: before the call it is made then, after the call
+//! began it is in doubt, and PortOne is asked.
+//!
+//! Tested against the sandbox on both databases, `tests/it/refunds.rs`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use thiserror::Error;
+use tokio::task::JoinSet;
+
+use super::Core;
+use super::sync::{Ask, Standing, SyncError, Synced, sync};
+use crate::domain::history::{Actor, Entry, EntryKind};
+use crate::domain::ids::{PaymentId, RefundId, TransactionId};
+use crate::domain::money::Money;
+use crate::domain::order::Portone;
+use crate::domain::refund::{
+    self, FIRST_TRY, Input, OnMismatch, Refund, RefundAccount, RefundAmount, RefundState, Step,
+};
+use crate::domain::transaction::{Transaction, Verdict};
+use crate::ports::clock::within;
+use crate::ports::entropy::{draw, draw_per_mille};
+use crate::ports::gateway::CancelCall;
+use crate::ports::store::{Intended, Moved, Snapshot, StoreError};
+
+/// How long an asker waits for PortOne's answer to a refund. The refund goes on without it.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(15);
+/// How long a worker holds a refund.
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// How often a step is decided again because somebody else moved the refund in between.
+const DECISIONS_MAX: u32 = 5;
+/// What PortOne, and with some gateways the buyer, is told of a refund that the policy made.
+const POLICY_REASON: &str = "주문과 일치하지 않는 결제";
+
+/// What is asked for, checked.
+#[derive(Debug, Clone)]
+pub struct NewRefund {
+    /// Of which order.
+    pub payment_id: PaymentId,
+    /// Of which transaction; the one that paid the order when absent.
+    pub transaction_id: Option<TransactionId>,
+    /// How much, in minor units; all that is left when absent.
+    pub amount_minor: Option<i64>,
+    /// Why.
+    pub reason: String,
+    /// Where to, when the money cannot go the way it came.
+    pub account: Option<RefundAccount>,
+    /// The asker's name for this request.
+    pub idempotency_key: String,
+    /// Fingerprint of the request, its account left out.
+    pub fingerprint: String,
+}
+
+/// What came of asking for a refund.
+#[derive(Debug)]
+pub enum Asked {
+    /// It is new; this is how far it came while the asker waited.
+    New(Box<Refund>),
+    /// The very same request was made before; this is how far its refund is.
+    Same(Box<Refund>),
+}
+
+/// Why no refund was written down.
+#[derive(Debug, Error)]
+pub enum AskError {
+    /// No such order.
+    #[error("there is no such order")]
+    NoSuchOrder,
+    /// The order has no such transaction.
+    #[error("the order has no such transaction")]
+    NoSuchTransaction,
+    /// The order, or the transaction, holds no money.
+    #[error("nothing is paid")]
+    NotPaid,
+    /// Another body was sent with the same key.
+    #[error("the idempotency key was used with another body")]
+    KeyReused,
+    /// The first request with this key is being answered.
+    #[error("a request with this idempotency key is being answered")]
+    KeyInUse,
+    /// Another refund of the transaction may still give money back.
+    #[error("another refund of the transaction is in flight")]
+    UnderWay,
+    /// More than can be given back.
+    #[error("more than {} can be given back", .0.minor)]
+    TooMuch(Money),
+    /// The gateway has to be told where the money goes.
+    #[error("a refund of a deposit needs an account")]
+    AccountNeeded,
+    /// PortOne could not be asked; nothing was written.
+    #[error("PortOne could not be asked")]
+    Unavailable,
+    /// The store failed.
+    #[error("the refund could not be read or written")]
+    Store(#[from] StoreError),
+}
+
+/// Asks for a refund: writes the intent, calls PortOne, and waits a while for what becomes of it.
+///
+/// # Errors
+/// See [`AskError`]. Whatever PortOne does once the intent is written is no error: the refund says it.
+pub async fn request(core: &Arc<Core>, new: NewRefund, actor: Actor) -> Result<Asked, AskError> {
+    if let Some(there) = core
+        .refunds
+        .find_refund_by_key(&new.payment_id, &new.idempotency_key)
+        .await?
+    {
+        return repeated(there, &new);
+    }
+    let snapshot = look_again(core, &new, &actor).await?;
+    let refund = match intend(core, &snapshot, &new, &actor).await? {
+        Written::New(refund) => refund,
+        Written::There(there) => return repeated(*there, &new),
+    };
+    let id = refund.id.clone();
+    let detached = Arc::clone(core);
+    let task = core
+        .tasks
+        .spawn(async move { carry_out(&detached, *refund).await });
+    // Beyond the wait the task goes on; a worker takes over should it fail.
+    let _done_or_late = within(core.clock.as_ref(), ANSWER_WAIT, task).await;
+    let stored = core.refunds.find_refund(&id).await?;
+    stored
+        .map(|refund| Asked::New(Box::new(refund)))
+        .ok_or(AskError::Unavailable)
+}
+
+/// Works off what is due. Returns how many were taken.
+///
+/// # Errors
+/// [`StoreError`] when the due refunds cannot be read; a single one that fails is left for its next turn.
+pub async fn work_off_due(core: &Arc<Core>, limit: u32) -> Result<usize, StoreError> {
+    let now = core.clock.now();
+    let lease_until = now.checked_add(LEASE).unwrap_or(now);
+    let due = core.refunds.lease_refunds(now, lease_until, limit).await?;
+    let count = due.len();
+    let mut work = JoinSet::new();
+    for refund in due {
+        let core = Arc::clone(core);
+        work.spawn(async move { work_off(&core, refund).await });
+    }
+    work.join_all().await;
+    Ok(count)
+}
+
+/// Gives back what the deployment's policy says, by what a sync has just brought. Goes on by itself.
+pub(crate) fn by_policy(core: &Arc<Core>, synced: &Synced) {
+    match core.settings.on_mismatch {
+        OnMismatch::Hold => return,
+        OnMismatch::Refund if !synced.confirmed => return,
+        OnMismatch::Refund => {}
+    }
+    // Held is bound to its order: what belongs to something else never becomes a transaction of the order.
+    let held =
+        synced.snapshot.transactions.iter().filter(|transaction| {
+            transaction.verdict == Verdict::Held && transaction.holds_money()
+        });
+    for transaction in held {
+        let (detached, snapshot) = (Arc::clone(core), synced.snapshot.clone());
+        let id = transaction.transaction_id.clone();
+        core.tasks
+            .spawn(async move { refund_by_policy(&detached, &snapshot, id).await });
+    }
+}
+
+/// Makes the refunds that wait to be shown by PortOne due when a change gave something back. Should it fail, they are due on
+/// their own time.
+pub(crate) async fn wake(core: &Core, before: &Snapshot, changed: &[Transaction]) {
+    let gave_back = changed.iter().any(|after| {
+        let known = before
+            .transactions
+            .iter()
+            .find(|before| before.transaction_id == after.transaction_id);
+        after.cancelled_minor > known.map_or(0, |before| before.cancelled_minor)
+    });
+    if !gave_back {
+        return;
+    }
+    let payment_id = &before.order.payment_id;
+    if let Err(error) = core
+        .refunds
+        .wake_refunds(payment_id, core.clock.now())
+        .await
+    {
+        tracing::warn!(payment.id = %payment_id, error = &error as &dyn std::error::Error, "the refunds of an order could not be woken");
+    }
+}
+
+async fn refund_by_policy(core: &Arc<Core>, snapshot: &Snapshot, transaction_id: TransactionId) {
+    let idempotency_key = format!("policy:{}", transaction_id.as_str());
+    let new = NewRefund {
+        payment_id: snapshot.order.payment_id.clone(),
+        transaction_id: Some(transaction_id),
+        amount_minor: None,
+        reason: POLICY_REASON.to_owned(),
+        account: None,
+        // Once for each transaction, whatever becomes of it: what PortOne refused waits for a person.
+        fingerprint: idempotency_key.clone(),
+        idempotency_key,
+    };
+    let result = async {
+        let there = core
+            .refunds
+            .find_refund_by_key(&new.payment_id, &new.idempotency_key)
+            .await?;
+        if there.is_some() {
+            return Ok(());
+        }
+        match intend(core, snapshot, &new, &Actor::Policy).await? {
+            Written::New(refund) => carry_out(core, *refund).await?,
+            Written::There(_) => {}
+        }
+        Ok::<(), AskError>(())
+    };
+    if let Err(error) = result.await {
+        tracing::warn!(payment.id = %new.payment_id, error = &error as &dyn std::error::Error, "a payment that fails a check was not given back; it is held, and the next check tries again");
+    }
+}
+
+/// How far the refund of the same request is, unless the request is another one.
+fn repeated(there: Refund, new: &NewRefund) -> Result<Asked, AskError> {
+    // An account is compared while it is there; afterwards nobody here knows it any more.
+    let same_account = there.account.is_none() || there.account == new.account;
+    if there.fingerprint != new.fingerprint || !same_account {
+        return Err(AskError::KeyReused);
+    }
+    match there.state {
+        RefundState::Calling => Err(AskError::KeyInUse),
+        RefundState::Intended
+        | RefundState::Requested
+        | RefundState::InDoubt
+        | RefundState::Done
+        | RefundState::Refused
+        | RefundState::NotDone => Ok(Asked::Same(Box::new(there))),
+    }
+}
+
+/// Asks PortOne about the transaction first, so that what was given back elsewhere is known.
+async fn look_again(
+    core: &Arc<Core>,
+    new: &NewRefund,
+    actor: &Actor,
+) -> Result<Snapshot, AskError> {
+    let ask = Ask {
+        payment_id: new.payment_id.clone(),
+        transaction_id: new.transaction_id.clone(),
+        patient: false,
+        actor: actor.clone(),
+    };
+    match sync(core, ask).await {
+        Ok(synced) if !synced.confirmed => Err(AskError::Unavailable),
+        Ok(synced) => match synced.standing {
+            Standing::Ours => Ok(synced.snapshot),
+            Standing::Foreign | Standing::Unknown => Err(AskError::NoSuchTransaction),
+        },
+        Err(SyncError::NoSuchOrder) => Err(AskError::NoSuchOrder),
+        Err(SyncError::Busy) => Err(AskError::Unavailable),
+        Err(SyncError::Store(error)) => {
+            tracing::error!(payment.id = %new.payment_id, error = error.as_ref() as &dyn std::error::Error, "an order to be refunded could not be read");
+            Err(AskError::Unavailable)
+        }
+    }
+}
+
+enum Written {
+    New(Box<Refund>),
+    There(Box<Refund>),
+}
+
+/// Writes the intent, with the balance that PortOne shows right now as its guard.
+async fn intend(
+    core: &Core,
+    snapshot: &Snapshot,
+    new: &NewRefund,
+    actor: &Actor,
+) -> Result<Written, AskError> {
+    let transaction = subject(snapshot, new.transaction_id.as_ref())?;
+    if refund::needs_account(transaction) && new.account.is_none() {
+        return Err(AskError::AccountNeeded);
+    }
+    let portone = snapshot.order.portone;
+    let balance = core
+        .gateway
+        .balance(portone, &new.payment_id, &transaction.transaction_id)
+        .await
+        .map_err(|error| {
+            tracing::warn!(payment.id = %new.payment_id, error = error.as_str(), "the balance of a payment to be refunded could not be read");
+            AskError::Unavailable
+        })?;
+    let left = balance.cancellable;
+    let too_much = || AskError::TooMuch(left);
+    let wanted = Money {
+        minor: new.amount_minor.unwrap_or(left.minor),
+        currency: left.currency,
+    };
+    let amount = RefundAmount::new(wanted).map_err(|_| too_much())?;
+    if amount.minor() > left.minor {
+        return Err(too_much());
+    }
+    let now = core.clock.now();
+    let refund = Refund {
+        id: RefundId::from_bytes(draw(core.entropy.as_ref())),
+        version: 0,
+        payment_id: new.payment_id.clone(),
+        transaction_id: transaction.transaction_id.clone(),
+        amount,
+        reason: new.reason.clone(),
+        account: new.account.clone(),
+        requested_by: actor.to_text(),
+        idempotency_key: new.idempotency_key.clone(),
+        fingerprint: new.fingerprint.clone(),
+        state: RefundState::Intended,
+        guard_minor: left.minor,
+        reserved_minor: balance.reserved_minor,
+        cancellation_id: None,
+        attempts: 0,
+        called_at: None,
+        next_at: now.checked_add(FIRST_TRY).ok(),
+        trouble: None,
+        created_at: now,
+        updated_at: now,
+    };
+    let entry = entry(&refund, EntryKind::RefundRequested, actor.to_text());
+    match core.refunds.intend(&refund, &entry).await? {
+        Intended::Written => Ok(Written::New(Box::new(refund))),
+        Intended::KeyInUse(there) => Ok(Written::There(there)),
+        Intended::UnderWay => Err(AskError::UnderWay),
+        Intended::TooMuch => Err(too_much()),
+    }
+}
+
+/// The transaction to be refunded: the one that was named, or the one that paid the order.
+fn subject<'s>(
+    snapshot: &'s Snapshot,
+    named: Option<&TransactionId>,
+) -> Result<&'s Transaction, AskError> {
+    let transaction = match named {
+        Some(id) => snapshot
+            .transactions
+            .iter()
+            .find(|transaction| &transaction.transaction_id == id)
+            .ok_or(AskError::NoSuchTransaction)?,
+        None => snapshot
+            .transactions
+            .iter()
+            .find(|transaction| transaction.verdict == Verdict::Accepted)
+            .ok_or(AskError::NotPaid)?,
+    };
+    // One that was given back whole is left to the balance, which says how much is left: nothing.
+    if refund::is_refundable(transaction) || transaction.cancelled_minor > 0 {
+        Ok(transaction)
+    } else {
+        Err(AskError::NotPaid)
+    }
+}
+
+/// Makes the call, unless somebody else has begun to, and looks at what came of it.
+async fn carry_out(core: &Arc<Core>, intended: Refund) -> Result<(), StoreError> {
+    let Some(portone) = portone_of(core, &intended).await? else {
+        return Ok(());
+    };
+    let call = CancelCall {
+        refund_id: intended.id.clone(),
+        payment_id: intended.payment_id.clone(),
+        transaction_id: intended.transaction_id.clone(),
+        amount: intended.amount,
+        guard: Money {
+            minor: intended.guard_minor,
+            ..intended.amount.money()
+        },
+        reason: intended.reason.clone(),
+        account: intended.account.clone(),
+    };
+    let Some(calling) = advance(core, intended, &Input::CallBegins).await? else {
+        return Ok(());
+    };
+    let answer = core.gateway.cancel(portone, &call).await;
+    match advance(core, calling, &Input::Answered(answer)).await? {
+        Some(refund) if refund.state == RefundState::Requested => look(core, refund).await,
+        Some(_) | None => Ok(()),
+    }
+}
+
+async fn work_off(core: &Arc<Core>, refund: Refund) {
+    let id = refund.id.clone();
+    let worked = match refund.state {
+        RefundState::Intended => carry_out(core, refund).await,
+        // Its time is over, and whoever made the call has not come back.
+        RefundState::Calling => advance(core, refund, &Input::CallLost).await.map(drop),
+        RefundState::Requested | RefundState::InDoubt => look(core, refund).await,
+        RefundState::Done | RefundState::Refused | RefundState::NotDone => Ok(()),
+    };
+    if let Err(error) = worked {
+        tracing::warn!(refund.id = %id, error = &error as &dyn std::error::Error, "a refund could not be moved on; it is due again later");
+    }
+}
+
+/// Asks PortOne what has become of a refund. The order is moved first, by the one path, so that a refund is `done` only when
+/// the order shows it.
+async fn look(core: &Arc<Core>, refund: Refund) -> Result<(), StoreError> {
+    let Some(portone) = portone_of(core, &refund).await? else {
+        return Ok(());
+    };
+    let (payment_id, transaction_id) = (&refund.payment_id, &refund.transaction_id);
+    let balance = core
+        .gateway
+        .balance(portone, payment_id, transaction_id)
+        .await;
+    let input = match balance {
+        Ok(balance) => {
+            let ask = Ask {
+                payment_id: payment_id.clone(),
+                transaction_id: Some(transaction_id.clone()),
+                patient: false,
+                actor: Actor::Refund,
+            };
+            match sync(core, ask).await {
+                Ok(synced) if synced.confirmed && synced.standing == Standing::Ours => {
+                    Input::Seen(balance)
+                }
+                Ok(_) | Err(_) => Input::NotSeen,
+            }
+        }
+        Err(_) => Input::NotSeen,
+    };
+    advance(core, refund, &input).await.map(drop)
+}
+
+async fn portone_of(core: &Core, refund: &Refund) -> Result<Option<Portone>, StoreError> {
+    let order = core.orders.find_order(&refund.payment_id).await?;
+    Ok(order.map(|snapshot| snapshot.order.portone))
+}
+
+/// Writes what an input does to a refund, and decides again when somebody else was faster. `None` when it does nothing to the
+/// refund as it is by then.
+async fn advance(
+    core: &Core,
+    mut refund: Refund,
+    input: &Input,
+) -> Result<Option<Refund>, StoreError> {
+    for _ in 0..DECISIONS_MAX {
+        let spread = draw_per_mille(core.entropy.as_ref());
+        let Some(Step {
+            refund: mut moved,
+            kind,
+        }) = refund::next(&refund, input, core.clock.now(), spread)
+        else {
+            return Ok(None);
+        };
+        let note = kind.map(|kind| entry(&moved, kind, Actor::Refund.to_text()));
+        match core.refunds.move_refund(&moved, note.as_ref()).await? {
+            Moved::Done => {
+                moved.version += 1;
+                tell(&moved, kind);
+                return Ok(Some(moved));
+            }
+            Moved::Conflict => {}
+        }
+        let Some(there) = core.refunds.find_refund(&moved.id).await? else {
+            return Ok(None);
+        };
+        refund = there;
+    }
+    Ok(None)
+}
+
+fn tell(refund: &Refund, kind: Option<EntryKind>) {
+    let code = refund
+        .trouble
+        .as_ref()
+        .map(|trouble| trouble.code.as_str())
+        .unwrap_or_default();
+    match kind {
+        Some(EntryKind::RefundInDoubt | EntryKind::RefundRefused | EntryKind::RefundNotDone) => {
+            tracing::warn!(refund.id = %refund.id, payment.id = %refund.payment_id, state = refund.state.as_str(), code, "a refund did not go through as asked");
+        }
+        Some(_) | None => {
+            tracing::info!(refund.id = %refund.id, payment.id = %refund.payment_id, state = refund.state.as_str(), "a refund moved on");
+        }
+    }
+}
+
+fn entry(refund: &Refund, kind: EntryKind, actor: String) -> Entry {
+    Entry {
+        at: refund.updated_at,
+        kind,
+        actor,
+        data: refund::history_data(refund),
+        once_key: None,
+    }
+}

@@ -1,0 +1,275 @@
+//! `/api/v1/orders/{payment_id}/refunds`: the shop's server gives money back.
+//!
+//! Asking is idempotent by `Idempotency-Key`, which is kept for as long as the refund: the same request again is answered with
+//! the same refund, as far as it has come.
+//! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::body::{Refusal, fingerprint, present, text};
+use super::{App, BODY_BYTES_MAX, Shop, unavailable};
+use crate::domain::ids::{PaymentId, TransactionId};
+use crate::domain::money::AMOUNT_MINOR_MAX;
+use crate::domain::refund::{Refund, RefundAccount};
+use crate::service::refunds::{self, AskError, Asked, NewRefund};
+use crate::web::problem::Problem;
+
+/// Name of the header that makes a request recognisable.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const KEY_BYTES_MAX: usize = 255;
+const REASON_CHARS_MAX: usize = 200;
+const ACCOUNT_CHARS_MAX: usize = 100;
+const FIELDS: [&str; 4] = ["amount", "reason", "transaction_id", "refund_account"];
+const ACCOUNT_FIELDS: [&str; 4] = ["bank", "number", "holder", "tel"];
+
+/// `POST /api/v1/orders/{payment_id}/refunds`
+pub async fn make_refund(
+    shop: Shop,
+    State(app): State<App>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let Ok(payment_id) = PaymentId::parse(&id) else {
+        return Problem::NotFound.response();
+    };
+    let Some(key) = idempotency_key(request.headers()) else {
+        return Problem::IdempotencyKeyNeeded.response();
+    };
+    let Ok(bytes) = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await else {
+        return Problem::TooLarge.response();
+    };
+    let new = match parse(&bytes, payment_id, key) {
+        Ok(new) => new,
+        Err(refusal) => return refusal.response(),
+    };
+    match refunds::request(&app.core, new, shop.actor()).await {
+        Ok(Asked::New(refund)) => (StatusCode::CREATED, Json(refund_json(&refund))).into_response(),
+        Ok(Asked::Same(refund)) => Json(refund_json(&refund)).into_response(),
+        Err(error) => refused(&error),
+    }
+}
+
+/// `GET /api/v1/orders/{payment_id}/refunds`
+pub async fn list_refunds(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Ok(id) = PaymentId::parse(&id) else {
+        return Problem::NotFound.response();
+    };
+    match app.core.orders.find_order(&id).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return Problem::NotFound.response(),
+        Err(error) => return unavailable(&error),
+    }
+    match app.core.refunds.refunds(&id).await {
+        Ok(refunds) => {
+            let list: Vec<Value> = refunds.iter().map(refund_json).collect();
+            Json(json!({ "payment_id": id.as_str(), "refunds": list })).into_response()
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// A refund as the shop sees it; the account it goes to is nobody's to read back.
+pub(super) fn refund_json(refund: &Refund) -> Value {
+    let money = refund.amount.money();
+    json!({
+        "refund_id": refund.id.as_str(),
+        "payment_id": refund.payment_id.as_str(),
+        "transaction_id": refund.transaction_id.as_str(),
+        "amount": money.minor,
+        "currency": money.currency.code(),
+        "reason": refund.reason,
+        "state": refund.state.as_str(),
+        "requested_by": refund.requested_by,
+        "error": refund.trouble.as_ref().map(|trouble| json!({ "code": trouble.code, "message": trouble.message })),
+        "created_at": refund.created_at,
+        "updated_at": refund.updated_at,
+    })
+}
+
+fn refused(error: &AskError) -> Response {
+    match error {
+        AskError::NoSuchOrder | AskError::NoSuchTransaction => Problem::NotFound.response(),
+        AskError::NotPaid => Problem::OrderNotPaid.response(),
+        AskError::KeyReused => Problem::IdempotencyKeyReused.response(),
+        AskError::KeyInUse => Problem::IdempotencyKeyInUse.response(),
+        AskError::UnderWay => Problem::RefundUnderWay.response(),
+        AskError::TooMuch(left) => Problem::refundable(left.minor, left.currency.code()),
+        AskError::AccountNeeded => Problem::RefundAccountNeeded.response(),
+        AskError::Unavailable => Problem::Unavailable.response(),
+        AskError::Store(error) => unavailable(error),
+    }
+}
+
+/// The header's value, when there is exactly one that can be kept.
+fn idempotency_key(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let key = value.to_str().ok()?;
+    let usable =
+        (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|b| matches!(b, b' '..=b'~'));
+    usable.then(|| format!("shop:{key}"))
+}
+
+fn parse(
+    bytes: &[u8],
+    payment_id: PaymentId,
+    idempotency_key: String,
+) -> Result<NewRefund, Refusal> {
+    let mut object: Map<String, Value> =
+        serde_json::from_slice(bytes).map_err(|_| Refusal::Malformed)?;
+    if let Some(unknown) = object.keys().find(|key| !FIELDS.contains(&key.as_str())) {
+        return Err(Refusal::UnknownField(crate::service::completion::clean(
+            unknown,
+        )));
+    }
+    let amount_minor = match present(&object, "amount") {
+        None => None,
+        Some(value) => Some(
+            value
+                .as_i64()
+                .filter(|minor| (1..=AMOUNT_MINOR_MAX).contains(minor))
+                .ok_or(Refusal::Field("amount", "must be a whole number above 0 in the currency's minor unit; leave it out to give back all that is left"))?,
+        ),
+    };
+    let transaction_id = match text(&object, "transaction_id", 64)? {
+        None => None,
+        Some(id) => Some(TransactionId::parse(&id).map_err(|_| {
+            Refusal::Field(
+                "transaction_id",
+                "must be the id of one of the order's transactions",
+            )
+        })?),
+    };
+    let reason = text(&object, "reason", REASON_CHARS_MAX)?.ok_or(Refusal::Field(
+        "reason",
+        "must say why, in 1 to 200 characters; some gateways show it to the buyer",
+    ))?;
+    let account = account(&object)?;
+    // The account is gone once the call is settled, and a digest of it could be guessed back: it leaves no trace here.
+    object.insert("refund_account".to_owned(), json!(account.is_some()));
+    Ok(NewRefund {
+        payment_id,
+        transaction_id,
+        amount_minor,
+        reason,
+        account,
+        idempotency_key,
+        fingerprint: fingerprint(&object),
+    })
+}
+
+fn account(object: &Map<String, Value>) -> Result<Option<RefundAccount>, Refusal> {
+    const RIGHT: &str = "must be an object with bank, number and holder, and tel where the gateway wants it; bank is the gateway's own code (V1) or PortOne's word (V2)";
+    let Some(value) = present(object, "refund_account") else {
+        return Ok(None);
+    };
+    let refusal = || Refusal::Field("refund_account", RIGHT);
+    let account = value.as_object().ok_or_else(refusal)?;
+    if account
+        .keys()
+        .any(|key| !ACCOUNT_FIELDS.contains(&key.as_str()))
+    {
+        return Err(refusal());
+    }
+    let field = |name| text(account, name, ACCOUNT_CHARS_MAX).map_err(|_| refusal());
+    Ok(Some(RefundAccount {
+        bank: field("bank")?.ok_or_else(refusal)?,
+        number: field("number")?.ok_or_else(refusal)?,
+        holder: field("holder")?.ok_or_else(refusal)?,
+        tel: field("tel")?,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<NewRefund, Refusal> {
+        let id = PaymentId::parse("ORD-1").expect("an id");
+        parse(body.as_bytes(), id, "shop:1".to_owned())
+    }
+
+    #[test]
+    fn a_refund_needs_a_reason_alone() {
+        let refund = read(r#"{"reason":"단순 변심"}"#).expect("a refund");
+
+        assert_eq!(
+            (refund.amount_minor, refund.transaction_id, refund.account),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn a_refusal_names_the_field() {
+        let with = |field: &str| format!(r#"{{"reason":"x",{field}}}"#);
+        assert_eq!(read("[]").expect_err("no object"), Refusal::Malformed);
+        for (body, field) in [
+            ("{}".to_owned(), "reason"),
+            (r#"{"reason":""}"#.to_owned(), "reason"),
+            (with(r#""amount":0"#), "amount"),
+            (with(r#""amount":-1"#), "amount"),
+            (with(r#""amount":1.5"#), "amount"),
+            (with(r#""amount":"1""#), "amount"),
+            (with(r#""amount":9007199254740992"#), "amount"),
+            (with(r#""transaction_id":"a/b""#), "transaction_id"),
+            (with(r#""refund_account":{}"#), "refund_account"),
+            (
+                with(r#""refund_account":{"bank":"04","number":"1"}"#),
+                "refund_account",
+            ),
+            (
+                with(r#""refund_account":{"bank":"04","number":"1","holder":"h","pin":"1"}"#),
+                "refund_account",
+            ),
+        ] {
+            let refusal = read(&body).expect_err(&body);
+            assert!(
+                matches!(refusal, Refusal::Field(name, _) if name == field),
+                "{body}: {refusal:?}"
+            );
+        }
+        assert_eq!(
+            read(&with(r#""to":"me""#)).expect_err("unknown"),
+            Refusal::UnknownField("to".to_owned())
+        );
+    }
+
+    #[test]
+    fn the_account_leaves_no_trace_in_the_fingerprint() {
+        let with = |number: &str| {
+            let body = format!(
+                r#"{{"reason":"x","refund_account":{{"bank":"04","number":"{number}","holder":"h"}}}}"#
+            );
+            read(&body).expect("a refund").fingerprint
+        };
+
+        assert_eq!(with("1"), with("2"));
+        assert_ne!(
+            with("1"),
+            read(r#"{"reason":"x"}"#).expect("a refund").fingerprint
+        );
+    }
+
+    #[test]
+    fn a_key_is_one_printable_value() {
+        let key = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(IDEMPOTENCY_KEY, value.parse().expect("a header"));
+            }
+            idempotency_key(&headers)
+        };
+
+        assert_eq!(key(&["a b"]).as_deref(), Some("shop:a b"));
+        assert!(key(&[&"k".repeat(255)]).is_some());
+        for values in [&[][..], &[""], &["a", "a"], &["가"], &[&"k".repeat(256)]] {
+            assert_eq!(key(values), None, "{values:?}");
+        }
+    }
+}
