@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use wanryo::service::reconciliation;
+use wanryo::service::{reconciliation, refunds};
 
 use crate::app::TestApp;
 use crate::scenarios::Ahead;
@@ -77,6 +77,9 @@ impl Bench {
     async fn case(&self, fault: Fault, call: Call, asker: Asker) -> Result<(), String> {
         let id = format!("{fault:?}-{call:?}-{asker:?}");
         let id = &id[id.len().saturating_sub(40)..];
+        if call == Call::Cancel {
+            return self.refund_case(id, fault, asker).await;
+        }
         if call == Call::Prepare {
             self.proxy.arm(call, fault);
         }
@@ -118,9 +121,85 @@ impl Bench {
         if told.iter().filter(|event| **event == "order.paid").count() != 1 {
             return Err(format!("the shop was told {told:?}"));
         }
-        let calls = |name| self.app.sandbox.calls(name);
-        if self.proxy.redirected() > 0 || calls("cancel") > 0 {
+        if self.proxy.redirected() > 0
+            || self.app.sandbox.payment(&imp_uid).unwrap()["cancel_amount"] != 0
+        {
             return Err("a redirect was followed, or money was given back".to_owned());
+        }
+        Ok(())
+    }
+
+    /// A refund whose answer has the fault: half of them reach PortOne, half do not. Either way the money is given back at most
+    /// once, and everybody ends up knowing which it was.
+    async fn refund_case(&self, id: &str, fault: Fault, asker: Asker) -> Result<(), String> {
+        self.app.order(id).await;
+        let imp_uid = self.app.pay(id, json!({}));
+        self.ask(Asker::Merchant, Call::FindAll, id, &imp_uid).await;
+        // By its own word PortOne did nothing then, so the call may be made again.
+        let repeats = fault == Fault::TooManyRequests;
+        let reaches = !repeats && matches!(asker, Asker::Redirect | Asker::Webhook);
+        if reaches {
+            self.proxy.arm(Call::Cancel, fault);
+        } else {
+            self.proxy.arm_withholding(Call::Cancel, fault);
+        }
+        let cancels_before = self.app.sandbox.calls("cancel");
+
+        let asked = self
+            .app
+            .client
+            .post(self.app.url(&format!("/api/v1/orders/{id}/refunds")))
+            .bearer_auth(self.app.key())
+            .header("idempotency-key", id)
+            .json(&json!({ "reason": "변심" }));
+        let asked = self.app.send(asked).await;
+        if asked.status != StatusCode::CREATED {
+            return Err(format!("the refund was not taken: {}", asked.text));
+        }
+        let said = self.ask(asker, Call::Cancel, id, &imp_uid).await;
+        if !matches!(said.as_deref(), None | Some("paid" | "refunded")) {
+            return Err(format!("a page said {said:?}"));
+        }
+        if self.proxy.hits() == 0 {
+            return Err("the call was not made".to_owned());
+        }
+        self.proxy.disarm();
+        self.look_later().await;
+        self.look_later().await;
+
+        let given_back = self.app.sandbox.payment(&imp_uid).unwrap()["cancel_amount"] == 65_000;
+        let order = self.app.read_order(id).await;
+        let told = self.app.told(id).await;
+        let refunds = self
+            .app
+            .api(Method::GET, &format!("/api/v1/orders/{id}/refunds"), None)
+            .await
+            .text;
+        let expected = if repeats {
+            refunds.contains("\"state\":\"done\"")
+        } else {
+            reaches
+        };
+        if given_back != expected || self.app.sandbox.calls("cancel") - cancels_before > 1 {
+            return Err(format!("PortOne gave back: {given_back}; {refunds}"));
+        }
+        let (status, events) = if given_back {
+            ("refunded", 1)
+        } else {
+            ("paid", 0)
+        };
+        let told = told
+            .iter()
+            .filter(|event| **event == "order.refunded")
+            .count();
+        if order["status"] != status || told != events {
+            return Err(format!(
+                "the order is {}, told {told}: {refunds}",
+                order["status"]
+            ));
+        }
+        if refunds.contains("in_doubt") || refunds.contains("\"calling\"") {
+            return Err(format!("nobody knows what became of it: {refunds}"));
         }
         Ok(())
     }
@@ -169,7 +248,8 @@ impl Bench {
                 .await
                 .unwrap();
             let orders = reconciliation::reconcile_due(core, BATCH).await.unwrap();
-            if webhooks + orders == 0 {
+            let refunds = refunds::work_off_due(core, BATCH).await.unwrap();
+            if webhooks + orders + refunds == 0 {
                 return;
             }
         }

@@ -163,6 +163,8 @@ struct State {
     armed: Option<(Call, Fault)>,
     /// A fault of the token call is met only by who asks for a token: until one was issued, every call refuses what it brings.
     refuse_tokens: bool,
+    /// Whether the call with the fault is kept from PortOne: it did nothing then, whatever its answer looks like.
+    withheld: bool,
 }
 
 /// The proxy.
@@ -205,8 +207,15 @@ impl FaultProxy {
         *self.state.lock() = State {
             armed: Some((call, fault)),
             refuse_tokens: call == Call::Token,
+            withheld: false,
         };
         self.hits.store(0, Ordering::SeqCst);
+    }
+
+    /// [`FaultProxy::arm`], and PortOne never sees the call.
+    pub(super) fn arm_withholding(&self, call: Call, fault: Fault) {
+        self.arm(call, fault);
+        self.state.lock().withheld = true;
     }
 
     pub(super) fn disarm(&self) {
@@ -250,8 +259,15 @@ impl Connection {
             self.redirected.fetch_add(1, Ordering::SeqCst);
         }
         let call = Call::of(&request.path);
-        let fault = self.fault(call);
-        let (status, body) = self.forward(&request).await;
+        let (fault, withheld) = self.fault(call);
+        let (status, body) = if withheld {
+            (
+                500,
+                br#"{"code":-1,"message":null,"response":null}"#.to_vec(),
+            )
+        } else {
+            self.forward(&request).await
+        };
         let steps = match fault {
             None => vec![Step::Send(answer(status, "application/json", &body))],
             Some(fault) => faulty(fault, status, &body),
@@ -278,16 +294,17 @@ impl Connection {
         let _ = stream.shutdown().await;
     }
 
-    fn fault(&self, call: Option<Call>) -> Option<Fault> {
+    /// What happens to an answer, and whether the call is kept from PortOne.
+    fn fault(&self, call: Option<Call>) -> (Option<Fault>, bool) {
         let state = &mut *self.state.lock();
         match state.armed {
             Some((armed, fault)) if call == Some(armed) => {
                 self.hits.fetch_add(1, Ordering::SeqCst);
                 state.refuse_tokens &= !fault.spares_tokens();
-                Some(fault)
+                (Some(fault), state.withheld)
             }
-            Some(_) if state.refuse_tokens => Some(Fault::Unauthorized),
-            _ => None,
+            Some(_) if state.refuse_tokens => (Some(Fault::Unauthorized), false),
+            _ => (None, false),
         }
     }
 
