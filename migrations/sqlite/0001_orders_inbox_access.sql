@@ -213,16 +213,20 @@ CREATE TABLE inbox (
     state          TEXT NOT NULL,
     try_at         INTEGER,
     attempts       INTEGER NOT NULL,
+    -- Goes up whenever somebody takes or wakes the webhook; only the holder of the last lease may settle it.
+    lease          INTEGER NOT NULL,
     -- A message that comes again is the same entry. NULLs differ from each other.
     CONSTRAINT inbox_webhook_id_key UNIQUE (webhook_id),
     CONSTRAINT inbox_version_check CHECK (version IN ('v1', 'v2')),
     CONSTRAINT inbox_state_check CHECK (state IN ('waiting', 'done', 'dropped')),
     CONSTRAINT inbox_waiting_has_time CHECK ((state = 'waiting') = (try_at IS NOT NULL)),
-    CONSTRAINT inbox_attempts_check CHECK (attempts >= 0)
+    CONSTRAINT inbox_attempts_check CHECK (attempts >= 0),
+    CONSTRAINT inbox_lease_check CHECK (lease >= 0)
 ) STRICT;
 
 CREATE INDEX inbox_try_at_idx ON inbox (try_at, id) WHERE state = 'waiting';
 CREATE INDEX inbox_payment_id_idx ON inbox (payment_id) WHERE state = 'waiting';
+CREATE INDEX inbox_settled_idx ON inbox (received_at, id) WHERE state <> 'waiting';
 
 CREATE TABLE users (
     id            INTEGER NOT NULL CONSTRAINT users_pkey PRIMARY KEY AUTOINCREMENT,

@@ -146,10 +146,12 @@ pub trait OrderStore: Send + Sync {
     ) -> Result<Vec<PaymentId>, StoreError>;
 
     /// Sets when PortOne is asked again, and the count of checks without change; not a change of the order's state, so it
-    /// does not touch the version.
+    /// does not touch the version. Nothing is written when the order's version is not `decided_on` any more: whoever changed
+    /// it has set a time of its own, and news that come late must not undo it.
     async fn schedule_check(
         &self,
         id: &PaymentId,
+        decided_on: i64,
         next_check_at: Option<Timestamp>,
         checks_without_change: i64,
     ) -> Result<(), StoreError>;
@@ -192,6 +194,8 @@ pub struct InboxEntry {
     pub received_at: Timestamp,
     /// How often it was tried.
     pub attempts: i64,
+    /// Which lease this is: 0 from the receipt on, one more whenever somebody takes the webhook or wakes it.
+    pub lease: i64,
 }
 
 /// What became of a received webhook.
@@ -216,8 +220,9 @@ pub trait InboxStore: Send + Sync {
         try_at: Timestamp,
     ) -> Result<Option<i64>, StoreError>;
 
-    /// Writes what became of it; `Again` also counts an attempt.
-    async fn settle(&self, id: i64, result: InboxResult) -> Result<(), StoreError>;
+    /// Writes what became of it, if `lease` is still the last one; `Again` also counts an attempt. Who held the webhook for
+    /// too long is too late: another one has taken it, or its order has been made meanwhile and it waits to be tried again.
+    async fn settle(&self, id: i64, lease: i64, result: InboxResult) -> Result<(), StoreError>;
 
     /// Takes up to `limit` waiting webhooks that are due, moving them to `lease_until`.
     async fn lease_inbox(
@@ -227,8 +232,19 @@ pub trait InboxStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<InboxEntry>, StoreError>;
 
-    /// Makes every waiting webhook of a payment due at `now`: its order has just been made.
+    /// Makes every waiting webhook of a payment due at `now`: its order has just been made. Leases end, too: who looked
+    /// before the order was there must not put the webhook off for hours.
     async fn wake_inbox(&self, id: &PaymentId, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Removes what the inbox need not keep, at most `limit` of each; says how much. That is what was settled and came
+    /// before `settled_before`, and of the waiting webhooks whose payment no order knows all but `unknown_max`: unsigned
+    /// ones (V1) go before signed ones, old ones before new ones. A waiting webhook of an order is never removed.
+    async fn purge_inbox(
+        &self,
+        settled_before: Timestamp,
+        unknown_max: u32,
+        limit: u32,
+    ) -> Result<u64, StoreError>;
 }
 
 /// What came of writing an intent to give money back.

@@ -49,6 +49,7 @@ pub async fn receive(
         claimed_status: received.claimed_status,
         received_at: received.at,
         attempts: 0,
+        lease: 0,
     };
     let detached = Arc::clone(core);
     Ok(Some(core.tasks.spawn(async move {
@@ -76,7 +77,7 @@ pub async fn work_off_due(core: &Arc<Core>, limit: u32) -> Result<usize, StoreEr
 
 async fn work_off(core: &Arc<Core>, entry: InboxEntry) {
     let result = look(core, &entry).await;
-    if let Err(error) = core.inbox.settle(entry.id, result).await {
+    if let Err(error) = core.inbox.settle(entry.id, entry.lease, result).await {
         // It stays in the inbox, and a worker takes it again.
         tracing::warn!(
             error = &error as &dyn std::error::Error,

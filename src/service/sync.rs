@@ -347,6 +347,7 @@ async fn record_unmoved(
         core.orders
             .schedule_check(
                 &ask.payment_id,
+                version,
                 decision.order.next_check_at,
                 decision.order.checks_without_change,
             )
@@ -402,7 +403,7 @@ async fn note_failure(
     let draw = draw_per_mille(core.entropy.as_ref());
     let next = next_turn(&order, &snapshot.transactions, turn, true, now, draw);
     core.orders
-        .schedule_check(&ask.payment_id, next, checks)
+        .schedule_check(&ask.payment_id, snapshot.order.version, next, checks)
         .await?;
     Ok(Synced {
         snapshot,

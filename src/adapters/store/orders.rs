@@ -138,6 +138,7 @@ impl OrderStore for Database {
     async fn schedule_check(
         &self,
         id: &PaymentId,
+        decided_on: i64,
         next_check_at: Option<Timestamp>,
         checks_without_change: i64,
     ) -> Result<(), StoreError> {
@@ -145,8 +146,9 @@ impl OrderStore for Database {
             let mut conn = self.writer().await?;
             execute!(
                 &mut conn,
-                "UPDATE orders SET next_check_at = $2, checks_without_change = $3 WHERE payment_id = $1",
+                "UPDATE orders SET next_check_at = $3, checks_without_change = $4 WHERE payment_id = $1 AND version = $2",
                 id.as_str(),
+                decided_on,
                 next_check_at.map(micros),
                 checks_without_change,
             )?;

@@ -310,6 +310,7 @@ pub(super) struct InboxRow {
     claimed_status: Option<String>,
     received_at: i64,
     attempts: i64,
+    lease: i64,
 }
 
 impl InboxRow {
@@ -324,6 +325,7 @@ impl InboxRow {
             claimed_status: self.claimed_status,
             received_at: inbox.time("received_at", self.received_at)?,
             attempts: self.attempts,
+            lease: self.lease,
         })
     }
 }

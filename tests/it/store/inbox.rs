@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use wanryo::domain::order::Portone;
 use wanryo::ports::store::{InboxResult, InboxStore, Received};
 
-use super::fixtures::{at, payment_id, transaction_id, webhook};
-use super::race;
+use super::fixtures::{at, order, payment_id, transaction_id, webhook};
+use super::{created, race};
 use crate::support::{TestDatabase, on_both_databases};
 
 on_both_databases! {
@@ -39,12 +39,12 @@ on_both_databases! {
         assert_eq!(leased[0].claimed_status, full.claimed_status);
         assert_eq!((leased[0].received_at, leased[0].attempts), (full.at, 0));
 
-        database.settle(first, InboxResult::Done).await.unwrap();
-        database.settle(second, InboxResult::Again(at(15))).await.unwrap();
-        database.settle(third, InboxResult::Dropped).await.unwrap();
-        // A worker that comes too late with its news cannot bring a webhook back.
-        database.settle(first, InboxResult::Again(at(15))).await.unwrap();
-        database.settle(third, InboxResult::Again(at(15))).await.unwrap();
+        database.settle(first, 1, InboxResult::Done).await.unwrap();
+        database.settle(second, 1, InboxResult::Again(at(15))).await.unwrap();
+        database.settle(third, 0, InboxResult::Dropped).await.unwrap();
+        // What was settled stays so.
+        database.settle(first, 1, InboxResult::Again(at(15))).await.unwrap();
+        database.settle(third, 0, InboxResult::Again(at(15))).await.unwrap();
 
         assert_eq!(lease(at(14), at(30), 10).await, []);
         let again = lease(at(100), at(130), 10).await;
@@ -64,7 +64,7 @@ on_both_databases! {
         let first = receipts.iter().flatten().copied().collect::<Vec<_>>();
 
         assert_eq!(first.len(), 1, "{receipts:?}");
-        database.settle(first[0], InboxResult::Done).await.unwrap();
+        database.settle(first[0], 0, InboxResult::Done).await.unwrap();
         assert_eq!(database.receive(&message(Some("wh-0001")), at(0)).await.unwrap(), None, "worked off, and not forgotten");
         assert!(database.receive(&message(Some("WH-0001")), at(0)).await.unwrap().is_some());
         assert!(database.receive(&message(None), at(0)).await.unwrap().is_some());
@@ -75,7 +75,7 @@ on_both_databases! {
         let database = test.open().await;
         let waiting = database.receive(&webhook("A"), at(1000)).await.unwrap().unwrap();
         let done = database.receive(&webhook("A"), at(1000)).await.unwrap().unwrap();
-        database.settle(done, InboxResult::Done).await.unwrap();
+        database.settle(done, 0, InboxResult::Done).await.unwrap();
         let due = database.receive(&webhook("A"), at(-10)).await.unwrap().unwrap();
         database.receive(&webhook("a"), at(1000)).await.unwrap();
 
@@ -83,6 +83,81 @@ on_both_databases! {
 
         assert_eq!(database.lease_inbox(at(0), at(60), 10).await.unwrap().iter().map(|entry| entry.id).collect::<Vec<_>>(), [due]);
         assert_eq!(database.lease_inbox(at(5), at(60), 10).await.unwrap().iter().map(|entry| entry.id).collect::<Vec<_>>(), [waiting]);
+    }
+
+    async fn who_lost_the_lease_settles_nothing(test: TestDatabase) {
+        let database = test.open().await;
+        let id = database.receive(&webhook("A"), at(15)).await.unwrap().unwrap();
+        let take = async |now: i64| {
+            let entries = database.lease_inbox(at(now), at(now + 60), 10).await.unwrap();
+            entries.iter().map(|entry| (entry.id, entry.attempts, entry.lease)).collect::<Vec<_>>()
+        };
+
+        assert_eq!(take(15).await, [(id, 0, 1)]);
+        // The task that received it was slow, and is not asked any more.
+        database.settle(id, 0, InboxResult::Done).await.unwrap();
+        assert_eq!(take(75).await, [(id, 0, 2)], "the first worker was slow, too");
+        database.settle(id, 1, InboxResult::Again(at(9000))).await.unwrap();
+        assert_eq!(take(135).await, [(id, 0, 3)]);
+        // Its order is made while the third looks in vain.
+        database.wake_inbox(&payment_id("A"), at(140)).await.unwrap();
+        database.settle(id, 3, InboxResult::Again(at(9000))).await.unwrap();
+        assert_eq!(take(140).await, [(id, 0, 5)]);
+        database.settle(id, 5, InboxResult::Again(at(150))).await.unwrap();
+        assert_eq!(take(150).await, [(id, 1, 6)]);
+        database.settle(id, 6, InboxResult::Done).await.unwrap();
+        assert_eq!(take(9000).await, []);
+    }
+
+    async fn an_order_made_while_its_webhook_is_overdue_wakes_it_too(test: TestDatabase) {
+        let database = test.open().await;
+        let id = database.receive(&webhook("A"), at(15)).await.unwrap().unwrap();
+
+        // Whoever received it looks for longer than its lease, nobody else has taken it, and then the order is made.
+        database.wake_inbox(&payment_id("A"), at(20)).await.unwrap();
+        database.settle(id, 0, InboxResult::Again(at(9000))).await.unwrap();
+
+        assert_eq!(database.lease_inbox(at(20), at(80), 10).await.unwrap().len(), 1);
+    }
+
+    async fn what_was_settled_is_kept_for_a_time(test: TestDatabase) {
+        let database = test.open().await;
+        let message = |n: i64| Received { at: at(n), portone: Portone::V2, webhook_id: Some(format!("wh-{n}")), ..webhook("A") };
+        for n in 0..5 {
+            let id = database.receive(&message(n), at(n)).await.unwrap().unwrap();
+            if n != 1 {
+                database.settle(id, 0, if n == 0 { InboxResult::Dropped } else { InboxResult::Done }).await.unwrap();
+            }
+        }
+
+        assert_eq!(database.purge_inbox(at(0), 100, 10).await.unwrap(), 0);
+        assert_eq!(database.purge_inbox(at(4), 100, 2).await.unwrap(), 2, "oldest first, and no more than asked for");
+        assert_eq!(database.receive(&message(3), at(3)).await.unwrap(), None);
+        assert_eq!(database.purge_inbox(at(4), 100, 2).await.unwrap(), 1);
+        assert_eq!(database.purge_inbox(at(4), 100, 2).await.unwrap(), 0);
+
+        assert_eq!(database.receive(&message(4), at(4)).await.unwrap(), None, "not old enough");
+        assert_eq!(database.receive(&message(1), at(1)).await.unwrap(), None, "old, but it waits");
+        assert!(database.receive(&message(0), at(0)).await.unwrap().is_some(), "forgotten");
+    }
+
+    async fn webhooks_of_no_order_are_bounded_and_those_of_an_order_are_not(test: TestDatabase) {
+        let database = test.open().await;
+        created(&database, order("known")).await;
+        let signed = Received { portone: Portone::V2, webhook_id: Some("wh-1".to_owned()), ..webhook("nobody") };
+        let signed = database.receive(&signed, at(0)).await.unwrap().unwrap();
+        let mut ids = Vec::new();
+        for id in ["known", "x1", "known", "x2", "x3", "known", "x4"] {
+            ids.push(database.receive(&webhook(id), at(0)).await.unwrap().unwrap());
+        }
+
+        assert_eq!(database.purge_inbox(at(-1000), 5, 10).await.unwrap(), 0);
+        assert_eq!(database.purge_inbox(at(-1000), 2, 1).await.unwrap(), 1, "no more than asked for");
+        assert_eq!(database.purge_inbox(at(-1000), 2, 10).await.unwrap(), 2);
+
+        let mut left: Vec<_> = database.lease_inbox(at(0), at(60), 100).await.unwrap().iter().map(|entry| entry.id).collect();
+        left.sort_unstable();
+        assert_eq!(left, [signed, ids[0], ids[2], ids[5], ids[6]], "the signed one and the newest one");
     }
 
     async fn no_webhook_is_leased_twice_at_once(test: TestDatabase) {

@@ -15,19 +15,23 @@ on_both_databases! {
         let database = test.open().await;
         let order = created(&database, order("A")).await;
 
-        database.schedule_check(&order.payment_id, Some(at(60)), 3).await.unwrap();
+        database.schedule_check(&order.payment_id, 0, Some(at(60)), 3).await.unwrap();
         database.mark_prepared(&order.payment_id, at(61)).await.unwrap();
 
         let noted = Order { next_check_at: Some(at(60)), checks_without_change: 3, prepared_at: Some(at(61)), ..order.clone() };
         assert_eq!(found(&database, &order).await.order, noted);
 
         // A change that was decided before the preparation was known does not undo it.
-        assert_eq!(database.commit(&commit(&order)).await.unwrap(), Committed::Done);
+        assert_eq!(database.commit(&commit(&Order { next_check_at: Some(at(70)), ..order.clone() })).await.unwrap(), Committed::Done);
         assert_eq!(found(&database, &order).await.order.prepared_at, Some(at(61)));
-        database.schedule_check(&order.payment_id, None, 0).await.unwrap();
+        // News about the version before come too late.
+        let current = found(&database, &order).await.order;
+        database.schedule_check(&order.payment_id, 0, Some(at(99)), 9).await.unwrap();
+        assert_eq!(found(&database, &order).await.order, current);
+        database.schedule_check(&order.payment_id, 1, None, 0).await.unwrap();
         assert_eq!(found(&database, &order).await.order.next_check_at, None);
         // And neither makes an order.
-        database.schedule_check(&payment_id("nobody"), Some(at(0)), 0).await.unwrap();
+        database.schedule_check(&payment_id("nobody"), 0, Some(at(0)), 0).await.unwrap();
         database.mark_prepared(&payment_id("nobody"), at(0)).await.unwrap();
         assert_eq!(database.find_order(&payment_id("nobody")).await.unwrap(), None);
     }
