@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapters::portone::{Generations, PortoneV1, PortoneV2};
-use crate::adapters::store::Database;
+use crate::adapters::store::{Database, OpenError};
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{Settings, V1Settings, V2Settings};
 use crate::domain::verification::Expected;
@@ -92,7 +92,7 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
 /// # Errors
 /// As [`start`].
 pub async fn start_at(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
-    let database = open(&settings).await?;
+    let database = opened(Database::open_server(&settings.database_url).await)?;
     let listener = TcpListener::bind(settings.addr)
         .await
         .with_context(|| format!("WANRYO_ADDR: cannot listen on {}", settings.addr))?;
@@ -133,7 +133,7 @@ pub async fn start_at(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Resu
 /// # Errors
 /// What could not be opened.
 pub async fn offline(settings: &Settings) -> anyhow::Result<(Core, Arc<Database>)> {
-    let database = open(settings).await?;
+    let database = opened(Database::open(&settings.database_url).await)?;
     let public_url = settings
         .public_url
         .clone()
@@ -142,12 +142,9 @@ pub async fn offline(settings: &Settings) -> anyhow::Result<(Core, Arc<Database>
     Ok((core, database))
 }
 
-async fn open(settings: &Settings) -> anyhow::Result<Arc<Database>> {
-    Ok(Arc::new(
-        Database::open(&settings.database_url)
-            .await
-            .context("DATABASE_URL: the database cannot be opened")?,
-    ))
+fn opened(database: Result<Database, OpenError>) -> anyhow::Result<Arc<Database>> {
+    let database = database.context("DATABASE_URL: the database cannot be opened")?;
+    Ok(Arc::new(database))
 }
 
 fn core(

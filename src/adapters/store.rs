@@ -10,25 +10,39 @@
 
 mod access;
 mod connect;
+mod group;
 mod inbox;
 mod orders;
 mod query;
 mod refunds;
 mod rows;
+mod server;
+mod write;
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Postgres, Sqlite, SqlitePool, Transaction};
+use tokio::sync::Notify;
 
-use crate::ports::store::StoreError;
+use crate::ports::store::{Signals, StoreError};
 
 pub use connect::OpenError;
 
+use group::Writer;
 use query::{Failure, by_dialect, fetch_all, retried};
+use server::{Ear, Place};
+use write::PostgresPools;
 
 /// A database, opened and at the newest schema. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Database {
     pools: Pools,
+    /// Told whenever there is work for a worker.
+    work_came: Arc<Notify>,
+    /// What makes it a server's, and not a short command's.
+    server: Option<Arc<Server>>,
 }
 
 /// One of two: which database it is.
@@ -38,20 +52,22 @@ enum Dialect<S, P> {
     Postgres(P),
 }
 
-type Pools = Dialect<SqlitePools, PgPool>;
+type Pools = Dialect<SqlitePools, PostgresPools>;
 type Connection = Dialect<PoolConnection<Sqlite>, PoolConnection<Postgres>>;
 type Tx = Dialect<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>;
+type Server = Dialect<Place, Ear>;
 
-/// SQLite has one writer at a time. With one connection for it, writers wait in our queue, in order, and not in SQLite's
+/// SQLite has one writer at a time. With one connection for it, changes wait in our queue, in order, and not in SQLite's
 /// busy handler, which polls; readers never wait for them.
 #[derive(Debug, Clone)]
 struct SqlitePools {
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
 }
 
 impl Database {
-    /// Opens `sqlite://PATH` (made when missing) or `postgres://…` and brings the tables up to date.
+    /// Opens `sqlite://PATH` (made when missing) or `postgres://…` and brings the tables up to date, for a command that
+    /// may run beside a server.
     ///
     /// Percent-escapes in PATH are decoded; parameters after `?` are refused, because a setting there could quietly take
     /// durability away.
@@ -59,9 +75,17 @@ impl Database {
     /// # Errors
     /// [`OpenError`] says what is wrong. It never holds the URL, which may hold a password.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
-        Ok(Self {
-            pools: connect::open(url).await?,
-        })
+        connect::open(url, connect::Opener::Command).await
+    }
+
+    /// [`open`](Self::open) for a server. Of SQLite's it is the only one on its file until [`close`](Self::close) or the
+    /// end of the process: two would not see each other's verifications, and double every call to PortOne. Servers on one
+    /// PostgreSQL database hear each other's hints.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and [`OpenError::InUse`].
+    pub async fn open_server(url: &str) -> Result<Self, OpenError> {
+        connect::open(url, connect::Opener::Server).await
     }
 
     /// Reads one row, to know that the database answers.
@@ -86,7 +110,20 @@ impl Database {
                 pools.readers.close().await;
                 pools.writer.close().await;
             }
-            Dialect::Postgres(pool) => pool.close().await,
+            Dialect::Postgres(pools) => pools.pool.close().await,
+        }
+        match self.server.as_deref() {
+            // Without this, it lasts until the process ends.
+            Some(Dialect::Sqlite(place)) => {
+                if let Err(error) = place.leave() {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the lock of the database was not given back"
+                    );
+                }
+            }
+            // The ear goes with the last clone; it writes nothing.
+            Some(Dialect::Postgres(_)) | None => {}
         }
     }
 
@@ -94,15 +131,7 @@ impl Database {
     async fn reader(&self) -> Result<Connection, Failure> {
         Ok(match &self.pools {
             Dialect::Sqlite(pools) => Dialect::Sqlite(pools.readers.acquire().await?),
-            Dialect::Postgres(pool) => Dialect::Postgres(pool.acquire().await?),
-        })
-    }
-
-    /// A connection for a single statement that writes; such a statement is a transaction by itself.
-    async fn writer(&self) -> Result<Connection, Failure> {
-        Ok(match &self.pools {
-            Dialect::Sqlite(pools) => Dialect::Sqlite(pools.writer.acquire().await?),
-            Dialect::Postgres(pool) => Dialect::Postgres(pool.acquire().await?),
+            Dialect::Postgres(pools) => Dialect::Postgres(pools.pool.acquire().await?),
         })
     }
 
@@ -110,28 +139,20 @@ impl Database {
     async fn begin_read(&self) -> Result<Tx, Failure> {
         Ok(match &self.pools {
             Dialect::Sqlite(pools) => Dialect::Sqlite(pools.readers.begin().await?),
-            Dialect::Postgres(pool) => Dialect::Postgres(
-                pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            Dialect::Postgres(pools) => Dialect::Postgres(
+                pools
+                    .pool
+                    .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     .await?,
             ),
         })
     }
+}
 
-    /// Begins a change. It is undone unless it is committed.
-    ///
-    /// SQLite takes the write lock at once: a transaction that reads first and writes later fails when another process
-    /// wrote in between (<https://sqlite.org/lang_transaction.html>). PostgreSQL's level is named because the server's
-    /// default may be another one, and the row locks below are meant for this one.
-    async fn begin_write(&self) -> Result<Tx, Failure> {
-        Ok(match &self.pools {
-            Dialect::Sqlite(pools) => {
-                Dialect::Sqlite(pools.writer.begin_with("BEGIN IMMEDIATE").await?)
-            }
-            Dialect::Postgres(pool) => Dialect::Postgres(
-                pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
-                    .await?,
-            ),
-        })
+#[async_trait]
+impl Signals for Database {
+    async fn work_came(&self) {
+        self.work_came.notified().await;
     }
 }
 

@@ -378,3 +378,12 @@ pub trait AccessStore: Send + Sync {
     /// Removes sessions that are over.
     async fn purge_sessions(&self, now: Timestamp) -> Result<(), StoreError>;
 }
+
+/// Hints that there is work, so that a worker need not wait for its next round. Only hints: one may be lost, one may come for
+/// nothing, and the worker's rounds find everything without them.
+#[async_trait]
+pub trait Signals: Send + Sync {
+    /// Returns when a webhook became due or an event was put into an outbox, by this server or another one on the same
+    /// database, since this was called last. For one waiter.
+    async fn work_came(&self);
+}

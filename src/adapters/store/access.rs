@@ -6,6 +6,7 @@ use sqlx::FromRow;
 
 use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
 use super::rows::micros;
+use super::write::{Change, Verdict};
 use super::{Database, Tx};
 use crate::ports::store::{AccessStore, ApiKey, StoreError, User};
 
@@ -45,10 +46,10 @@ impl AccessStore for Database {
         password_hash: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        retried(|| async {
-            let mut tx = self.begin_write().await?;
-            write_user(&mut tx, email, password_hash, at).await?;
-            tx.commit().await
+        self.write(PutUser {
+            email: email.to_owned(),
+            password_hash: password_hash.to_owned(),
+            at,
         })
         .await
     }
@@ -66,23 +67,16 @@ impl AccessStore for Database {
         .await
     }
 
-    /// The same key again only renames it.
     async fn put_api_key(
         &self,
         name: &str,
         hash: &[u8; 32],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        retried(|| async {
-            let mut conn = self.writer().await?;
-            execute!(
-                &mut conn,
-                "INSERT INTO api_keys (key_hash, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (key_hash) DO UPDATE SET name = excluded.name",
-                hash.as_slice(),
-                name,
-                micros(at),
-            )?;
-            Ok(())
+        self.write(PutApiKey {
+            name: name.to_owned(),
+            hash: *hash,
+            at,
         })
         .await
     }
@@ -107,17 +101,11 @@ impl AccessStore for Database {
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        retried(|| async {
-            let mut conn = self.writer().await?;
-            execute!(
-                &mut conn,
-                "INSERT INTO sessions (token_hash, user_id, created_at, expires_at, seen_at) VALUES ($1, $2, $3, $4, $3)",
-                hash.as_slice(),
-                user_id,
-                micros(at),
-                micros(expires_at),
-            )?;
-            Ok(())
+        self.write(PutSession {
+            hash: *hash,
+            user_id,
+            at,
+            expires_at,
         })
         .await
     }
@@ -128,33 +116,28 @@ impl AccessStore for Database {
         now: Timestamp,
         idle_since: Timestamp,
     ) -> Result<Option<User>, StoreError> {
-        retried(|| self.try_find_session(hash, now, idle_since)).await
+        let found = retried(|| self.try_find_session(hash, now, idle_since)).await?;
+        let Some(SessionRow { seen_at, user }) = found else {
+            return Ok(None);
+        };
+        let seen_long_ago = now.saturating_sub(SEEN_EVERY).unwrap_or(now);
+        if seen_at <= micros(seen_long_ago) {
+            self.write(SeeSession {
+                hash: *hash,
+                now,
+                seen_long_ago,
+            })
+            .await?;
+        }
+        Ok(Some(user.into()))
     }
 
     async fn delete_session(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
-        retried(|| async {
-            let mut conn = self.writer().await?;
-            execute!(
-                &mut conn,
-                "DELETE FROM sessions WHERE token_hash = $1",
-                hash.as_slice()
-            )?;
-            Ok(())
-        })
-        .await
+        self.write(DeleteSession { hash: *hash }).await
     }
 
     async fn purge_sessions(&self, now: Timestamp) -> Result<(), StoreError> {
-        retried(|| async {
-            let mut conn = self.writer().await?;
-            execute!(
-                &mut conn,
-                "DELETE FROM sessions WHERE expires_at <= $1",
-                micros(now)
-            )?;
-            Ok(())
-        })
-        .await
+        self.write(PurgeSessions { now }).await
     }
 }
 
@@ -164,54 +147,153 @@ impl Database {
         hash: &[u8; 32],
         now: Timestamp,
         idle_since: Timestamp,
-    ) -> Result<Option<User>, Failure> {
+    ) -> Result<Option<SessionRow>, Failure> {
         let mut conn = self.reader().await?;
-        let found: Option<SessionRow> = fetch_optional!(
+        Ok(fetch_optional!(
             &mut conn,
             "SELECT sessions.seen_at, users.id, users.email, users.password_hash FROM sessions JOIN users ON users.id = sessions.user_id
             WHERE sessions.token_hash = $1 AND sessions.expires_at > $2 AND sessions.seen_at >= $3",
             hash.as_slice(),
             micros(now),
             micros(idle_since),
-        )?;
-        // Given back first: holding one connection while waiting for another can starve a pool.
-        drop(conn);
-        let Some(SessionRow { seen_at, user }) = found else {
-            return Ok(None);
-        };
-        let seen_long_ago = micros(now.saturating_sub(SEEN_EVERY).unwrap_or(now));
-        if seen_at <= seen_long_ago {
-            let mut conn = self.writer().await?;
-            // Only forward, and once when several pages load at the same time.
-            execute!(
-                &mut conn,
-                "UPDATE sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at <= $3",
-                hash.as_slice(),
-                micros(now),
-                seen_long_ago,
-            )?;
-        }
-        Ok(Some(user.into()))
+        )?)
     }
 }
 
 /// A new password ends the person's sessions: whoever knew the old one is out.
-async fn write_user(
-    tx: &mut Tx,
-    email: &str,
-    password_hash: &str,
+struct PutUser {
+    email: String,
+    password_hash: String,
     at: Timestamp,
-) -> Result<(), Failure> {
-    let rows: Vec<(i64,)> = fetch_all!(
-        tx,
-        "INSERT INTO users (email, password_hash, created_at, updated_at) VALUES ($1, $2, $3, $3)
-        ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash, updated_at = excluded.updated_at RETURNING id",
-        email,
-        password_hash,
-        micros(at),
-    )?;
-    for (user_id,) in rows {
-        execute!(tx, "DELETE FROM sessions WHERE user_id = $1", user_id)?;
+}
+
+#[async_trait]
+impl Change for PutUser {
+    type Answer = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        let rows: Vec<(i64,)> = fetch_all!(
+            tx,
+            "INSERT INTO users (email, password_hash, created_at, updated_at) VALUES ($1, $2, $3, $3)
+            ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash, updated_at = excluded.updated_at RETURNING id",
+            &self.email,
+            &self.password_hash,
+            micros(self.at),
+        )?;
+        for (user_id,) in rows {
+            execute!(tx, "DELETE FROM sessions WHERE user_id = $1", user_id)?;
+        }
+        Ok(Verdict::Keep(()))
     }
-    Ok(())
+}
+
+/// The same key again only renames it.
+struct PutApiKey {
+    name: String,
+    hash: [u8; 32],
+    at: Timestamp,
+}
+
+#[async_trait]
+impl Change for PutApiKey {
+    type Answer = ();
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        execute!(
+            tx,
+            "INSERT INTO api_keys (key_hash, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (key_hash) DO UPDATE SET name = excluded.name",
+            self.hash.as_slice(),
+            &self.name,
+            micros(self.at),
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct PutSession {
+    hash: [u8; 32],
+    user_id: i64,
+    at: Timestamp,
+    expires_at: Timestamp,
+}
+
+#[async_trait]
+impl Change for PutSession {
+    type Answer = ();
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        execute!(
+            tx,
+            "INSERT INTO sessions (token_hash, user_id, created_at, expires_at, seen_at) VALUES ($1, $2, $3, $4, $3)",
+            self.hash.as_slice(),
+            self.user_id,
+            micros(self.at),
+            micros(self.expires_at),
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct SeeSession {
+    hash: [u8; 32],
+    now: Timestamp,
+    seen_long_ago: Timestamp,
+}
+
+#[async_trait]
+impl Change for SeeSession {
+    type Answer = ();
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        // Only forward, and once when several pages load at the same time.
+        execute!(
+            tx,
+            "UPDATE sessions SET seen_at = $2 WHERE token_hash = $1 AND seen_at <= $3",
+            self.hash.as_slice(),
+            micros(self.now),
+            micros(self.seen_long_ago),
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct DeleteSession {
+    hash: [u8; 32],
+}
+
+#[async_trait]
+impl Change for DeleteSession {
+    type Answer = ();
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        execute!(
+            tx,
+            "DELETE FROM sessions WHERE token_hash = $1",
+            self.hash.as_slice()
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct PurgeSessions {
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Change for PurgeSessions {
+    type Answer = ();
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        execute!(
+            tx,
+            "DELETE FROM sessions WHERE expires_at <= $1",
+            micros(self.now)
+        )?;
+        Ok(Verdict::Keep(()))
+    }
 }

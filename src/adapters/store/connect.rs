@@ -2,23 +2,31 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, SqlitePool};
+use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, SqliteConnection, SqlitePool};
 use thiserror::Error;
+use tokio::sync::Notify;
 
-use super::{Dialect, Pools, SqlitePools};
+use super::group::Writer;
+use super::server::{Ear, Place};
+use super::write::PostgresPools;
+use super::{Database, Dialect, SqlitePools};
 
 /// How long SQLite waits for another process, such as a backup, to let go of the file.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a writer waits for the writers before it.
+/// How long a reader waits for the readers before it.
 const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Readers do not block each other; more than a few only fight for the page cache.
 const SQLITE_READERS_MAX: u32 = 4;
+/// Once its content is in the database file, a write-ahead log that grew beyond this under load is cut back to it.
+/// SQLite moves content over whenever the log has 1,000 pages, its default.
+const SQLITE_LOG_BYTES: u64 = 64 * 1024 * 1024;
 /// Each instance of the app takes up to this many of PostgreSQL's connections (its default is 100).
 const POSTGRES_CONNECTIONS_MAX: u32 = 10;
 /// How long a call waits for one of them; opening one included.
@@ -44,6 +52,14 @@ pub enum OpenError {
     /// The file could not be made, or the server not reached.
     #[error("the database could not be opened")]
     Connect(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Another server runs on the SQLite file.
+    #[error(
+        "another wanryo server runs on this SQLite file and holds {lock}; stop it first, or use PostgreSQL, which several servers can share"
+    )]
+    InUse {
+        /// The file by whose lock they know of each other.
+        lock: PathBuf,
+    },
     /// SQLite did not take a setting without which payments could be lost; network file systems do that.
     #[error("SQLite runs with {name}={found} where {wanted} is needed")]
     Setting {
@@ -71,11 +87,45 @@ impl From<io::Error> for OpenError {
     }
 }
 
-pub(super) async fn open(url: &str) -> Result<Pools, OpenError> {
+/// Who opens a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opener {
+    /// A short command, which may run beside a server.
+    Command,
+    /// A server.
+    Server,
+}
+
+pub(super) async fn open(url: &str, opener: Opener) -> Result<Database, OpenError> {
+    let work_came = Arc::new(Notify::new());
     if let Some(path) = url.strip_prefix("sqlite://") {
-        Ok(Dialect::Sqlite(open_sqlite(&sqlite_path(path)?).await?))
+        let path = sqlite_path(path)?;
+        create_private(&path).await?;
+        // Before anything else: a server of a newer version must not change the tables under a running one.
+        let place = match opener {
+            Opener::Command => None,
+            Opener::Server => Some(Arc::new(Dialect::Sqlite(Place::take(&path)?))),
+        };
+        Ok(Database {
+            pools: Dialect::Sqlite(open_sqlite(&path, &work_came).await?),
+            work_came,
+            server: place,
+        })
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        Ok(Dialect::Postgres(open_postgres(url).await?))
+        let options: PgConnectOptions = url.parse()?;
+        let pool = open_postgres(&options).await?;
+        let ear = match opener {
+            Opener::Command => None,
+            Opener::Server => Some(Arc::new(Dialect::Postgres(Ear::start(
+                options,
+                Arc::clone(&work_came),
+            )))),
+        };
+        Ok(Database {
+            pools: Dialect::Postgres(PostgresPools::new(pool)),
+            work_came,
+            server: ear,
+        })
     } else {
         Err(OpenError::Address(
             "it begins with neither sqlite:// nor postgres://",
@@ -99,26 +149,30 @@ fn sqlite_path(text: &str) -> Result<PathBuf, OpenError> {
     Ok(std::path::absolute(path.as_ref())?)
 }
 
-async fn open_sqlite(path: &Path) -> Result<SqlitePools, OpenError> {
-    create_private(path).await?;
+/// What is in the file is not read through at the start (`PRAGMA quick_check`): that takes longer the more is stored, and a
+/// server that comes back after a crash must not keep buyers waiting for it. SQLite itself recovers by checksums.
+async fn open_sqlite(path: &Path, work_came: &Arc<Notify>) -> Result<SqlitePools, OpenError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        .pragma("journal_size_limit", SQLITE_LOG_BYTES.to_string())
         .busy_timeout(SQLITE_BUSY_TIMEOUT);
-    // Connections stay open: each new one would read the schema again.
+    // Connections stay open: each new one would read the schema again. A file does not go away as a server does, so they
+    // are not tried out before each use.
     let pool = || {
         SqlitePoolOptions::new()
             .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
+            .test_before_acquire(false)
     };
     let writer = pool()
         .max_connections(1)
         .connect_with(options.clone())
         .await?;
-    check_settings(&writer).await?;
+    check_settings(&writer, 1).await?;
     SQLITE_MIGRATIONS
         .run_direct(None, &mut *writer.acquire().await?, false)
         .await?;
@@ -126,7 +180,11 @@ async fn open_sqlite(path: &Path) -> Result<SqlitePools, OpenError> {
         .max_connections(SQLITE_READERS_MAX)
         .connect_with(options.pragma("query_only", "ON"))
         .await?;
-    Ok(SqlitePools { writer, readers })
+    check_settings(&readers, SQLITE_READERS_MAX).await?;
+    Ok(SqlitePools {
+        writer: Writer::start(writer, Arc::clone(work_came)),
+        readers,
+    })
 }
 
 /// Makes the file readable by its owner alone, as it holds names and telephone numbers. SQLite gives the write-ahead log
@@ -142,9 +200,19 @@ async fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Checks as many connections as the pool may have; they stay open.
+async fn check_settings(pool: &SqlitePool, connections: u32) -> Result<(), OpenError> {
+    let mut held = Vec::new();
+    for _ in 0..connections {
+        let mut conn = pool.acquire().await?;
+        check_connection(&mut conn).await?;
+        held.push(conn);
+    }
+    Ok(())
+}
+
 /// Believes SQLite's own answer: a PRAGMA that cannot be obeyed is ignored without an error.
-async fn check_settings(pool: &SqlitePool) -> Result<(), OpenError> {
-    let mut conn = pool.acquire().await?;
+async fn check_connection(conn: &mut SqliteConnection) -> Result<(), OpenError> {
     let (journal_mode,): (String,) = sqlx::query_as("PRAGMA journal_mode")
         .fetch_one(&mut *conn)
         .await?;
@@ -171,10 +239,9 @@ async fn check_settings(pool: &SqlitePool) -> Result<(), OpenError> {
     Ok(())
 }
 
-async fn open_postgres(url: &str) -> Result<PgPool, OpenError> {
-    let options: PgConnectOptions = url.parse()?;
+async fn open_postgres(options: &PgConnectOptions) -> Result<PgPool, OpenError> {
     // A connection of its own, without the limits below: an instance that starts while another migrates waits for it.
-    let mut migrating = PgConnection::connect_with(&options).await?;
+    let mut migrating = PgConnection::connect_with(options).await?;
     POSTGRES_MIGRATIONS
         .run_direct(None, &mut migrating, false)
         .await?;
@@ -188,7 +255,7 @@ async fn open_postgres(url: &str) -> Result<PgPool, OpenError> {
                 Ok(())
             })
         });
-    Ok(pool.connect_with(options).await?)
+    Ok(pool.connect_with(options.clone()).await?)
 }
 
 #[cfg(test)]
@@ -243,7 +310,7 @@ mod tests {
         let memory = open(good().journal_mode(SqliteJournalMode::Wal))
             .await
             .unwrap();
-        let refused = check_settings(&memory).await;
+        let refused = check_settings(&memory, 1).await;
 
         assert!(
             matches!(refused, Err(OpenError::Setting { name: "journal_mode", wanted: "wal", found }) if found == "memory")

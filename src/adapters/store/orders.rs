@@ -12,6 +12,7 @@ use super::rows::{
     EntryRow, EventRow, OrderRow, PaymentIdRow, TransactionRow, micros, order_columns,
     transaction_columns,
 };
+use super::write::{Change, Verdict};
 use super::{Database, Tx};
 use crate::domain::event::Event;
 use crate::domain::history::{Entry, StoredEntry};
@@ -29,7 +30,19 @@ const PAGE_ORDERS_MAX: u32 = 100;
 #[async_trait]
 impl OrderStore for Database {
     async fn create_order(&self, order: &Order, entry: &Entry) -> Result<Created, StoreError> {
-        retried(|| self.try_create(order, entry)).await
+        let change = CreateOrder {
+            order: order.clone(),
+            entry: entry.clone(),
+        };
+        if self.write(change).await? {
+            return Ok(Created::New);
+        }
+        let existing = retried(|| async {
+            let existing = self.try_find(&order.payment_id).await?;
+            existing.ok_or(Failure::TokenInUse)
+        })
+        .await?;
+        Ok(Created::Existing(Box::new(existing)))
     }
 
     async fn find_order(&self, id: &PaymentId) -> Result<Option<Snapshot>, StoreError> {
@@ -72,7 +85,7 @@ impl OrderStore for Database {
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
-        retried(|| self.try_commit(commit)).await
+        self.write(CommitOrder(commit.clone())).await
     }
 
     async fn append_history(
@@ -81,7 +94,12 @@ impl OrderStore for Database {
         entries: &[Entry],
         per_kind_max: u32,
     ) -> Result<(), StoreError> {
-        retried(|| self.try_append_history(id, entries, per_kind_max)).await
+        self.write(AppendHistory {
+            id: id.clone(),
+            entries: entries.to_vec(),
+            per_kind_max,
+        })
+        .await
     }
 
     async fn history(&self, id: &PaymentId) -> Result<Vec<StoredEntry>, StoreError> {
@@ -117,20 +135,10 @@ impl OrderStore for Database {
         lease_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<PaymentId>, StoreError> {
-        retried(|| async {
-            let mut conn = self.writer().await?;
-            // PostgreSQL: ARRAY(…) is worked out once. A plain IN (…) may be planned as a loop that locks again and again and
-            // takes more than the limit. A row that another worker is just taking is skipped, not waited for.
-            let sql = conn.text(
-                "UPDATE orders SET next_check_at = $2 WHERE payment_id IN (
-                    SELECT payment_id FROM orders WHERE next_check_at <= $1 ORDER BY next_check_at, payment_id LIMIT $3
-                ) RETURNING payment_id",
-                "UPDATE orders SET next_check_at = $2 WHERE payment_id = ANY(ARRAY(
-                    SELECT payment_id FROM orders WHERE next_check_at <= $1 ORDER BY next_check_at, payment_id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
-                )) RETURNING payment_id",
-            );
-            let rows: Vec<PaymentIdRow> = fetch_all!(&mut conn, sql, micros(now), micros(lease_until), i64::from(limit))?;
-            Ok(readable(rows))
+        self.write(LeaseDue {
+            now,
+            lease_until,
+            limit,
         })
         .await
     }
@@ -142,52 +150,22 @@ impl OrderStore for Database {
         next_check_at: Option<Timestamp>,
         checks_without_change: i64,
     ) -> Result<(), StoreError> {
-        retried(|| async {
-            let mut conn = self.writer().await?;
-            execute!(
-                &mut conn,
-                "UPDATE orders SET next_check_at = $3, checks_without_change = $4 WHERE payment_id = $1 AND version = $2",
-                id.as_str(),
-                decided_on,
-                next_check_at.map(micros),
-                checks_without_change,
-            )?;
-            Ok(())
+        self.write(ScheduleCheck {
+            id: id.clone(),
+            decided_on,
+            next_check_at,
+            checks_without_change,
         })
         .await
     }
 
     async fn mark_prepared(&self, id: &PaymentId, at: Timestamp) -> Result<(), StoreError> {
-        retried(|| async {
-            let mut conn = self.writer().await?;
-            execute!(
-                &mut conn,
-                "UPDATE orders SET prepared_at = $2 WHERE payment_id = $1",
-                id.as_str(),
-                micros(at)
-            )?;
-            Ok(())
-        })
-        .await
+        let id = id.clone();
+        self.write(MarkPrepared { id, at }).await
     }
 }
 
 impl Database {
-    async fn try_create(&self, order: &Order, entry: &Entry) -> Result<Created, Failure> {
-        let mut tx = self.begin_write().await?;
-        if !insert_order(&mut tx, order).await? {
-            tx.roll_back().await?;
-            let existing = self
-                .try_find(&order.payment_id)
-                .await?
-                .ok_or(Failure::TokenInUse)?;
-            return Ok(Created::Existing(Box::new(existing)));
-        }
-        append_entry(&mut tx, &order.payment_id, entry, u32::MAX).await?;
-        tx.commit().await?;
-        Ok(Created::New)
-    }
-
     async fn try_find(&self, id: &PaymentId) -> Result<Option<Snapshot>, Failure> {
         let mut tx = self.begin_read().await?;
         let order: Option<OrderRow> = fetch_optional!(
@@ -224,38 +202,6 @@ impl Database {
         }))
     }
 
-    async fn try_commit(&self, commit: &Commit) -> Result<Committed, Failure> {
-        let mut tx = self.begin_write().await?;
-        let committed = write_commit(&mut tx, commit).await?;
-        match committed {
-            Committed::Done => tx.commit().await?,
-            Committed::Conflict | Committed::TransactionTaken => tx.roll_back().await?,
-        }
-        Ok(committed)
-    }
-
-    /// Writes nothing when there is no such order: history belongs to one.
-    async fn try_append_history(
-        &self,
-        id: &PaymentId,
-        entries: &[Entry],
-        per_kind_max: u32,
-    ) -> Result<(), Failure> {
-        let mut tx = self.begin_write().await?;
-        let sql = tx.text(
-            "SELECT payment_id FROM orders WHERE payment_id = $1",
-            "SELECT payment_id FROM orders WHERE payment_id = $1 FOR NO KEY UPDATE",
-        );
-        let locked: Option<PaymentIdRow> = fetch_optional!(&mut tx, sql, id.as_str())?;
-        if locked.is_none() {
-            return tx.roll_back().await;
-        }
-        for entry in entries {
-            append_entry(&mut tx, id, entry, per_kind_max).await?;
-        }
-        tx.commit().await
-    }
-
     async fn try_list(&self, filter: &OrderFilter) -> Result<Vec<Order>, Failure> {
         let mut conn = self.reader().await?;
         let query = filter.query.as_deref();
@@ -288,6 +234,171 @@ impl Database {
             i64::from(filter.limit.clamp(1, PAGE_ORDERS_MAX)),
         )?;
         rows.into_iter().map(OrderRow::into_domain).collect()
+    }
+}
+
+/// Says whether it was made; if not, an order has its id or its status token.
+struct CreateOrder {
+    order: Order,
+    entry: Entry,
+}
+
+#[async_trait]
+impl Change for CreateOrder {
+    type Answer = bool;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        if !insert_order(tx, &self.order).await? {
+            return Ok(Verdict::Undo(false));
+        }
+        append_entry(tx, &self.order.payment_id, &self.entry, u32::MAX).await?;
+        Ok(Verdict::Keep(true))
+    }
+
+    async fn is_there(&self, tx: &mut Tx, _made: &bool) -> Result<bool, Failure> {
+        // Of 128 random bits, the token is this very order's.
+        let found: Option<PaymentIdRow> = fetch_optional!(
+            tx,
+            "SELECT payment_id FROM orders WHERE payment_id = $1 AND status_token = $2",
+            self.order.payment_id.as_str(),
+            self.order.status_token.as_str(),
+        )?;
+        Ok(found.is_some())
+    }
+}
+
+struct CommitOrder(Commit);
+
+#[async_trait]
+impl Change for CommitOrder {
+    type Answer = Committed;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Committed>, Failure> {
+        Ok(match write_commit(tx, &self.0).await? {
+            Committed::Done => Verdict::Keep(Committed::Done),
+            refused @ (Committed::Conflict | Committed::TransactionTaken) => Verdict::Undo(refused),
+        })
+    }
+
+    /// Events are for somebody to deliver.
+    fn makes_work(&self) -> bool {
+        !self.0.events.is_empty()
+    }
+
+    async fn is_there(&self, tx: &mut Tx, _committed: &Committed) -> Result<bool, Failure> {
+        let found: Option<PaymentIdRow> = fetch_optional!(
+            tx,
+            "SELECT payment_id FROM orders WHERE payment_id = $1 AND version > $2",
+            self.0.order.payment_id.as_str(),
+            self.0.order.version,
+        )?;
+        Ok(found.is_some())
+    }
+}
+
+/// Writes nothing when there is no such order: history belongs to one.
+struct AppendHistory {
+    id: PaymentId,
+    entries: Vec<Entry>,
+    per_kind_max: u32,
+}
+
+#[async_trait]
+impl Change for AppendHistory {
+    type Answer = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        let sql = tx.text(
+            "SELECT payment_id FROM orders WHERE payment_id = $1",
+            "SELECT payment_id FROM orders WHERE payment_id = $1 FOR NO KEY UPDATE",
+        );
+        let locked: Option<PaymentIdRow> = fetch_optional!(tx, sql, self.id.as_str())?;
+        if locked.is_none() {
+            return Ok(Verdict::Undo(()));
+        }
+        for entry in &self.entries {
+            append_entry(tx, &self.id, entry, self.per_kind_max).await?;
+        }
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct LeaseDue {
+    now: Timestamp,
+    lease_until: Timestamp,
+    limit: u32,
+}
+
+#[async_trait]
+impl Change for LeaseDue {
+    type Answer = Vec<PaymentId>;
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Vec<PaymentId>>, Failure> {
+        // PostgreSQL: ARRAY(…) is worked out once. A plain IN (…) may be planned as a loop that locks again and again and
+        // takes more than the limit. A row that another worker is just taking is skipped, not waited for.
+        let sql = tx.text(
+            "UPDATE orders SET next_check_at = $2 WHERE payment_id IN (
+                SELECT payment_id FROM orders WHERE next_check_at <= $1 ORDER BY next_check_at, payment_id LIMIT $3
+            ) RETURNING payment_id",
+            "UPDATE orders SET next_check_at = $2 WHERE payment_id = ANY(ARRAY(
+                SELECT payment_id FROM orders WHERE next_check_at <= $1 ORDER BY next_check_at, payment_id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+            )) RETURNING payment_id",
+        );
+        let rows: Vec<PaymentIdRow> = fetch_all!(
+            tx,
+            sql,
+            micros(self.now),
+            micros(self.lease_until),
+            i64::from(self.limit)
+        )?;
+        Ok(Verdict::Keep(readable(rows)))
+    }
+}
+
+struct ScheduleCheck {
+    id: PaymentId,
+    decided_on: i64,
+    next_check_at: Option<Timestamp>,
+    checks_without_change: i64,
+}
+
+#[async_trait]
+impl Change for ScheduleCheck {
+    type Answer = ();
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        execute!(
+            tx,
+            "UPDATE orders SET next_check_at = $3, checks_without_change = $4 WHERE payment_id = $1 AND version = $2",
+            self.id.as_str(),
+            self.decided_on,
+            self.next_check_at.map(micros),
+            self.checks_without_change,
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct MarkPrepared {
+    id: PaymentId,
+    at: Timestamp,
+}
+
+#[async_trait]
+impl Change for MarkPrepared {
+    type Answer = ();
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        execute!(
+            tx,
+            "UPDATE orders SET prepared_at = $2 WHERE payment_id = $1",
+            self.id.as_str(),
+            micros(self.at)
+        )?;
+        Ok(Verdict::Keep(()))
     }
 }
 

@@ -1,11 +1,13 @@
 //! How a query is run: one text on two databases, whole attempts repeated where the database asks for it, and every wait
 //! bounded.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 
 use super::Dialect;
+use super::write::CHANGES_WAITING_MAX;
 use crate::ports::store::StoreError;
 
 /// How often a change that PostgreSQL refused for a clash with another one is tried in all.
@@ -13,7 +15,7 @@ pub(super) const ATTEMPTS_MAX: u32 = 5;
 
 /// Longest time of one call, waits for a connection and for locks included. Beyond the database's own limits, for the
 /// case that its host is gone and says nothing.
-const CALL_TIME_MAX: Duration = Duration::from_secs(30);
+pub(super) const CALL_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// PostgreSQL's words for "run the transaction again": serialization_failure and deadlock_detected.
 /// <https://www.postgresql.org/docs/current/mvcc-serialization-failure-handling.html>
@@ -34,19 +36,34 @@ pub(super) enum Failure {
     /// See [`CALL_TIME_MAX`]. Whether a change was written is unknown; reading again tells.
     #[error("the database did not answer within {} seconds", CALL_TIME_MAX.as_secs())]
     TimedOut,
+    /// See [`CHANGES_WAITING_MAX`]. Nothing was written.
+    #[error("{CHANGES_WAITING_MAX} changes wait to be written already")]
+    Overloaded,
+    /// The connection was lost during a COMMIT, and PostgreSQL says that nothing was written.
+    #[error("the connection was lost before the change was written")]
+    CommitLost,
+    /// What happened to all changes that were to be written together.
+    #[error(transparent)]
+    Shared(Arc<Self>),
     /// The status token of a new order is another order's: 128 random bits do not repeat, so the source of chance is broken.
     #[error("the status token is in use by another order")]
     TokenInUse,
 }
 
 impl Failure {
-    fn asks_to_run_again(&self) -> bool {
-        let Self::Database(sqlx::Error::Database(error)) = self else {
-            return false;
-        };
-        error
-            .code()
-            .is_some_and(|code| RUN_AGAIN.contains(&code.as_ref()))
+    pub(super) fn asks_to_run_again(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error
+                .code()
+                .is_some_and(|code| RUN_AGAIN.contains(&code.as_ref())),
+            Self::CommitLost => true,
+            Self::Database(_)
+            | Self::Corrupt { .. }
+            | Self::TimedOut
+            | Self::Overloaded
+            | Self::Shared(_)
+            | Self::TokenInUse => false,
+        }
     }
 }
 
@@ -55,13 +72,16 @@ impl From<Failure> for StoreError {
         match failure {
             Failure::Database(error) => Self::Unavailable(Box::new(error)),
             Failure::Corrupt { table, column } => Self::Corrupt { table, column },
-            Failure::TimedOut | Failure::TokenInUse => Self::Unavailable(Box::new(failure)),
+            Failure::TimedOut
+            | Failure::Overloaded
+            | Failure::CommitLost
+            | Failure::Shared(_)
+            | Failure::TokenInUse => Self::Unavailable(Box::new(failure)),
         }
     }
 }
 
-/// Runs an attempt, and runs it again while PostgreSQL asks for that. An attempt is one whole transaction and does nothing
-/// outside the database.
+/// Runs an attempt to read, and runs it again while PostgreSQL asks for that.
 pub(super) async fn retried<T, Attempt>(attempt: impl Fn() -> Attempt) -> Result<T, StoreError>
 where
     Attempt: Future<Output = Result<T, Failure>>,

@@ -1,0 +1,226 @@
+//! The one door for changes.
+//!
+//! A [`Change`] is a value: what it needs, and the statements that write it. Being a value, it can wait in a queue, be
+//! written together with others ([`group`](super::group)), and be written again when a database asks for that. The door
+//! answers when the change is on disk, or says why it is not; a caller that does not wait for the answer changes nothing.
+//!
+//! Nothing waits without a bound: beyond [`CHANGES_WAITING_MAX`] a change is refused at once, which a sender of webhooks
+//! hears as 503 and repeats.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::PgPool;
+use tokio::sync::Semaphore;
+
+use super::query::{ATTEMPTS_MAX, CALL_TIME_MAX, Failure, fetch_optional};
+use super::{Database, Dialect, Tx};
+use crate::ports::store::StoreError;
+
+/// Changes that may wait or be under way at once. At the few hundred commits a second of a slow disk, each of up to 64
+/// changes, the last of them is written within a second.
+pub(super) const CHANGES_WAITING_MAX: usize = 1024;
+
+/// How often PostgreSQL is asked what became of a COMMIT whose answer was lost.
+const FATE_LOOKS_MAX: u32 = 20;
+/// Pause between two such looks: a server that restarts takes a moment.
+const FATE_PAUSE: Duration = Duration::from_millis(250);
+/// The channel of PostgreSQL's NOTIFY on which servers tell each other that there is work.
+pub(super) const CHANNEL: &str = "wanryo";
+
+/// One change of the database: all of it is written or nothing.
+#[async_trait]
+pub(super) trait Change: Send + Sync + 'static {
+    /// What the caller is told.
+    type Answer: Send + 'static;
+
+    /// Whether it is a single statement, which a database undoes by itself when it fails. Such a change is never undone by
+    /// its own verdict.
+    const ONE_STATEMENT: bool = false;
+
+    /// Runs the statements. Does nothing outside the database: it may run again, after everything was undone.
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Self::Answer>, Failure>;
+
+    /// Whether there is work for a worker once this is written.
+    fn makes_work(&self) -> bool {
+        false
+    }
+
+    /// Looks by the change's own keys whether it is there, with what `apply` answered. Asked after PostgreSQL said that the
+    /// transaction of this number was committed: after a crash the number may be another transaction's. Changes that do no
+    /// harm when they are written twice have no need to look.
+    async fn is_there(&self, _tx: &mut Tx, _answer: &Self::Answer) -> Result<bool, Failure> {
+        Ok(true)
+    }
+}
+
+/// What a change makes of its own statements.
+pub(super) enum Verdict<T> {
+    /// They are to be written.
+    Keep(T),
+    /// They are to be undone; this is the answer all the same.
+    Undo(T),
+}
+
+/// PostgreSQL's connections, and the places of those that wait for one to write with.
+#[derive(Debug, Clone)]
+pub(super) struct PostgresPools {
+    pub(super) pool: PgPool,
+    places: Arc<Semaphore>,
+}
+
+impl PostgresPools {
+    pub(super) fn new(pool: PgPool) -> Self {
+        Self {
+            pool,
+            places: Arc::new(Semaphore::new(CHANGES_WAITING_MAX)),
+        }
+    }
+
+    /// Writes a change in a transaction of its own, and again while PostgreSQL asks for that.
+    async fn write<C: Change>(&self, change: &C) -> Result<C::Answer, Failure> {
+        let _place = self.places.try_acquire().map_err(|_| Failure::Overloaded)?;
+        let all = async {
+            for _ in 1..ATTEMPTS_MAX {
+                match self.try_write(change).await {
+                    Err(failure) if failure.asks_to_run_again() => {}
+                    settled => return settled,
+                }
+            }
+            self.try_write(change).await
+        };
+        tokio::time::timeout(CALL_TIME_MAX, all)
+            .await
+            .unwrap_or(Err(Failure::TimedOut))
+    }
+
+    async fn try_write<C: Change>(&self, change: &C) -> Result<C::Answer, Failure> {
+        let mut tx = self.begin().await?;
+        let answer = match change.apply(&mut tx).await? {
+            Verdict::Keep(answer) => answer,
+            Verdict::Undo(answer) => {
+                tx.roll_back().await?;
+                return Ok(answer);
+            }
+        };
+        let number = transaction_number(&mut tx, change.makes_work()).await?;
+        match tx.commit().await {
+            Ok(()) => Ok(answer),
+            Err(Failure::Database(error)) if leaves_doubt(&error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the connection was lost during a commit; asking what became of it"
+                );
+                match self.fate(change, &answer, &number).await {
+                    Fate::Written => Ok(answer),
+                    Fate::NotWritten => Err(Failure::CommitLost),
+                    Fate::Unknown => Err(error.into()),
+                }
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// PostgreSQL's level is named because the server's default may be another one, and the row locks of the changes are
+    /// meant for this one.
+    async fn begin(&self) -> Result<Tx, Failure> {
+        let begun = self
+            .pool
+            .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
+            .await?;
+        Ok(Dialect::Postgres(begun))
+    }
+
+    /// What became of a transaction whose COMMIT was not answered. While the server has not noticed that its client is
+    /// gone, it may still commit, so it is asked until it is sure.
+    async fn fate<C: Change>(&self, change: &C, answer: &C::Answer, number: &str) -> Fate {
+        for _ in 0..FATE_LOOKS_MAX {
+            match self.look(change, answer, number).await {
+                Ok(Some(fate)) => return fate,
+                Ok(None) => {}
+                Err(failure) => {
+                    tracing::warn!(
+                        error = &failure as &dyn std::error::Error,
+                        "the database cannot say yet what became of a commit"
+                    );
+                }
+            }
+            tokio::time::sleep(FATE_PAUSE).await;
+        }
+        Fate::Unknown
+    }
+
+    /// `None` while the transaction is in progress.
+    async fn look<C: Change>(
+        &self,
+        change: &C,
+        answer: &C::Answer,
+        number: &str,
+    ) -> Result<Option<Fate>, Failure> {
+        let mut tx = self.begin().await?;
+        // A number that the server has not given out yet is an error. It is one of a transaction that a crash undid.
+        let found: Option<(Option<String>,)> = fetch_optional!(
+            &mut tx,
+            "SELECT CASE WHEN $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN pg_xact_status($1::text::xid8) ELSE 'aborted' END",
+            number,
+        )?;
+        let status = found.and_then(|(status,)| status);
+        let fate = match status.as_deref() {
+            Some("committed") if change.is_there(&mut tx, answer).await? => Some(Fate::Written),
+            Some("committed" | "aborted") => Some(Fate::NotWritten),
+            Some("in progress") => None,
+            // Too long ago for the server to know, or a word that a later version may have.
+            Some(_) | None => Some(Fate::Unknown),
+        };
+        tx.roll_back().await?;
+        Ok(fate)
+    }
+}
+
+/// What became of a transaction whose COMMIT was not answered.
+enum Fate {
+    Written,
+    NotWritten,
+    Unknown,
+}
+
+/// The number by which PostgreSQL can be asked later whether the transaction was committed, which is what the function is
+/// for (<https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT>). In the same round trip the
+/// other servers are told that there is work; they hear it once it is committed.
+async fn transaction_number(tx: &mut Tx, makes_work: bool) -> Result<String, Failure> {
+    let found: Option<(String,)> = if makes_work {
+        fetch_optional!(
+            tx,
+            "SELECT pg_current_xact_id()::text FROM pg_notify($1, '')",
+            CHANNEL
+        )?
+    } else {
+        fetch_optional!(tx, "SELECT pg_current_xact_id()::text")?
+    };
+    let (number,) = found.ok_or(sqlx::Error::RowNotFound)?;
+    Ok(number)
+}
+
+/// Whether a COMMIT that failed like this may have been carried out: anything but a server's refusal. A server that is shut
+/// down (class 57P) may have written it before.
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+fn leaves_doubt(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
+        _ => true,
+    }
+}
+
+impl Database {
+    /// Writes a change; returns when it is on disk.
+    pub(super) async fn write<C: Change>(&self, change: C) -> Result<C::Answer, StoreError> {
+        let written = match &self.pools {
+            Dialect::Sqlite(pools) => pools.writer.write(change).await,
+            Dialect::Postgres(pools) => pools.write(&change).await,
+        };
+        Ok(written?)
+    }
+}
