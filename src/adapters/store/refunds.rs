@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::orders::append_entry;
 use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
 use super::rows::{PaymentIdRow, RefundRow, micros, refund_columns};
+use super::write::{Change, Verdict};
 use super::{Database, Tx};
 use crate::domain::history::Entry;
 use crate::domain::ids::{PaymentId, RefundId};
@@ -18,7 +19,11 @@ use crate::ports::store::{Intended, Moved, RefundStore, StoreError};
 #[async_trait]
 impl RefundStore for Database {
     async fn intend(&self, refund: &Refund, entry: &Entry) -> Result<Intended, StoreError> {
-        retried(|| self.try_intend(refund, entry)).await
+        self.write(Intend {
+            refund: refund.clone(),
+            entry: entry.clone(),
+        })
+        .await
     }
 
     async fn find_refund(&self, id: &RefundId) -> Result<Option<Refund>, StoreError> {
@@ -82,7 +87,11 @@ impl RefundStore for Database {
         refund: &Refund,
         entry: Option<&Entry>,
     ) -> Result<Moved, StoreError> {
-        retried(|| self.try_move(refund, entry)).await
+        self.write(Move {
+            refund: refund.clone(),
+            entry: entry.cloned(),
+        })
+        .await
     }
 
     async fn lease_refunds(
@@ -91,51 +100,34 @@ impl RefundStore for Database {
         lease_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Refund>, StoreError> {
-        retried(|| async {
-            let mut conn = self.writer().await?;
-            // Two texts for the same reasons as in `lease_due`.
-            let sql = conn.text(
-                concat!(
-                    "UPDATE refunds SET next_at = $2 WHERE refund_id IN (
-                        SELECT refund_id FROM refunds WHERE next_at <= $1 ORDER BY next_at, refund_id LIMIT $3
-                    ) RETURNING ",
-                    refund_columns!()
-                ),
-                concat!(
-                    "UPDATE refunds SET next_at = $2 WHERE refund_id = ANY(ARRAY(
-                        SELECT refund_id FROM refunds WHERE next_at <= $1 ORDER BY next_at, refund_id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
-                    )) RETURNING ",
-                    refund_columns!()
-                ),
-            );
-            let rows: Vec<RefundRow> = fetch_all!(&mut conn, sql, micros(now), micros(lease_until), i64::from(limit))?;
-            Ok(readable(rows))
+        self.write(Lease {
+            now,
+            lease_until,
+            limit,
         })
         .await
     }
 
     async fn wake_refunds(&self, id: &PaymentId, now: Timestamp) -> Result<(), StoreError> {
-        retried(|| async {
-            let mut conn = self.writer().await?;
-            // Those that are due already keep their place in the queue.
-            execute!(
-                &mut conn,
-                "UPDATE refunds SET next_at = $2 WHERE payment_id = $1 AND state IN ('requested', 'in_doubt') AND next_at > $2",
-                id.as_str(),
-                micros(now),
-            )?;
-            Ok(())
-        })
-        .await
+        let id = id.clone();
+        self.write(Wake { id, now }).await
     }
 }
 
-impl Database {
-    async fn try_intend(&self, refund: &Refund, entry: &Entry) -> Result<Intended, Failure> {
-        let mut tx = self.begin_write().await?;
-        lock_order(&mut tx, &refund.payment_id).await?;
+struct Intend {
+    refund: Refund,
+    entry: Entry,
+}
+
+#[async_trait]
+impl Change for Intend {
+    type Answer = Intended;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Intended>, Failure> {
+        let refund = &self.refund;
+        lock_order(tx, &refund.payment_id).await?;
         let in_use: Option<RefundRow> = fetch_optional!(
-            &mut tx,
+            tx,
             concat!(
                 "SELECT ",
                 refund_columns!(),
@@ -145,38 +137,59 @@ impl Database {
             &refund.idempotency_key
         )?;
         if let Some(row) = in_use {
-            tx.roll_back().await?;
-            return Ok(Intended::KeyInUse(Box::new(row.into_domain()?)));
+            return Ok(Verdict::Undo(Intended::KeyInUse(Box::new(
+                row.into_domain()?,
+            ))));
         }
         // What was given back is in `cancelled_minor`; a refund in flight is not, and is refused below.
         let fits: Vec<(i64,)> = fetch_all!(
-            &mut tx,
+            tx,
             "SELECT amount_minor FROM transactions WHERE payment_id = $1 AND transaction_id = $2 AND amount_minor - cancelled_minor >= $3",
             refund.payment_id.as_str(),
             refund.transaction_id.as_str(),
             refund.amount.minor(),
         )?;
         if fits.is_empty() {
-            tx.roll_back().await?;
-            return Ok(Intended::TooMuch);
+            return Ok(Verdict::Undo(Intended::TooMuch));
         }
-        if !insert_refund(&mut tx, refund).await? {
-            tx.roll_back().await?;
-            return Ok(Intended::UnderWay);
+        if !insert_refund(tx, refund).await? {
+            return Ok(Verdict::Undo(Intended::UnderWay));
         }
-        append_entry(&mut tx, &refund.payment_id, entry, u32::MAX).await?;
-        tx.commit().await?;
-        Ok(Intended::Written)
+        append_entry(tx, &refund.payment_id, &self.entry, u32::MAX).await?;
+        Ok(Verdict::Keep(Intended::Written))
     }
 
-    async fn try_move(&self, refund: &Refund, entry: Option<&Entry>) -> Result<Moved, Failure> {
-        let mut tx = self.begin_write().await?;
+    fn makes_work(&self) -> bool {
+        true
+    }
+
+    async fn is_there(&self, tx: &mut Tx, _intended: &Intended) -> Result<bool, Failure> {
+        let found: Option<(String,)> = fetch_optional!(
+            tx,
+            "SELECT refund_id FROM refunds WHERE refund_id = $1",
+            self.refund.id.as_str()
+        )?;
+        Ok(found.is_some())
+    }
+}
+
+struct Move {
+    refund: Refund,
+    entry: Option<Entry>,
+}
+
+#[async_trait]
+impl Change for Move {
+    type Answer = Moved;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Moved>, Failure> {
+        let refund = &self.refund;
         // History is numbered under the order's lock.
-        lock_order(&mut tx, &refund.payment_id).await?;
+        lock_order(tx, &refund.payment_id).await?;
         let account = refund.account.as_ref();
         let trouble = refund.trouble.as_ref();
         let moved = execute!(
-            &mut tx,
+            tx,
             "UPDATE refunds SET version = version + 1, account_bank = $3, account_number = $4, account_holder = $5, account_tel = $6,
                 state = $7, cancellation_id = $8, attempts = $9, called_at = $10, next_at = $11, trouble_code = $12,
                 trouble_message = $13, updated_at = $14
@@ -197,14 +210,82 @@ impl Database {
             micros(refund.updated_at),
         )?;
         if moved == 0 {
-            tx.roll_back().await?;
-            return Ok(Moved::Conflict);
+            return Ok(Verdict::Undo(Moved::Conflict));
         }
-        if let Some(entry) = entry {
-            append_entry(&mut tx, &refund.payment_id, entry, u32::MAX).await?;
+        if let Some(entry) = &self.entry {
+            append_entry(tx, &refund.payment_id, entry, u32::MAX).await?;
         }
-        tx.commit().await?;
-        Ok(Moved::Done)
+        Ok(Verdict::Keep(Moved::Done))
+    }
+
+    async fn is_there(&self, tx: &mut Tx, _moved: &Moved) -> Result<bool, Failure> {
+        let found: Option<(String,)> = fetch_optional!(
+            tx,
+            "SELECT refund_id FROM refunds WHERE refund_id = $1 AND version > $2",
+            self.refund.id.as_str(),
+            self.refund.version,
+        )?;
+        Ok(found.is_some())
+    }
+}
+
+struct Lease {
+    now: Timestamp,
+    lease_until: Timestamp,
+    limit: u32,
+}
+
+#[async_trait]
+impl Change for Lease {
+    type Answer = Vec<Refund>;
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Vec<Refund>>, Failure> {
+        // Two texts for the same reasons as in `lease_due`.
+        let sql = tx.text(
+            concat!(
+                "UPDATE refunds SET next_at = $2 WHERE refund_id IN (
+                    SELECT refund_id FROM refunds WHERE next_at <= $1 ORDER BY next_at, refund_id LIMIT $3
+                ) RETURNING ",
+                refund_columns!()
+            ),
+            concat!(
+                "UPDATE refunds SET next_at = $2 WHERE refund_id = ANY(ARRAY(
+                    SELECT refund_id FROM refunds WHERE next_at <= $1 ORDER BY next_at, refund_id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+                )) RETURNING ",
+                refund_columns!()
+            ),
+        );
+        let rows: Vec<RefundRow> = fetch_all!(
+            tx,
+            sql,
+            micros(self.now),
+            micros(self.lease_until),
+            i64::from(self.limit)
+        )?;
+        Ok(Verdict::Keep(readable(rows)))
+    }
+}
+
+struct Wake {
+    id: PaymentId,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Change for Wake {
+    type Answer = ();
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        // Those that are due already keep their place in the queue.
+        execute!(
+            tx,
+            "UPDATE refunds SET next_at = $2 WHERE payment_id = $1 AND state IN ('requested', 'in_doubt') AND next_at > $2",
+            self.id.as_str(),
+            micros(self.now),
+        )?;
+        Ok(Verdict::Keep(()))
     }
 }
 
