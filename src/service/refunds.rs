@@ -383,10 +383,35 @@ async fn carry_out(core: &Arc<Core>, intended: Refund) -> Result<(), StoreError>
         return Ok(());
     };
     let answer = core.gateway.cancel(portone, &call).await;
-    match advance(core, calling, &Input::Answered(answer)).await? {
-        Some(refund) if refund.state == RefundState::Requested => look(core, refund).await,
-        Some(_) | None => Ok(()),
+    let Some(refund) = advance(core, calling, &Input::Answered(answer)).await? else {
+        return Ok(());
+    };
+    match refund.state {
+        RefundState::Requested => look(core, refund).await,
+        RefundState::Refused => {
+            // PortOne may know of something that this server does not; whether it says so now changes nothing about the refund.
+            let _known_better_or_not = ask_about(core, &refund).await;
+            Ok(())
+        }
+        RefundState::Intended
+        | RefundState::Calling
+        | RefundState::InDoubt
+        | RefundState::Done
+        | RefundState::NotDone => Ok(()),
     }
+}
+
+/// Runs the one path for the order of a refund; says whether PortOne told of the refund's transaction.
+async fn ask_about(core: &Arc<Core>, refund: &Refund) -> bool {
+    let ask = Ask {
+        payment_id: refund.payment_id.clone(),
+        transaction_id: Some(refund.transaction_id.clone()),
+        patient: false,
+        actor: Actor::Refund,
+    };
+    sync(core, ask)
+        .await
+        .is_ok_and(|synced| synced.confirmed && synced.standing == Standing::Ours)
 }
 
 async fn work_off(core: &Arc<Core>, refund: Refund) {
@@ -415,21 +440,8 @@ async fn look(core: &Arc<Core>, refund: Refund) -> Result<(), StoreError> {
         .balance(portone, payment_id, transaction_id)
         .await;
     let input = match balance {
-        Ok(balance) => {
-            let ask = Ask {
-                payment_id: payment_id.clone(),
-                transaction_id: Some(transaction_id.clone()),
-                patient: false,
-                actor: Actor::Refund,
-            };
-            match sync(core, ask).await {
-                Ok(synced) if synced.confirmed && synced.standing == Standing::Ours => {
-                    Input::Seen(balance)
-                }
-                Ok(_) | Err(_) => Input::NotSeen,
-            }
-        }
-        Err(_) => Input::NotSeen,
+        Ok(balance) if ask_about(core, &refund).await => Input::Seen(balance),
+        Ok(_) | Err(_) => Input::NotSeen,
     };
     advance(core, refund, &input).await.map(drop)
 }

@@ -163,6 +163,17 @@ impl TestApp {
         Answer::read(request.send().await.unwrap()).await
     }
 
+    /// Asks for a refund, by a name that makes the request recognisable.
+    pub(crate) async fn refund(&self, payment_id: &str, key: &str, body: Value) -> Answer {
+        let request = self
+            .client
+            .post(self.url(&format!("/api/v1/orders/{payment_id}/refunds")))
+            .bearer_auth(&self.key)
+            .header("idempotency-key", key)
+            .json(&body);
+        self.send(request).await
+    }
+
     /// Makes an order over 65,000 won.
     pub(crate) async fn order(&self, payment_id: &str) -> Value {
         self.order_with(payment_id, json!({})).await

@@ -11,6 +11,7 @@ mod faults;
 mod imports;
 mod payments;
 mod payments_v2;
+mod refunds;
 mod scenarios;
 mod shop;
 mod store;

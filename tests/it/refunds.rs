@@ -1,0 +1,788 @@
+//! Refunds end to end: what is asked for, what PortOne is called with and how often, and what is said of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use portone_sandbox::Sandbox;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use wanryo::domain::history::{Entry, EntryKind};
+use wanryo::domain::ids::{PaymentId, RefundId, TransactionId};
+use wanryo::domain::money::{Currency, Money};
+use wanryo::domain::refund::{
+    self, CALL_TIME_MAX, IN_DOUBT_FOR, Input, OnMismatch, Refund, RefundAmount, RefundState,
+};
+use wanryo::ports::clock::Clock;
+use wanryo::ports::store::{Intended, Moved};
+use wanryo::service::refunds;
+
+use crate::app::{Answer, PATIENCE, TestApp};
+use crate::scenarios::Ahead;
+use crate::support::{TestDatabase, on_both_databases};
+
+const GENERATIONS: [&str; 2] = ["v1", "v2"];
+const PAID: i64 = 65_000;
+/// Rows taken in one step of the worker.
+const BATCH: u32 = 20;
+/// When an intent of these tests is due, unless the clock is pushed.
+const LATER: Duration = Duration::from_secs(600);
+
+/// An app whose clock can be pushed.
+async fn start(db: &TestDatabase, clock: &Arc<Ahead>) -> TestApp {
+    start_beside(db, &TestApp::new_sandbox().await, clock).await
+}
+
+/// The same beside a sandbox that is there already, as after a restart.
+async fn start_beside(db: &TestDatabase, sandbox: &Arc<Sandbox>, clock: &Arc<Ahead>) -> TestApp {
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    TestApp::start_at(db, Arc::clone(sandbox), |_| {}, clock).await
+}
+
+/// Name of the call in the sandbox's journal and faults.
+fn cancel_call(portone: &str) -> &'static str {
+    if portone == "v1" {
+        "cancel"
+    } else {
+        "v2_cancel"
+    }
+}
+
+fn query(portone: &str, id: &str, transaction_id: &str) -> String {
+    if portone == "v1" {
+        format!("merchant_uid={id}&imp_uid={transaction_id}")
+    } else {
+        format!("paymentId={id}&txId={transaction_id}")
+    }
+}
+
+async fn make_order(app: &TestApp, portone: &str, id: &str) {
+    if portone == "v1" {
+        app.order(id).await;
+    } else {
+        app.order_v2(id).await;
+    }
+}
+
+/// Pays, without any message to the app.
+async fn pay(app: &TestApp, portone: &str, id: &str) -> String {
+    if portone == "v1" {
+        app.pay(id, json!({}))
+    } else {
+        app.pay_v2(id, json!({})).await
+    }
+}
+
+/// An order that is paid and known to be.
+async fn paid(app: &TestApp, portone: &str, id: &str) -> String {
+    make_order(app, portone, id).await;
+    let transaction_id = pay(app, portone, id).await;
+    let answer = app.complete(&query(portone, id, &transaction_id)).await;
+    assert_eq!(answer.outcome(), "paid", "{}", answer.text);
+    transaction_id
+}
+
+/// The merchant gives money back in PortOne's console.
+async fn cancel_in_console(
+    app: &TestApp,
+    portone: &str,
+    id: &str,
+    transaction_id: &str,
+    amount: i64,
+) {
+    let path = if portone == "v1" {
+        format!("_sandbox/payments/{transaction_id}/cancel")
+    } else {
+        format!("_sandbox/v2/payments/{id}/cancel")
+    };
+    let url = app.sandbox.url().join(&path).unwrap();
+    let answer = app
+        .send(app.client.post(url).json(&json!({ "amount": amount })))
+        .await;
+    assert!(answer.status.is_success(), "{}", answer.text);
+}
+
+/// An intent as the service writes it, of a server that stopped right after.
+fn intent(app: &TestApp, id: &str, transaction_id: &str, amount: i64) -> Refund {
+    let now = app.running.core.clock.now();
+    let amount = Money::new(amount, Currency::KRW).unwrap();
+    Refund {
+        id: RefundId::from_bytes(rand::random()),
+        version: 0,
+        payment_id: PaymentId::parse(id).unwrap(),
+        transaction_id: TransactionId::parse(transaction_id).unwrap(),
+        amount: RefundAmount::new(amount).unwrap(),
+        reason: "단순 변심".to_owned(),
+        account: None,
+        requested_by: "shop:test".to_owned(),
+        idempotency_key: "shop:crashed".to_owned(),
+        fingerprint: "f".to_owned(),
+        state: RefundState::Intended,
+        guard_minor: PAID,
+        reserved_minor: 0,
+        cancellation_id: None,
+        attempts: 0,
+        called_at: None,
+        next_at: Some(now + LATER),
+        trouble: None,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+async fn write(app: &TestApp, refund: &Refund) {
+    let entry = Entry {
+        at: refund.created_at,
+        kind: EntryKind::RefundRequested,
+        actor: "shop:test".to_owned(),
+        data: refund::history_data(refund),
+        once_key: None,
+    };
+    let written = app.running.core.refunds.intend(refund, &entry).await;
+    assert_eq!(written.unwrap(), Intended::Written);
+}
+
+/// The call begins, and nobody comes back to say how it ended.
+async fn begin_call(app: &TestApp, refund: &Refund) {
+    let core = &app.running.core;
+    let step = refund::next(refund, &Input::CallBegins, core.clock.now(), 0).unwrap();
+    let moved = core.refunds.move_refund(&step.refund, None).await;
+    assert_eq!(moved.unwrap(), Moved::Done);
+}
+
+async fn list(app: &TestApp, id: &str) -> Vec<Value> {
+    let answer = app
+        .api(Method::GET, &format!("/api/v1/orders/{id}/refunds"), None)
+        .await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    answer.json()["refunds"].as_array().unwrap().clone()
+}
+
+/// Works off what is due until the order's last refund is in this state.
+async fn becomes(app: &TestApp, id: &str, state: &str) -> Value {
+    let wait = async {
+        let mut round = tokio::time::interval(Duration::from_millis(30));
+        loop {
+            round.tick().await;
+            refunds::work_off_due(&app.running.core, BATCH)
+                .await
+                .unwrap();
+            let last = list(app, id).await.pop();
+            if let Some(last) = last.filter(|refund| refund["state"] == state) {
+                return last;
+            }
+        }
+    };
+    match tokio::time::timeout(PATIENCE, wait).await {
+        Ok(refund) => refund,
+        Err(_) => panic!("no refund of {id} is {state}: {:?}", list(app, id).await),
+    }
+}
+
+/// Kinds of history entries about refunds, oldest first.
+async fn refund_history(app: &TestApp, id: &str) -> Vec<String> {
+    let events = app.history(id).await;
+    let kinds = events
+        .iter()
+        .map(|event| event["kind"].as_str().unwrap().to_owned());
+    kinds.filter(|kind| kind.starts_with("refund_")).collect()
+}
+
+fn problem(answer: &Answer) -> (u16, String) {
+    let kind = answer.json()["type"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    (answer.status.as_u16(), kind.replace("/problems/", ""))
+}
+
+on_both_databases! {
+    async fn all_of_a_payment_goes_back_once(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for portone in GENERATIONS {
+            let id = format!("ALL-{portone}");
+            let transaction_id = paid(&app, portone, &id).await;
+
+            let answer = app.refund(&id, "return-1", json!({ "reason": "단순 변심" })).await;
+
+            assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+            let refund = answer.json();
+            assert_eq!((&refund["state"], &refund["amount"], &refund["currency"], &refund["transaction_id"], &refund["error"]), (&json!("done"), &json!(PAID), &json!("KRW"), &json!(transaction_id), &json!(null)), "{refund}");
+            let order = app.read_order(&id).await;
+            assert_eq!((&order["status"], &order["refunded_amount"], &order["refunds"][0]), (&json!("refunded"), &json!(PAID), &refund));
+            assert_eq!(app.told(&id).await, ["order.paid", "order.refunded"]);
+            assert_eq!(refund_history(&app, &id).await, ["refund_requested", "refund_done"]);
+            assert_eq!(app.sandbox.calls(cancel_call(portone)), 1);
+            assert_eq!(app.complete(&query(portone, &id, &transaction_id)).await.outcome(), "refunded");
+        }
+    }
+
+    async fn a_payment_goes_back_in_three_parts(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for portone in GENERATIONS {
+            let id = format!("PARTS-{portone}");
+            paid(&app, portone, &id).await;
+            for (key, amount, given_back, status) in [("a", json!(20_000), 20_000, "partially_refunded"), ("b", json!(20_000), 40_000, "partially_refunded"), ("c", json!(null), PAID, "refunded")] {
+                let refund = app.refund(&id, key, json!({ "reason": "일부 반품", "amount": amount })).await.json();
+
+                assert_eq!(refund["state"], "done", "{refund}");
+                let order = app.read_order(&id).await;
+                assert_eq!((&order["status"], &order["refunded_amount"]), (&json!(status), &json!(given_back)));
+            }
+
+            let amounts: Vec<Value> = list(&app, &id).await.iter().map(|refund| refund["amount"].clone()).collect();
+            assert_eq!(amounts, [json!(20_000), json!(20_000), json!(25_000)], "what was left out is written down");
+            assert_eq!(app.told(&id).await, ["order.paid", "order.partially_refunded", "order.partially_refunded", "order.refunded"]);
+            let again = app.refund(&id, "d", json!({ "reason": "또" })).await;
+            assert_eq!((problem(&again), &again.json()["refundable"]), ((409, "more-than-refundable".to_owned()), &json!(0)));
+        }
+    }
+
+    /// PortOne counts dollars in its first generation and cents in its second.
+    async fn amounts_travel_in_each_generations_unit(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for portone in GENERATIONS {
+            let id = format!("USD-{portone}");
+            app.order_with(&id, json!({ "portone": portone, "amount": 1420, "currency": "USD", "channel_key": "channel-key-live" })).await;
+            if portone == "v1" {
+                app.pay(&id, json!({ "amount": 14.2, "currency": "USD" }));
+            } else {
+                app.pay_v2(&id, json!({ "amount": { "total": 1420 }, "currency": "USD" })).await;
+            }
+
+            let part = app.refund(&id, "1", json!({ "reason": "part", "amount": 410 })).await.json();
+
+            assert_eq!((&part["state"], &part["amount"], &part["currency"]), (&json!("done"), &json!(410), &json!("USD")), "{part}");
+            assert_eq!(app.read_order(&id).await["refunded_amount"], 410);
+        }
+    }
+
+    async fn what_cannot_be_given_back_is_refused_by_name(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for portone in GENERATIONS {
+            let id = format!("ORD-{portone}");
+            make_order(&app, portone, &id).await;
+            let why = json!({ "reason": "단순 변심" });
+            assert_eq!(problem(&app.refund("NO-SUCH-ORDER", "1", why.clone()).await), (404, "not-found".to_owned()));
+            assert_eq!(problem(&app.refund(&id, "1", why.clone()).await), (409, "order-not-paid".to_owned()));
+
+            let transaction_id = pay(&app, portone, &id).await;
+            let other = format!("OTHER-{portone}");
+            let theirs = paid(&app, portone, &other).await;
+            let foreign = app.refund(&id, "1", json!({ "reason": "x", "transaction_id": theirs })).await;
+            assert_eq!(problem(&foreign), (404, "not-found".to_owned()), "a payment of another order");
+            let too_much = app.refund(&id, "1", json!({ "reason": "x", "amount": PAID + 1 })).await;
+            assert_eq!((problem(&too_much), &too_much.json()["refundable"]), ((409, "more-than-refundable".to_owned()), &json!(PAID)));
+            for (body, field) in [(json!({}), "reason"), (json!({ "reason": "x", "amount": 0 }), "amount")] {
+                let answer = app.refund(&id, "1", body).await;
+                assert_eq!((problem(&answer), &answer.json()["field"]), ((422, "invalid-field".to_owned()), &json!(field)));
+            }
+            let nameless = app.api(Method::POST, &format!("/api/v1/orders/{id}/refunds"), Some(why.clone())).await;
+            assert_eq!(problem(&nameless), (400, "idempotency-key-needed".to_owned()));
+            assert_eq!((app.sandbox.calls(cancel_call(portone)), list(&app, &id).await.len()), (0, 0), "nothing was asked for yet");
+
+            // None of these has used up the name.
+            let refund = app.refund(&id, "1", json!({ "reason": "x", "transaction_id": transaction_id })).await;
+            assert_eq!((refund.status, &refund.json()["state"]), (StatusCode::CREATED, &json!("done")), "{}", refund.text);
+        }
+        let url = app.url("/api/v1/orders/ORD-v1/refunds");
+        assert_eq!(app.send(app.client.post(&url)).await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(app.send(app.client.get(&url)).await.status, StatusCode::UNAUTHORIZED);
+    }
+
+    /// Nothing is written while PortOne cannot say what there is to give back.
+    async fn no_refund_begins_while_portone_is_down(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for portone in GENERATIONS {
+            let id = format!("DOWN-{portone}");
+            paid(&app, portone, &id).await;
+            for call in ["payment", "find_all", "v2_payment"] {
+                app.sandbox.fault(json!({ "call": call, "kind": "status", "status": 503 })).unwrap();
+            }
+
+            let down = app.refund(&id, "1", json!({ "reason": "x" })).await;
+            app.sandbox.clear_faults();
+            let up = app.refund(&id, "1", json!({ "reason": "x" })).await;
+
+            assert_eq!(problem(&down), (503, "unavailable".to_owned()));
+            assert_eq!((up.status, &up.json()["state"]), (StatusCode::CREATED, &json!("done")));
+        }
+    }
+
+    async fn the_same_request_is_the_same_refund(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for portone in GENERATIONS {
+            let id = format!("SAME-{portone}");
+            paid(&app, portone, &id).await;
+            let body = json!({ "reason": "단순 변심", "amount": 1_000 });
+
+            let first = app.refund(&id, "return 1", body.clone()).await;
+            let again = app.refund(&id, "return 1", json!({ "amount": 1_000, "reason": "단순 변심", "transaction_id": null })).await;
+            let other_body = app.refund(&id, "return 1", json!({ "reason": "단순 변심", "amount": 1_001 })).await;
+            let other_key = app.refund(&id, "return 2", body.clone()).await;
+
+            assert_eq!((first.status, again.status, again.text.as_str()), (StatusCode::CREATED, StatusCode::OK, first.text.as_str()));
+            assert_eq!(problem(&other_body), (422, "idempotency-key-reused".to_owned()));
+            assert_eq!((other_key.status, other_key.json()["refund_id"] == first.json()["refund_id"]), (StatusCode::CREATED, false));
+            assert_eq!(app.read_order(&id).await["refunded_amount"], 2_000);
+        }
+        // A name belongs to its order.
+        paid(&app, "v1", "ELSEWHERE").await;
+        assert_eq!(app.refund("ELSEWHERE", "return 1", json!({ "reason": "x" })).await.status, StatusCode::CREATED);
+    }
+
+    async fn while_a_refund_is_under_way_no_other_begins(db: TestDatabase) {
+        let app = Arc::new(TestApp::start(&db).await);
+        for portone in GENERATIONS {
+            let id = format!("SLOW-{portone}");
+            let transaction_id = paid(&app, portone, &id).await;
+            app.sandbox.fault(json!({ "call": cancel_call(portone), "kind": "delay", "delay_ms": 2_000, "times": 1 })).unwrap();
+            let (asking, asked) = (Arc::clone(&app), id.clone());
+            let first = tokio::spawn(async move { asking.refund(&asked, "1", json!({ "reason": "x", "amount": 1_000 })).await });
+            let called = async {
+                while app.sandbox.calls(cancel_call(portone)) == 0 {
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(PATIENCE, called).await.unwrap();
+
+            let same = app.refund(&id, "1", json!({ "reason": "x", "amount": 1_000 })).await;
+            let other = app.refund(&id, "2", json!({ "reason": "x", "amount": 1_000, "transaction_id": transaction_id })).await;
+
+            assert_eq!(problem(&same), (409, "idempotency-key-in-use".to_owned()));
+            assert_eq!(problem(&other), (409, "refund-under-way".to_owned()));
+            assert_eq!(first.await.unwrap().json()["state"], "done");
+            assert_eq!((app.sandbox.calls(cancel_call(portone)), &app.read_order(&id).await["refunded_amount"]), (1, &json!(1_000)));
+        }
+    }
+
+    /// On PostgreSQL through two instances of the server.
+    async fn a_click_that_arrives_many_times_gives_back_once(db: TestDatabase) {
+        let first = Arc::new(TestApp::start(&db).await);
+        let second = match db.sqlite_path() {
+            Some(_) => Arc::clone(&first),
+            None => Arc::new(TestApp::start_with(&db, Arc::clone(&first.sandbox), |_| {}).await),
+        };
+        for portone in GENERATIONS {
+            let id = format!("CLICK-{portone}");
+            paid(&first, portone, &id).await;
+            let clicks: Vec<_> = (0..8).map(|number| {
+                let (app, id) = (Arc::clone(if number % 2 == 0 { &first } else { &second }), id.clone());
+                // Half of them by one name, the others each by its own.
+                let key = if number < 4 { "click".to_owned() } else { format!("click-{number}") };
+                tokio::spawn(async move { app.refund(&id, &key, json!({ "reason": "단순 변심", "amount": 40_000 })).await })
+            }).collect();
+            let mut made = 0;
+            for click in clicks {
+                let answer = click.await.unwrap();
+                match answer.status.as_u16() {
+                    201 => made += 1,
+                    200 => {}
+                    status => assert_eq!(status, 409, "{}", answer.text),
+                }
+            }
+
+            assert_eq!(made, 1);
+            assert_eq!((first.sandbox.calls(cancel_call(portone)), list(&first, &id).await.len()), (1, 1));
+            assert_eq!(first.read_order(&id).await["refunded_amount"], 40_000);
+            assert_eq!(first.told(&id).await, ["order.paid", "order.partially_refunded"]);
+        }
+    }
+
+    /// A clerk gave money back in PortOne's console between our look and our call.
+    async fn the_guard_refuses_what_the_console_has_given_back(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = start(&db, &clock).await;
+        for (portone, code) in [("v1", "code 1"), ("v2", "CANCELLABLE_AMOUNT_CONSISTENCY_BROKEN")] {
+            let id = format!("GUARD-{portone}");
+            let transaction_id = paid(&app, portone, &id).await;
+            write(&app, &intent(&app, &id, &transaction_id, 20_000)).await;
+            cancel_in_console(&app, portone, &id, &transaction_id, 5_000).await;
+
+            clock.push(LATER);
+            let refund = becomes(&app, &id, "refused").await;
+
+            assert_eq!(refund["error"]["code"], code, "{refund}");
+            assert_eq!(refund_history(&app, &id).await, ["refund_requested", "refund_refused"]);
+            let order = app.read_order(&id).await;
+            assert_eq!((&order["status"], &order["refunded_amount"]), (&json!("partially_refunded"), &json!(5_000)));
+            assert_eq!(app.refund(&id, "again", json!({ "reason": "x" })).await.json()["amount"], 60_000);
+        }
+    }
+
+    async fn a_no_of_the_gateway_gives_nothing_back(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for (portone, fault) in [("v1", json!({ "call": "cancel", "kind": "code", "code": -1, "message": "[8178]정산 대금\n부족", "times": 1 })), ("v2", json!({ "call": "v2_cancel", "kind": "status", "status": 502, "body": r#"{"type":"PG_PROVIDER","message":"m","pgCode":"8178","pgMessage":"정산 대금\n부족"}"#, "times": 1 }))] {
+            let id = format!("NO-{portone}");
+            paid(&app, portone, &id).await;
+            app.sandbox.fault(fault).unwrap();
+
+            let refund = app.refund(&id, "1", json!({ "reason": "x" })).await.json();
+
+            assert_eq!(refund["state"], "refused", "{refund}");
+            let message = refund["error"]["message"].as_str().unwrap();
+            assert!(message.contains("정산 대금") && !message.contains('\n'), "{message}");
+            assert_eq!(app.read_order(&id).await["status"], "paid");
+            assert_eq!(app.refund(&id, "2", json!({ "reason": "x" })).await.json()["state"], "done");
+        }
+    }
+
+    /// PortOne has given the money back, and its answer was cut off.
+    async fn an_answer_lost_after_the_refund_is_asked_about_and_not_repeated(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = start(&db, &clock).await;
+        for portone in GENERATIONS {
+            let id = format!("LOST-{portone}");
+            paid(&app, portone, &id).await;
+            app.sandbox.fault(json!({ "call": cancel_call(portone), "kind": "truncated", "times": 1 })).unwrap();
+
+            let answer = app.refund(&id, "1", json!({ "reason": "x", "amount": 30_000 })).await;
+            assert_eq!((answer.status, &answer.json()["state"]), (StatusCode::CREATED, &json!("in_doubt")), "{}", answer.text);
+            let other = app.refund(&id, "2", json!({ "reason": "x", "amount": 30_000 })).await;
+            assert_eq!(problem(&other), (409, "refund-under-way".to_owned()));
+            clock.push(LATER);
+            let refund = becomes(&app, &id, "done").await;
+
+            assert_eq!((&refund["amount"], &refund["error"]), (&json!(30_000), &json!(null)));
+            assert_eq!(app.refund(&id, "1", json!({ "reason": "x", "amount": 30_000 })).await.json(), refund);
+            assert_eq!(app.sandbox.calls(cancel_call(portone)), 1, "no second cancel");
+            assert_eq!(app.read_order(&id).await["refunded_amount"], 30_000);
+            assert_eq!(app.told(&id).await, ["order.paid", "order.partially_refunded"]);
+            assert_eq!(refund_history(&app, &id).await, ["refund_requested", "refund_in_doubt", "refund_done"]);
+        }
+    }
+
+    /// PortOne broke down before it did anything.
+    async fn an_answer_lost_before_the_refund_ends_as_not_done(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = start(&db, &clock).await;
+        for (portone, kind) in [("v1", "status"), ("v2", "status"), ("v1", "reset"), ("v2", "reset")] {
+            let id = format!("BROKEN-{portone}-{kind}");
+            let before = app.sandbox.calls(cancel_call(portone));
+            paid(&app, portone, &id).await;
+            app.sandbox.fault(json!({ "call": cancel_call(portone), "kind": kind, "times": 1 })).unwrap();
+
+            assert_eq!(app.refund(&id, "1", json!({ "reason": "x" })).await.json()["state"], "in_doubt");
+            clock.push(Duration::from_secs(IN_DOUBT_FOR.as_secs().unsigned_abs() - 60));
+            refunds::work_off_due(&app.running.core, BATCH).await.unwrap();
+            assert_eq!(list(&app, &id).await[0]["state"], "in_doubt", "not before its time");
+            clock.push(Duration::from_secs(900));
+            let refund = becomes(&app, &id, "not_done").await;
+
+            assert_eq!(refund["error"]["code"], "not_shown");
+            assert_eq!(app.sandbox.calls(cancel_call(portone)), before + 1, "no second cancel by itself");
+            assert_eq!(app.read_order(&id).await["status"], "paid");
+            assert_eq!(refund_history(&app, &id).await, ["refund_requested", "refund_in_doubt", "refund_not_done"]);
+            let next = app.refund(&id, "2", json!({ "reason": "x" })).await.json();
+            assert_eq!(next["state"], "done", "a person may ask again: {next}");
+        }
+    }
+
+    /// While PortOne cannot be asked nothing is believed, however long it takes.
+    async fn doubt_waits_for_portone(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = start(&db, &clock).await;
+        for portone in GENERATIONS {
+            let id = format!("WAIT-{portone}");
+            paid(&app, portone, &id).await;
+            app.sandbox.fault(json!({ "call": cancel_call(portone), "kind": "truncated", "times": 1 })).unwrap();
+            assert_eq!(app.refund(&id, "1", json!({ "reason": "x" })).await.json()["state"], "in_doubt");
+            for call in ["payment", "find_all", "v2_payment"] {
+                app.sandbox.fault(json!({ "call": call, "kind": "status", "status": 503 })).unwrap();
+            }
+            clock.push(Duration::from_secs(2 * 3600));
+            refunds::work_off_due(&app.running.core, BATCH).await.unwrap();
+            assert_eq!(list(&app, &id).await[0]["state"], "in_doubt");
+
+            app.sandbox.clear_faults();
+            clock.push(LATER + LATER);
+            becomes(&app, &id, "done").await;
+        }
+    }
+
+    async fn keys_that_portone_refuses_make_no_refund_and_are_tried_again(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = start(&db, &clock).await;
+        for portone in GENERATIONS {
+            let id = format!("KEYS-{portone}");
+            paid(&app, portone, &id).await;
+            app.sandbox.fault(json!({ "call": cancel_call(portone), "kind": "unauthorized", "times": 2 })).unwrap();
+
+            let refund = app.refund(&id, "1", json!({ "reason": "x" })).await.json();
+            assert_eq!((&refund["state"], &refund["error"]["code"]), (&json!("intended"), &json!("unauthorized")), "{refund}");
+            app.sandbox.clear_faults();
+            clock.push(LATER);
+            becomes(&app, &id, "done").await;
+
+            assert_eq!(app.read_order(&id).await["status"], "refunded");
+        }
+    }
+
+    /// The gateway takes note and decides later; its webhook says when.
+    async fn a_cancel_that_takes_its_time_is_done_when_it_is_shown(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = start(&db, &clock).await;
+        let url = app.sandbox.url().join("_sandbox/v2/config").unwrap();
+        assert!(app.send(app.client.patch(url).json(&json!({ "cancel": "asynchronous" }))).await.status.is_success());
+        for (status, state, code, order_status) in [("SUCCEEDED", "done", json!(null), "refunded"), ("FAILED", "refused", json!("cancellation_failed"), "paid")] {
+            let id = format!("ASYNC-{status}");
+            paid(&app, "v2", &id).await;
+
+            let answer = app.refund(&id, "1", json!({ "reason": "x" })).await;
+            assert_eq!((answer.status, &answer.json()["state"]), (StatusCode::CREATED, &json!("requested")), "{}", answer.text);
+            clock.push(Duration::from_secs(24 * 3600));
+            refunds::work_off_due(&app.running.core, BATCH).await.unwrap();
+            assert_eq!((&list(&app, &id).await[0]["state"], &app.read_order(&id).await["status"]), (&json!("requested"), &json!("paid")));
+
+            let payment = app.control_v2(Method::GET, &[&id], json!({})).await;
+            let cancellation = payment["cancellations"][0]["id"].as_str().unwrap();
+            app.control_v2(Method::POST, &[&id, "cancellations", cancellation], json!({ "status": status })).await;
+            clock.push(Duration::from_secs(24 * 3600));
+            let refund = becomes(&app, &id, state).await;
+
+            assert_eq!(refund["error"]["code"], code);
+            assert_eq!(app.read_order(&id).await["status"], order_status);
+            assert_eq!(app.sandbox.calls("v2_cancel"), if status == "SUCCEEDED" { 1 } else { 2 });
+        }
+    }
+
+    /// PayPal of V1 counts once PortOne's list of cancellations has it.
+    async fn a_cancel_of_v1_is_done_when_its_history_has_it(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = start(&db, &clock).await;
+        app.order("PAYPAL").await;
+        let imp_uid = app.pay("PAYPAL", json!({ "pg_provider": "paypal_v2" }));
+
+        let refund = app.refund("PAYPAL", "1", json!({ "reason": "x" })).await.json();
+        assert_eq!(refund["state"], "requested", "{refund}");
+        app.sandbox.advance_clock(Duration::from_secs(24 * 3600));
+        let entered = async {
+            while app.sandbox.payment(&imp_uid).unwrap()["cancel_history"].as_array().unwrap().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, entered).await.unwrap();
+        clock.push(LATER);
+        becomes(&app, "PAYPAL", "done").await;
+
+        assert_eq!((app.sandbox.calls("cancel"), &app.read_order("PAYPAL").await["status"]), (1, &json!("refunded")));
+    }
+
+    /// The server stopped between writing the intent and calling PortOne.
+    async fn an_intent_survives_a_crash_and_is_carried_out_once(db: TestDatabase) {
+        let (sandbox, clock) = (TestApp::new_sandbox().await, Arc::new(Ahead::default()));
+        for portone in GENERATIONS {
+            let id = format!("CRASH-{portone}");
+            let app = start_beside(&db, &sandbox, &clock).await;
+            let transaction_id = paid(&app, portone, &id).await;
+            write(&app, &intent(&app, &id, &transaction_id, 20_000)).await;
+            assert_eq!(sandbox.calls(cancel_call(portone)), 0);
+            app.running.stop().await;
+
+            clock.push(LATER);
+            let restarted = start_beside(&db, &sandbox, &clock).await;
+            becomes(&restarted, &id, "done").await;
+
+            assert_eq!((sandbox.calls(cancel_call(portone)), &restarted.read_order(&id).await["refunded_amount"]), (1, &json!(20_000)));
+            restarted.running.stop().await;
+        }
+    }
+
+    /// The server stopped after the call began: nobody knows whether it was made.
+    async fn a_call_that_a_crash_cut_off_is_never_made_again(db: TestDatabase) {
+        let (sandbox, clock) = (TestApp::new_sandbox().await, Arc::new(Ahead::default()));
+        for (portone, was_made) in [("v1", true), ("v2", true), ("v1", false), ("v2", false)] {
+            let id = format!("CUT-{portone}-{was_made}");
+            let app = start_beside(&db, &sandbox, &clock).await;
+            let transaction_id = paid(&app, portone, &id).await;
+            let refund = intent(&app, &id, &transaction_id, 20_000);
+            write(&app, &refund).await;
+            begin_call(&app, &refund).await;
+            if was_made {
+                cancel_in_console(&app, portone, &id, &transaction_id, 20_000).await;
+            }
+            app.running.stop().await;
+
+            clock.push(Duration::from_secs(CALL_TIME_MAX.as_secs().unsigned_abs()));
+            let restarted = start_beside(&db, &sandbox, &clock).await;
+            becomes(&restarted, &id, "in_doubt").await;
+            clock.push(Duration::from_secs(2 * 3600));
+            becomes(&restarted, &id, if was_made { "done" } else { "not_done" }).await;
+
+            assert_eq!(sandbox.calls(cancel_call(portone)), 0);
+            let given_back = if was_made { 20_000 } else { 0 };
+            assert_eq!(restarted.read_order(&id).await["refunded_amount"], given_back);
+            restarted.running.stop().await;
+        }
+    }
+
+    /// A call of a refund that was given up turns up late: the new refund and the late call cannot both give back.
+    async fn the_guard_makes_it_safe_to_give_up(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = start(&db, &clock).await;
+        for portone in GENERATIONS {
+            let id = format!("LATE-CALL-{portone}");
+            let transaction_id = paid(&app, portone, &id).await;
+            let given_up = intent(&app, &id, &transaction_id, 40_000);
+            write(&app, &given_up).await;
+            begin_call(&app, &given_up).await;
+            clock.push(Duration::from_secs(3 * 3600));
+            becomes(&app, &id, "in_doubt").await;
+            clock.push(LATER);
+            becomes(&app, &id, "not_done").await;
+            assert_eq!(app.refund(&id, "again", json!({ "reason": "x", "amount": 40_000 })).await.json()["state"], "done");
+
+            let call = wanryo::ports::gateway::CancelCall {
+                refund_id: given_up.id.clone(),
+                payment_id: given_up.payment_id.clone(),
+                transaction_id: given_up.transaction_id.clone(),
+                amount: given_up.amount,
+                guard: Money::new(given_up.guard_minor, Currency::KRW).unwrap(),
+                reason: given_up.reason.clone(),
+                account: None,
+            };
+            let generation = wanryo::domain::order::Portone::from_word(portone).unwrap();
+            let late = app.running.core.gateway.cancel(generation, &call).await;
+
+            assert!(matches!(late, refund::Answer::Refused(_)), "{late:?}");
+            app.api(Method::POST, &format!("/api/v1/orders/{id}/sync"), None).await;
+            assert_eq!(app.read_order(&id).await["refunded_amount"], 40_000);
+        }
+    }
+
+    /// A second payment and a late one are given back by their own ids; the order stays as it is.
+    async fn payments_beside_the_orders_own_are_given_back_by_name(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        paid(&app, "v1", "TWICE").await;
+        let second = app.pay("TWICE", json!({}));
+        assert_eq!(app.complete(&query("v1", "TWICE", &second)).await.outcome(), "duplicate");
+        app.order("LATE").await;
+        assert!(app.api(Method::POST, "/api/v1/orders/LATE/close", None).await.status.is_success());
+        let late = app.pay("LATE", json!({}));
+        assert_eq!(app.complete(&query("v1", "LATE", &late)).await.outcome(), "late");
+
+        for (id, transaction_id, status) in [("TWICE", &second, "paid"), ("LATE", &late, "closed")] {
+            let refund = app.refund(id, "1", json!({ "reason": "이중 결제", "transaction_id": transaction_id })).await.json();
+
+            assert_eq!((&refund["state"], &refund["transaction_id"]), (&json!("done"), &json!(transaction_id)), "{refund}");
+            let order = app.read_order(id).await;
+            assert_eq!((&order["status"], &order["refunded_amount"]), (&json!(status), &json!(0)));
+            assert_eq!(app.complete(&query("v1", id, transaction_id)).await.outcome(), "refunded");
+        }
+        assert_eq!(problem(&app.refund("LATE", "2", json!({ "reason": "x" })).await), (409, "order-not-paid".to_owned()), "nothing paid the order");
+    }
+
+    /// Where a deposit goes back to is personal data: it is kept until PortOne has answered.
+    async fn a_deposit_goes_back_to_an_account_that_is_forgotten(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for portone in GENERATIONS {
+            let id = format!("VBANK-{portone}");
+            make_order(&app, portone, &id).await;
+            if portone == "v1" {
+                app.pay(&id, json!({ "pay_method": "vbank", "vbank_num": "56211-1", "vbank_name": "국민은행" }));
+            } else {
+                app.pay_v2(&id, json!({ "method": { "type": "PaymentMethodVirtualAccount", "bank": "KOOKMIN", "accountNumber": "56211-1", "accountType": "NORMAL" } })).await;
+            }
+            let without = app.refund(&id, "1", json!({ "reason": "x" })).await;
+            assert_eq!(problem(&without), (422, "refund-account-needed".to_owned()));
+            let account = json!({ "bank": "KOOKMIN", "number": "canary-110-123", "holder": "카나리아", "tel": "010-2222-3333" });
+
+            let refund = app.refund(&id, "1", json!({ "reason": "x", "refund_account": account })).await;
+
+            assert_eq!((refund.status, &refund.json()["state"]), (StatusCode::CREATED, &json!("done")), "{}", refund.text);
+            let stored = db.read("SELECT COALESCE(account_bank, '') || COALESCE(account_number, '') || COALESCE(account_holder, '') || COALESCE(account_tel, '') || fingerprint || reason FROM refunds").await;
+            for text in stored.iter().chain([&refund.text, &app.read_order(&id).await.to_string(), &format!("{:?}", app.history(&id).await)]) {
+                assert!(!["canary", "카나리아", "2222"].iter().any(|secret| text.contains(secret)), "{text}");
+            }
+            let again = app.refund(&id, "1", json!({ "reason": "x", "refund_account": account })).await;
+            assert_eq!((again.status, again.text), (StatusCode::OK, refund.text));
+        }
+    }
+
+    /// What is bound to its order and fails a check goes back, once, when the merchant said so.
+    async fn the_policy_gives_back_what_fails_a_check(db: TestDatabase) {
+        let sandbox = TestApp::new_sandbox().await;
+        let app = TestApp::start_with(&db, sandbox, |settings| settings.on_mismatch = OnMismatch::Refund).await;
+        for portone in GENERATIONS {
+            for wrong in ["amount", "channel"] {
+                let id = format!("{wrong}-{portone}");
+                let before = app.sandbox.calls(cancel_call(portone));
+                make_order(&app, portone, &id).await;
+                let (fields, amount) = match (portone, wrong) {
+                    ("v1", "amount") => (json!({ "amount": 100 }), 100),
+                    ("v1", _) => (json!({ "sandbox": true }), PAID),
+                    (_, "amount") => (json!({ "amount": { "total": 100 } }), 100),
+                    (_, _) => (json!({ "channel": { "type": "TEST" } }), PAID),
+                };
+                let transaction_id = if portone == "v1" { app.pay(&id, fields) } else { app.pay_v2(&id, fields).await };
+
+                for _ in 0..3 {
+                    app.complete(&query(portone, &id, &transaction_id)).await;
+                }
+                let refund = becomes(&app, &id, "done").await;
+                for _ in 0..3 {
+                    app.complete(&query(portone, &id, &transaction_id)).await;
+                }
+
+                assert_eq!((&refund["requested_by"], &refund["amount"], list(&app, &id).await.len()), (&json!("policy"), &json!(amount), 1), "{refund}");
+                assert_eq!(app.sandbox.calls(cancel_call(portone)), before + 1);
+                let history = app.history(&id).await;
+                assert!(history.iter().any(|event| event["kind"] == "refund_requested" && event["actor"] == "policy"), "{history:?}");
+                assert_eq!(app.told(&id).await, ["order.held"]);
+            }
+            // A good payment is left alone.
+            let id = format!("GOOD-{portone}");
+            let before = app.sandbox.calls(cancel_call(portone));
+            paid(&app, portone, &id).await;
+            app.api(Method::POST, &format!("/api/v1/orders/{id}/sync"), None).await;
+            assert_eq!((app.sandbox.calls(cancel_call(portone)), list(&app, &id).await.len()), (before, 0));
+        }
+    }
+
+    /// Whoever names somebody else's payment gets nobody's money moved.
+    async fn the_policy_never_touches_what_belongs_to_something_else(db: TestDatabase) {
+        let sandbox = TestApp::new_sandbox().await;
+        let app = TestApp::start_with(&db, sandbox, |settings| settings.on_mismatch = OnMismatch::Refund).await;
+        for portone in GENERATIONS {
+            let (mine, theirs, nobodys) = (format!("MINE-{portone}"), format!("THEIRS-{portone}"), format!("NOBODYS-{portone}"));
+            make_order(&app, portone, &mine).await;
+            let known = paid(&app, portone, &theirs).await;
+            // Of another amount, and of no order here.
+            let orphan = if portone == "v1" { app.pay(&nobodys, json!({ "amount": 100 })) } else { app.pay_v2(&nobodys, json!({ "amount": { "total": 100 } })).await };
+
+            for transaction_id in [&known, &orphan] {
+                assert_eq!(app.complete(&query(portone, &mine, transaction_id)).await.status, StatusCode::NOT_FOUND);
+                app.webhook(transaction_id, &mine, "paid").await;
+                let asked = app.refund(&mine, "1", json!({ "reason": "x", "transaction_id": transaction_id })).await;
+                assert_eq!(problem(&asked), (404, "not-found".to_owned()));
+            }
+            app.api(Method::POST, &format!("/api/v1/orders/{mine}/sync"), None).await;
+            app.running.core.tasks.close();
+            app.running.core.tasks.wait().await;
+            app.running.core.tasks.reopen();
+
+            assert_eq!(app.sandbox.calls(cancel_call(portone)), 0);
+            for id in [&mine, &theirs] {
+                assert_eq!(list(&app, id).await, [] as [Value; 0]);
+            }
+            assert_eq!(app.read_order(&theirs).await["status"], "paid");
+        }
+    }
+
+    async fn held_payments_stay_where_they_are_unless_the_merchant_said_so(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for portone in GENERATIONS {
+            let id = format!("HELD-{portone}");
+            make_order(&app, portone, &id).await;
+            let transaction_id = if portone == "v1" { app.pay(&id, json!({ "amount": 100 })) } else { app.pay_v2(&id, json!({ "amount": { "total": 100 } })).await };
+            assert_eq!(app.complete(&query(portone, &id, &transaction_id)).await.outcome(), "held");
+            app.running.core.tasks.close();
+            app.running.core.tasks.wait().await;
+            app.running.core.tasks.reopen();
+            assert_eq!((app.sandbox.calls(cancel_call(portone)), list(&app, &id).await.len()), (0, 0));
+
+            // A person may still give it back by its id.
+            let refund = app.refund(&id, "1", json!({ "reason": "금액 불일치", "transaction_id": transaction_id })).await.json();
+            assert_eq!((&refund["state"], &refund["amount"]), (&json!("done"), &json!(100)), "{refund}");
+        }
+    }
+}
