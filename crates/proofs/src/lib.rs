@@ -1,3 +1,4 @@
 //! What wanryo promises, proven on the shipped code.
 
+pub mod processes;
 pub mod report;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use proofs::processes::{Setup, kill};
 use proofs::report::Report;
 
 /// What wanryo promises, proven on the shipped code.
@@ -16,12 +17,22 @@ struct Args {
 }
 
 #[derive(Debug, Subcommand)]
-enum Proof {}
+enum Proof {
+    /// `kill -9` at random moments under load: nothing acknowledged is lost, nothing is paid that is not
+    Kill {
+        /// How often
+        #[arg(long, default_value_t = 200)]
+        kills: u64,
+        #[command(flatten)]
+        setup: Setup,
+    },
+}
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let report: anyhow::Result<Report> = match args.proof {};
-    #[expect(unreachable_code, reason = "there is no proof yet")]
+    let report: anyhow::Result<Report> = match args.proof {
+        Proof::Kill { kills, setup } => with_tokio(kill::run(&setup, kills)),
+    };
     match report {
         Ok(report) => report.print(args.json),
         Err(error) => {
@@ -29,4 +40,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// For the proofs that talk to processes.
+fn with_tokio(proof: impl Future<Output = anyhow::Result<Report>>) -> anyhow::Result<Report> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(proof)
 }
