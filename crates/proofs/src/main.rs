@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use proofs::processes::{Setup, kill};
+use proofs::processes::{Setup, kill, race};
 use proofs::report::Report;
 
 /// What wanryo promises, proven on the shipped code.
@@ -26,12 +26,21 @@ enum Proof {
         #[command(flatten)]
         setup: Setup,
     },
+    /// Two servers on one PostgreSQL, told the same at the same time: one transition, one event, one answer
+    Race {
+        /// How often
+        #[arg(long, default_value_t = 2_000)]
+        rounds: u64,
+        #[command(flatten)]
+        setup: Setup,
+    },
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let report: anyhow::Result<Report> = match args.proof {
         Proof::Kill { kills, setup } => with_tokio(kill::run(&setup, kills)),
+        Proof::Race { rounds, setup } => with_tokio(race::run(&setup, rounds)),
     };
     match report {
         Ok(report) => report.print(args.json),

@@ -120,6 +120,12 @@ impl Shop {
             .await
     }
 
+    /// The shop gives an order up.
+    pub(crate) async fn close(&self, payment_id: &str) -> reqwest::Result<Answer> {
+        self.api(Method::POST, &format!("/{payment_id}/close"), None)
+            .await
+    }
+
     /// A buyer comes back from the payment window.
     pub(crate) async fn redirect(&self, attempt: &Attempt) -> reqwest::Result<Answer> {
         let names = match attempt.portone {
