@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use proofs::processes::powercut::{self, Writer};
 use proofs::processes::{Setup, kill, race};
 use proofs::report::Report;
 
@@ -34,6 +35,17 @@ enum Proof {
         #[command(flatten)]
         setup: Setup,
     },
+    /// The power goes at any moment of a recorded run on SQLite: nothing acknowledged is lost
+    Powercut {
+        /// How many disks, as they could look afterwards
+        #[arg(long, default_value_t = 20_000)]
+        images: u64,
+        #[command(flatten)]
+        setup: Setup,
+    },
+    /// Recorded by `powercut`, to see that it would find a loss
+    #[command(hide = true)]
+    CarelessWriter(Writer),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +53,8 @@ fn main() -> ExitCode {
     let report: anyhow::Result<Report> = match args.proof {
         Proof::Kill { kills, setup } => with_tokio(kill::run(&setup, kills)),
         Proof::Race { rounds, setup } => with_tokio(race::run(&setup, rounds)),
+        Proof::Powercut { images, setup } => with_tokio(powercut::run(&setup, images)),
+        Proof::CarelessWriter(writer) => return careless(&writer),
     };
     match report {
         Ok(report) => report.print(args.json),
@@ -51,10 +65,21 @@ fn main() -> ExitCode {
     }
 }
 
-/// For the proofs that talk to processes.
-fn with_tokio(proof: impl Future<Output = anyhow::Result<Report>>) -> anyhow::Result<Report> {
+/// Only ends here if it fails.
+fn careless(writer: &Writer) -> ExitCode {
+    match with_tokio(powercut::write(writer)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("proofs: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// For what talks to processes.
+fn with_tokio<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(proof)
+        .block_on(work)
 }

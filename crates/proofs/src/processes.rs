@@ -5,6 +5,7 @@
 
 mod database;
 pub mod kill;
+pub mod powercut;
 pub mod race;
 mod server;
 mod shop;

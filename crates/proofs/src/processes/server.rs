@@ -140,6 +140,12 @@ impl Server {
         self.child.wait().await?;
         Ok(())
     }
+
+    /// Waits until it has ended by another hand.
+    pub(crate) async fn ended(mut self) -> anyhow::Result<()> {
+        self.child.wait().await?;
+        Ok(())
+    }
 }
 
 fn tail(log: &Mutex<VecDeque<String>>) -> String {
