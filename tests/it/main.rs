@@ -15,5 +15,6 @@ mod refunds;
 mod scenarios;
 mod shop;
 mod store;
+mod store_refunds;
 mod support;
 mod webhooks_v2;
