@@ -136,7 +136,8 @@ impl Bench {
         let imp_uid = self.app.pay(id, json!({}));
         self.ask(Asker::Merchant, Call::FindAll, id, &imp_uid).await;
         // By its own word PortOne did nothing then, so the call may be made again.
-        let repeats = fault == Fault::TooManyRequests;
+        // By its own word PortOne did nothing then, so the call may be made again.
+        let repeats = matches!(fault, Fault::TooManyRequests | Fault::Unauthorized);
         let reaches = !repeats && matches!(asker, Asker::Redirect | Asker::Webhook);
         if reaches {
             self.proxy.arm(Call::Cancel, fault);

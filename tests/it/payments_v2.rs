@@ -439,6 +439,7 @@ on_both_databases! {
                     assert_eq!((answer.status, answer.json()["type"].as_str()), (StatusCode::UNPROCESSABLE_ENTITY, Some("/problems/portone-not-configured")));
                 }
             }
+            app.running.stop().await;
         }
     }
 
