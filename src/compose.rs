@@ -115,7 +115,11 @@ pub async fn start_at(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Resu
     let _already_set = any_spawner::Executor::init_tokio();
     let stop = CancellationToken::new();
     let server = tokio::spawn(server::serve(listener, router::router(app), stop.clone()));
-    let worker = tokio::spawn(worker::run(Arc::clone(&core), stop.clone()));
+    let worker = tokio::spawn(worker::run(
+        Arc::clone(&core),
+        Arc::clone(&database) as _,
+        stop.clone(),
+    ));
     tracing::info!(%addr, public_url, mode = settings.mode.as_str(), "listening on http://{addr}");
     Ok(Running {
         addr,

@@ -54,7 +54,10 @@ enum Dialect<S, P> {
 
 type Pools = Dialect<SqlitePools, PostgresPools>;
 type Connection = Dialect<PoolConnection<Sqlite>, PoolConnection<Postgres>>;
-type Tx = Dialect<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>;
+type ReadTx = Dialect<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>;
+/// On SQLite not the driver's: that one believes in a transaction which SQLite has undone by itself, as it does when the disk
+/// is full, and begins no other on the connection (<https://sqlite.org/lang_transaction.html>, "response to errors").
+type Tx = Dialect<PoolConnection<Sqlite>, Transaction<'static, Postgres>>;
 type Server = Dialect<Place, Ear>;
 
 /// SQLite has one writer at a time. With one connection for it, changes wait in our queue, in order, and not in SQLite's
@@ -136,7 +139,7 @@ impl Database {
     }
 
     /// Begins several reads that see one moment.
-    async fn begin_read(&self) -> Result<Tx, Failure> {
+    async fn begin_read(&self) -> Result<ReadTx, Failure> {
         Ok(match &self.pools {
             Dialect::Sqlite(pools) => Dialect::Sqlite(pools.readers.begin().await?),
             Dialect::Postgres(pools) => Dialect::Postgres(
@@ -156,14 +159,40 @@ impl Signals for Database {
     }
 }
 
-impl Tx {
-    async fn commit(self) -> Result<(), Failure> {
+impl ReadTx {
+    async fn end(self) -> Result<(), Failure> {
         by_dialect!(self, tx => tx.commit().await)?;
         Ok(())
     }
+}
 
-    async fn roll_back(self) -> Result<(), Failure> {
-        by_dialect!(self, tx => tx.rollback().await)?;
+/// Whatever these return, no transaction is open afterwards.
+impl Tx {
+    async fn commit(self) -> Result<(), Failure> {
+        match self {
+            Self::Sqlite(mut conn) => {
+                let committed = sqlx::query("COMMIT").execute(&mut *conn).await;
+                if committed.is_err() {
+                    Self::Sqlite(conn).roll_back().await;
+                }
+                committed?;
+            }
+            Self::Postgres(tx) => tx.commit().await?,
+        }
         Ok(())
+    }
+
+    async fn roll_back(self) {
+        let undone = match self {
+            Self::Sqlite(mut conn) => sqlx::query("ROLLBACK").execute(&mut *conn).await.map(drop),
+            Self::Postgres(tx) => tx.rollback().await,
+        };
+        if let Err(error) = undone {
+            // Without a connection there is nothing to undo, and what SQLite has undone by itself cannot be undone again.
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "a transaction was gone already"
+            );
+        }
     }
 }

@@ -28,6 +28,17 @@ const GIVE_UP: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// How long a webhook waits for an order that does not exist yet.
 const WAIT_FOR_ORDER: SignedDuration = SignedDuration::from_hours(24);
 
+/// How long a settled webhook is kept, so that its message is known when it comes again. PortOne sends a message of V2 up to
+/// six times within six hours by itself, and again when somebody asks for it in its console.
+const SETTLED_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Webhooks that may wait for orders that do not exist. Anybody can post V1's, so there is a bound; one that falls out of it
+/// is not missed, because an order that is made later asks about its payment by itself.
+const UNKNOWN_MAX: u32 = 10_000;
+/// Webhooks of each kind that are removed in one step: a clean-up must not keep others from writing.
+const PURGE_BATCH: u32 = 1_000;
+/// Most such steps in a row, once a minute: more than 300 webhooks a second.
+const PURGE_STEPS_MAX: u32 = 20;
+
 /// Writes a webhook to disk, then works it off on its own time. When this returns, nothing can be lost any more; the handle
 /// ends when the webhook was worked off, and dropping it stops nothing. `None` is a message that was received before.
 ///
@@ -73,6 +84,25 @@ pub async fn work_off_due(core: &Arc<Core>, limit: u32) -> Result<usize, StoreEr
     }
     work.join_all().await;
     Ok(count)
+}
+
+/// Removes settled webhooks that nobody needs any more, and those of no order that are too many.
+///
+/// # Errors
+/// [`StoreError`] when they cannot be removed; nothing depends on it soon.
+pub async fn purge(core: &Core) -> Result<(), StoreError> {
+    let now = core.clock.now();
+    let settled_before = now.checked_sub(SETTLED_KEPT).unwrap_or(Timestamp::MIN);
+    for _ in 0..PURGE_STEPS_MAX {
+        let removed = core
+            .inbox
+            .purge_inbox(settled_before, UNKNOWN_MAX, PURGE_BATCH)
+            .await?;
+        if removed < u64::from(PURGE_BATCH) {
+            break;
+        }
+    }
+    Ok(())
 }
 
 async fn work_off(core: &Arc<Core>, entry: InboxEntry) {

@@ -3,11 +3,14 @@
 mod access;
 mod commits;
 mod fixtures;
+mod group;
 mod history;
 mod inbox;
 mod opening;
 mod orders;
+mod postgres;
 mod schedule;
+mod servers;
 
 use wanryo::adapters::store::Database;
 use wanryo::domain::history::{EntryKind, StoredEntry};

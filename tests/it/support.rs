@@ -1,5 +1,7 @@
 //! Databases for tests: each test has its own, empty and gone afterwards.
 
+pub(crate) mod proxy;
+
 use std::path::PathBuf;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
@@ -43,6 +45,13 @@ impl TestDatabase {
     /// Opens it; several times are several instances of the app.
     pub(crate) async fn open(&self) -> Database {
         Database::open(&self.url)
+            .await
+            .expect("a test database opens")
+    }
+
+    /// Opens it as a server does.
+    pub(crate) async fn open_server(&self) -> Database {
+        Database::open_server(&self.url)
             .await
             .expect("a test database opens")
     }

@@ -53,6 +53,7 @@ impl Writer {
         let waiting = Waiting {
             change,
             outcome: None,
+            kept: false,
             caller,
         };
         self.queue
@@ -103,9 +104,23 @@ async fn run(
                 error = &error as &dyn std::error::Error,
                 "writing a group of changes ended badly"
             );
+            undo_what_is_open(&pool).await;
         }
     }
     pool.close().await;
+}
+
+/// A group that ended badly has left its transaction open.
+async fn undo_what_is_open(pool: &SqlitePool) {
+    match pool.acquire().await {
+        Ok(conn) => Tx::Sqlite(conn).roll_back().await,
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the writing connection is gone"
+            );
+        }
+    }
 }
 
 /// Writes the changes and tells their callers.
@@ -158,55 +173,64 @@ enum Trouble {
     Write(Failure),
 }
 
-impl From<Failure> for Trouble {
-    fn from(failure: Failure) -> Self {
-        Self::Write(failure)
-    }
-}
-
-impl From<sqlx::Error> for Trouble {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Write(error.into())
-    }
-}
-
 /// Writes the changes in one transaction. Every one of them has its outcome if this is `Ok`.
 async fn write_together(pool: &SqlitePool, group: &mut [Box<dyn Waits>]) -> Result<(), Trouble> {
-    let alone = group.len() == 1;
     let mut tx = begin(pool).await.map_err(Trouble::Begin)?;
+    match apply_all(&mut tx, group).await {
+        Ok(true) => tx.commit().await.map_err(Trouble::Write),
+        Ok(false) => {
+            tx.roll_back().await;
+            Ok(())
+        }
+        Err(failure) => {
+            tx.roll_back().await;
+            Err(Trouble::Write(failure))
+        }
+    }
+}
+
+/// Runs the statements of all of them; says whether anything is to be written.
+async fn apply_all(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<bool, Failure> {
+    let alone = group.len() == 1;
     let mut kept = false;
     for change in group {
         let savepoint = !alone && !change.is_one_statement();
         if savepoint {
-            execute!(&mut tx, "SAVEPOINT change")?;
+            execute!(tx, "SAVEPOINT change")?;
         }
-        if change.apply(&mut tx).await? {
+        if change.apply(tx).await? {
             kept = true;
         } else if savepoint {
-            execute!(&mut tx, "ROLLBACK TO change")?;
+            execute!(tx, "ROLLBACK TO change")?;
         }
         if savepoint {
-            execute!(&mut tx, "RELEASE change")?;
+            execute!(tx, "RELEASE change")?;
         }
     }
-    if kept {
-        tx.commit().await?;
-    } else {
-        tx.roll_back().await?;
-    }
-    Ok(())
+    Ok(kept)
 }
 
 /// Takes the write lock at once: a transaction that reads first and writes later fails when another process wrote in between
 /// (<https://sqlite.org/lang_transaction.html>).
 async fn begin(pool: &SqlitePool) -> Result<Tx, Failure> {
-    Ok(Dialect::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?))
+    let mut conn = pool.acquire().await?;
+    let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await;
+    let tx = Dialect::Sqlite(conn);
+    match begun {
+        Ok(_) => Ok(tx),
+        Err(error) => {
+            // In case that it failed because one is open.
+            tx.roll_back().await;
+            Err(error.into())
+        }
+    }
 }
 
 /// A change and who waits for it.
 struct Waiting<C: Change> {
     change: C,
     outcome: Option<Result<C::Answer, Failure>>,
+    kept: bool,
     caller: oneshot::Sender<Result<C::Answer, Failure>>,
 }
 
@@ -240,20 +264,27 @@ impl<C: Change> Waits for Waiting<C> {
     }
 
     async fn apply(&mut self, tx: &mut Tx) -> Result<bool, Failure> {
-        let (answer, keep) = match self.change.apply(tx).await? {
-            Verdict::Keep(answer) => (answer, true),
-            Verdict::Undo(answer) => (answer, false),
+        let answer = match self.change.apply(tx).await? {
+            Verdict::Keep(answer) => {
+                self.kept = true;
+                answer
+            }
+            Verdict::Undo(answer) => {
+                self.kept = false;
+                answer
+            }
         };
         self.outcome = Some(Ok(answer));
-        Ok(keep)
+        Ok(self.kept)
     }
 
     fn fail(&mut self, failure: Failure) {
         self.outcome = Some(Err(failure));
+        self.kept = false;
     }
 
     fn made_work(&self) -> bool {
-        self.change.makes_work() && matches!(self.outcome, Some(Ok(_)))
+        self.kept && self.change.makes_work()
     }
 
     fn answer(self: Box<Self>) {
@@ -269,5 +300,210 @@ impl<C: Change> std::fmt::Debug for Waiting<C> {
         f.debug_struct("Waiting")
             .field("change", &std::any::type_name::<C>())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+
+    use super::*;
+    use crate::adapters::store::query::fetch_all;
+
+    /// A note, and what happens when it is written.
+    struct Note {
+        text: String,
+        then: Then,
+    }
+
+    enum Then {
+        /// Nothing else.
+        Goes,
+        /// It tells that it has begun, and waits to be let go.
+        Waits(Arc<Notify>, Arc<Notify>),
+        /// The program has a fault.
+        Panics,
+    }
+
+    #[async_trait]
+    impl Change for Note {
+        type Answer = ();
+
+        async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+            execute!(tx, "INSERT INTO notes (text) VALUES ($1)", &self.text)?;
+            match &self.then {
+                Then::Goes => {}
+                Then::Waits(begun, go) => {
+                    begun.notify_one();
+                    go.notified().await;
+                }
+                Then::Panics => panic!("as it should"),
+            }
+            Ok(Verdict::Keep(()))
+        }
+    }
+
+    fn note(text: &str) -> Note {
+        Note {
+            text: text.to_owned(),
+            then: Then::Goes,
+        }
+    }
+
+    /// Two pools on a new file: the writer's, and one to look with.
+    async fn pools(path: &Path) -> (SqlitePool, SqlitePool) {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal);
+        let open = || {
+            SqlitePoolOptions::new()
+                .max_connections(1)
+                .connect_with(options.clone())
+        };
+        let writing = open().await.unwrap();
+        sqlx::raw_sql("CREATE TABLE notes (text TEXT NOT NULL) STRICT")
+            .execute(&writing)
+            .await
+            .unwrap();
+        (writing, open().await.unwrap())
+    }
+
+    async fn notes(pool: &SqlitePool) -> Vec<String> {
+        let mut conn: crate::adapters::store::Connection =
+            Dialect::Sqlite(pool.acquire().await.unwrap());
+        let rows: Result<Vec<(String,)>, _> =
+            fetch_all!(&mut conn, "SELECT text FROM notes ORDER BY rowid");
+        rows.unwrap().into_iter().map(|(text,)| text).collect()
+    }
+
+    /// A directory that goes with the test.
+    struct Dir(std::path::PathBuf);
+
+    impl Dir {
+        fn new() -> Self {
+            let name = format!("wanryo_group_{:016x}", rand::random::<u64>());
+            let path = std::env::temp_dir().join(name);
+            std::fs::create_dir(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Dir {
+        fn drop(&mut self) {
+            // Only litter if it fails.
+            drop(std::fs::remove_dir_all(&self.0));
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_answered_before_the_commit() {
+        let dir = Dir::new();
+        let (writing, looking) = pools(&dir.0.join("a.db")).await;
+        let writer = Writer::start(writing, Arc::new(Notify::new()));
+        let [first_begun, first_go, last_begun, last_go] =
+            std::array::from_fn(|_| Arc::new(Notify::new()));
+        let waits = |begun: &Arc<Notify>, go: &Arc<Notify>, text: &str| Note {
+            text: text.to_owned(),
+            then: Then::Waits(Arc::clone(begun), Arc::clone(go)),
+        };
+
+        // While the first is written alone, two more gather.
+        let first = tokio::spawn({
+            let (writer, note) = (writer.clone(), waits(&first_begun, &first_go, "first"));
+            async move { writer.write(note).await }
+        });
+        first_begun.notified().await;
+        let mut second = Box::pin(writer.write(note("second")));
+        let mut third = Box::pin(writer.write(waits(&last_begun, &last_go, "third")));
+        for call in [
+            &mut second as &mut (dyn Future<Output = _> + Unpin),
+            &mut third,
+        ] {
+            tokio::select! { biased; _ = call => panic!("answered"), () = std::future::ready(()) => {} }
+        }
+        first_go.notify_one();
+        first.await.unwrap().unwrap();
+        // The third is being written, so the second has been; and yet it is neither there nor answered.
+        last_begun.notified().await;
+        assert_eq!(notes(&looking).await, ["first"]);
+        tokio::select! { biased; _ = &mut second => panic!("answered before the commit"), () = std::future::ready(()) => {} }
+
+        last_go.notify_one();
+        second.await.unwrap();
+        assert_eq!(notes(&looking).await, ["first", "second", "third"]);
+        third.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_fails_changes_whole_and_is_left_behind_when_there_is_space() {
+        let dir = Dir::new();
+        let (writing, looking) = pools(&dir.0.join("a.db")).await;
+        let writer = Writer::start(writing.clone(), Arc::new(Notify::new()));
+        writer.write(note("before")).await.unwrap();
+        // SQLite fails in the same way when the disk is full: SQLITE_FULL.
+        let set_pages_max = async |pages: u32| {
+            let mut conn = writing.acquire().await.unwrap();
+            let sql = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+            sqlx::query(sql).execute(&mut *conn).await.unwrap();
+        };
+        set_pages_max(1).await;
+
+        let long = "long ".repeat(10_000);
+        let calls: Vec<_> = (0..10)
+            .map(|n| {
+                let (writer, text) = (writer.clone(), format!("{long}{n}"));
+                tokio::spawn(async move { writer.write(note(&text)).await })
+            })
+            .collect();
+        for call in calls {
+            let failed = call.await.unwrap().unwrap_err();
+            let told = std::error::Error::source(&failed).map(ToString::to_string);
+            assert!(told.is_some_and(|told| told.contains("full")), "{failed:?}");
+        }
+        assert_eq!(notes(&looking).await, ["before"]);
+
+        set_pages_max(1_000_000).await;
+        writer.write(note("after")).await.unwrap();
+        assert_eq!(notes(&looking).await, ["before", "after"]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_no_writer() {
+        let dir = Dir::new();
+        let (writing, looking) = pools(&dir.0.join("a.db")).await;
+        let writer = Writer::start(writing, Arc::new(Notify::new()));
+        let faulty = Note {
+            text: "faulty".to_owned(),
+            then: Then::Panics,
+        };
+
+        assert!(writer.write(faulty).await.is_err());
+        writer.write(note("good")).await.unwrap();
+
+        assert_eq!(notes(&looking).await, ["good"]);
+    }
+
+    #[tokio::test]
+    async fn closing_writes_what_waits_and_takes_no_more() {
+        let dir = Dir::new();
+        let (writing, looking) = pools(&dir.0.join("a.db")).await;
+        let writer = Writer::start(writing, Arc::new(Notify::new()));
+        let mut calls: Vec<_> = (0..200)
+            .map(|n: u32| Box::pin(writer.write(note(&n.to_string()))))
+            .collect();
+        for call in &mut calls {
+            tokio::select! { biased; _ = call => panic!("answered"), () = std::future::ready(()) => {} }
+        }
+
+        writer.close().await;
+
+        for call in calls {
+            call.await.unwrap();
+        }
+        assert_eq!(notes(&looking).await.len(), 200);
+        assert!(writer.write(note("late")).await.is_err());
     }
 }

@@ -189,7 +189,7 @@ impl Database {
             )?,
             None => Vec::new(),
         };
-        tx.commit().await?;
+        tx.end().await?;
         let Some(order) = order else { return Ok(None) };
         let order = order.into_domain()?;
         let transactions = transactions

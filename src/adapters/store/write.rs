@@ -100,7 +100,7 @@ impl PostgresPools {
         let answer = match change.apply(&mut tx).await? {
             Verdict::Keep(answer) => answer,
             Verdict::Undo(answer) => {
-                tx.roll_back().await?;
+                tx.roll_back().await;
                 return Ok(answer);
             }
         };
@@ -173,7 +173,7 @@ impl PostgresPools {
             // Too long ago for the server to know, or a word that a later version may have.
             Some(_) | None => Some(Fate::Unknown),
         };
-        tx.roll_back().await?;
+        tx.roll_back().await;
         Ok(fate)
     }
 }

@@ -13,7 +13,7 @@ use super::fixtures::{
     transaction, transaction_id,
 };
 use super::{RIVALS, created, everything, found, race};
-use crate::support::{TestDatabase, on_both_databases, with_postgres};
+use crate::support::{TestDatabase, on_both_databases};
 
 on_both_databases! {
     async fn a_commit_writes_all_of_it(test: TestDatabase) {
@@ -243,39 +243,4 @@ on_both_databases! {
         let outbox: Vec<_> = database.outbox(&order.payment_id).await.unwrap().into_iter().map(|stored| (stored.seq, stored.event)).collect();
         assert_eq!(outbox, [(1, first), (2, event("evt_0", &order))]);
     }
-}
-
-#[tokio::test]
-async fn a_change_that_postgres_wants_again_is_run_again_and_not_for_ever() {
-    with_postgres(|test| async move {
-        let database = test.open().await;
-        let order = created(&database, order("A")).await;
-        // A sequence does not roll back, so it counts attempts. Each fails as late as can be, with everything written.
-        for (code, failures) in [("40001", 4), ("40P01", 4), ("40001", 5)] {
-            test.run(&format!(
-                "CREATE SEQUENCE attempts;
-                CREATE FUNCTION clash() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                    IF nextval('attempts') <= {failures} THEN RAISE EXCEPTION USING ERRCODE = '{code}'; END IF;
-                    RETURN NULL;
-                END $$;
-                CREATE CONSTRAINT TRIGGER clash AFTER UPDATE ON orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION clash();"
-            ))
-            .await;
-            let current = found(&database, &order).await.order;
-            let before = database.history(&order.payment_id).await.unwrap().len();
-
-            let result = database.commit(&Commit { entries: vec![entry(EntryKind::Checked)], ..commit(&current) }).await;
-
-            let written = database.history(&order.payment_id).await.unwrap().len() - before;
-            match result {
-                Ok(committed) => assert_eq!((committed, written, failures), (Committed::Done, 1, 4)),
-                Err(error) => {
-                    assert!(matches!(error, StoreError::Unavailable(_)));
-                    assert_eq!((written, failures), (0, 5));
-                }
-            }
-            test.run("DROP TRIGGER clash ON orders; DROP FUNCTION clash; DROP SEQUENCE attempts").await;
-        }
-    })
-    .await;
 }
