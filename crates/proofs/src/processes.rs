@@ -3,12 +3,12 @@
 //! Nothing here reaches into the program. It is started as an operator starts it, spoken to over HTTP, and judged by what its
 //! database holds and by what the sandbox, which plays PortOne and survives everything, knows to be true.
 
-mod database;
+pub mod database;
 pub mod kill;
 pub mod powercut;
 pub mod race;
-mod server;
-mod shop;
+pub mod server;
+pub mod shop;
 
 use std::path::PathBuf;
 

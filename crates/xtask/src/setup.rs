@@ -28,6 +28,9 @@ const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 /// Hangul in Chromium's screenshots; without it every page shows boxes.
 const KOREAN_FONT: &str = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc";
 
+/// Records what a server gives to its disk, for the proof of the power cut.
+const STRACE: &str = "/usr/bin/strace";
+
 /// npm's name for the file that pins every package.
 const NPM_LOCK: &str = "package-lock.json";
 
@@ -135,12 +138,13 @@ fn node_major(version: &str) -> Option<u32> {
     major.parse().ok()
 }
 
-/// Installs Chromium, PostgreSQL and a Korean font from Debian. Only root can; for others the command is in the error.
+/// Installs Chromium, PostgreSQL, a Korean font and strace from Debian. Only root can; for others the command is in the error.
 pub(crate) fn debian_packages() -> Result<()> {
     let missing: Vec<&str> = [
         ("chromium", Path::new(CHROMIUM).exists()),
         ("postgresql", postgres_programs().is_some()),
         ("fonts-noto-cjk", Path::new(KOREAN_FONT).exists()),
+        ("strace", Path::new(STRACE).exists()),
     ]
     .into_iter()
     .filter_map(|(package, is_there)| (!is_there).then_some(package))

@@ -7,23 +7,30 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 
 /// A directory that goes when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Dir(PathBuf);
+pub struct Dir(PathBuf);
 
 impl Dir {
     /// Makes one below `parent`.
-    pub(crate) fn below(parent: &Path) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When there is no room, or no right.
+    pub fn below(parent: &Path) -> anyhow::Result<Self> {
         let path = parent.join(random_name());
         std::fs::create_dir(&path).with_context(|| format!("making {}", path.display()))?;
         Ok(Self(path))
     }
 
     /// Makes one where the system keeps what is temporary.
-    pub(crate) fn temporary() -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// As [`Dir::below`].
+    pub fn temporary() -> anyhow::Result<Self> {
         Self::below(&std::env::temp_dir())
     }
 
     /// Where it is.
-    pub(crate) fn path(&self) -> &Path {
+    #[must_use]
+    pub fn path(&self) -> &Path {
         &self.0
     }
 }
@@ -41,7 +48,7 @@ fn random_name() -> String {
 
 /// Where a run's data is.
 #[derive(Debug)]
-pub(crate) enum Database {
+pub enum Database {
     /// A file in a directory of its own.
     Sqlite(Dir),
     /// A database of its own in somebody's PostgreSQL.
@@ -55,12 +62,18 @@ pub(crate) enum Database {
 
 impl Database {
     /// A file, not made yet.
-    pub(crate) fn sqlite() -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// As [`Dir::below`].
+    pub fn sqlite() -> anyhow::Result<Self> {
         Ok(Self::Sqlite(Dir::temporary()?))
     }
 
     /// An empty database in a PostgreSQL. [`Database::remove`] takes it away.
-    pub(crate) async fn postgres(server: &str) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// What PostgreSQL said.
+    pub async fn postgres(server: &str) -> anyhow::Result<Self> {
         let name = random_name();
         run_on_postgres(server, format!("CREATE DATABASE {name}"))
             .await
@@ -72,7 +85,10 @@ impl Database {
     }
 
     /// What the program takes as DATABASE_URL.
-    pub(crate) fn url(&self) -> anyhow::Result<String> {
+    ///
+    /// # Errors
+    /// When the given URL is none.
+    pub fn url(&self) -> anyhow::Result<String> {
         match self {
             Self::Sqlite(dir) => Ok(format!("sqlite://{}", file(dir).display())),
             Self::Postgres { server, name } => {
@@ -84,7 +100,10 @@ impl Database {
     }
 
     /// One column of text.
-    pub(crate) async fn read(&self, sql: &str) -> anyhow::Result<Vec<String>> {
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn read(&self, sql: &str) -> anyhow::Result<Vec<String>> {
         let query = AssertSqlSafe(sql.to_owned());
         let rows = match self {
             Self::Sqlite(dir) => {
@@ -104,7 +123,10 @@ impl Database {
     }
 
     /// Runs statements.
-    pub(crate) async fn run(&self, sql: String) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// What the database said.
+    pub async fn run(&self, sql: String) -> anyhow::Result<()> {
         match self {
             Self::Sqlite(dir) => {
                 let mut conn = open(dir).await?;
@@ -117,7 +139,10 @@ impl Database {
     }
 
     /// Takes it away, with what is in it.
-    pub(crate) async fn remove(self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// What PostgreSQL said.
+    pub async fn remove(self) -> anyhow::Result<()> {
         match self {
             Self::Sqlite(dir) => drop(dir),
             Self::Postgres { server, name } => {

@@ -61,6 +61,8 @@ const PURCHASES_AFTER: u64 = 40;
 const PURCHASES_MAX: u64 = 2_000;
 /// One image of so many is opened by the program's own code, which may write.
 const OPENED_BY_PROGRAM: u64 = 25;
+/// One image more for so many that are wanted, for the draws at the end of a stretch that were drawn before.
+const SPARE: u64 = 50;
 /// Draws for each image that is wanted: the same image may be drawn twice, and counts once.
 const DRAWS_PER_IMAGE: u64 = 4;
 /// Rows that the careless writer writes.
@@ -357,7 +359,7 @@ fn cut(recording: &Recording, seed: u64, images: u64) -> anyhow::Result<Found> {
             .map(|core| {
                 let stretch = |core| first + (recording.end - first) * core / cores;
                 let moments = stretch(core)..stretch(core + 1);
-                let wanted = images / cores as u64 + u64::from(core == 0) * (images % cores as u64);
+                let wanted = (images + images / SPARE).div_ceil(cores as u64);
                 let rng =
                     StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(core as u64));
                 scope.spawn(move || {

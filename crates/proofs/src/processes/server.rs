@@ -22,18 +22,21 @@ const READY: &str = "listening on ";
 
 /// How the program is started, again and again.
 #[derive(Debug, Clone)]
-pub(crate) struct Program {
+pub struct Program {
     /// The binary.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     /// Its database.
-    pub(crate) database_url: String,
+    pub database_url: String,
     /// Its PortOne.
-    pub(crate) sandbox: Url,
+    pub sandbox: Url,
 }
 
 impl Program {
     /// Its settings, as variables.
-    pub(crate) fn settings(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
+    ///
+    /// # Errors
+    /// When the sandbox's address cannot be extended.
+    pub fn settings(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
         let join = |path| self.sandbox.join(path).map(String::from);
         Ok(vec![
             ("DATABASE_URL", self.database_url.clone()),
@@ -66,7 +69,10 @@ impl Program {
     }
 
     /// Makes an API key, as an operator does. Brings the database up to date on the way.
-    pub(crate) async fn make_key(&self) -> anyhow::Result<String> {
+    ///
+    /// # Errors
+    /// What the command said.
+    pub async fn make_key(&self) -> anyhow::Result<String> {
         let output = self
             .command()?
             .args(["key", "create", "--name", "proof"])
@@ -83,7 +89,10 @@ impl Program {
     }
 
     /// Starts the server and waits until it takes requests.
-    pub(crate) async fn start(&self) -> anyhow::Result<Server> {
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start(&self) -> anyhow::Result<Server> {
         let mut command = self.command()?;
         command.arg("serve");
         Server::start(command).await
@@ -92,18 +101,21 @@ impl Program {
 
 /// A server that runs.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     child: Child,
     /// Where it listens, without a slash at the end.
-    pub(crate) base: String,
+    pub base: String,
     /// From the start of the process to the line that says it listens.
-    pub(crate) started_in: Duration,
+    pub started_in: Duration,
     log: Arc<Mutex<VecDeque<String>>>,
 }
 
 impl Server {
     /// Runs a command that becomes, or wraps, the server.
-    pub(crate) async fn start(mut command: Command) -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// What it logged, when it ended or took too long.
+    pub async fn start(mut command: Command) -> anyhow::Result<Self> {
         let began = Instant::now();
         let mut child = command
             .stdout(Stdio::null())
@@ -131,8 +143,17 @@ impl Server {
         })
     }
 
-    /// `kill -9`. An error means that it had ended by itself before.
-    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
+    /// The process, or what wraps it; none once it has ended.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Errors
+    /// When it had ended by itself before.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("the server ended by itself ({status}): {}", tail(&self.log));
         }
@@ -142,7 +163,10 @@ impl Server {
     }
 
     /// Waits until it has ended by another hand.
-    pub(crate) async fn ended(mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be waited for.
+    pub async fn ended(mut self) -> anyhow::Result<()> {
         self.child.wait().await?;
         Ok(())
     }

@@ -16,16 +16,17 @@ const V2_CHANNEL_KEY: &str = "channel-key-00000000-0000-0000-0000-000000000000";
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// HTTP's word.
-    pub(crate) status: StatusCode,
+    pub status: StatusCode,
     /// The body; `null` when it is no JSON.
-    pub(crate) json: Value,
+    pub json: Value,
 }
 
 impl Answer {
     /// What a completion answer says.
-    pub(crate) fn outcome(&self) -> &str {
+    #[must_use]
+    pub fn outcome(&self) -> &str {
         self.json["outcome"].as_str().unwrap_or_default()
     }
 }
@@ -34,7 +35,7 @@ impl Answer {
 ///
 /// # Errors
 /// When there is no TLS, although none is spoken here.
-pub(crate) fn client() -> anyhow::Result<Client> {
+pub fn client() -> anyhow::Result<Client> {
     // Somebody may have been faster, with the same one.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
@@ -47,24 +48,24 @@ pub(crate) fn client() -> anyhow::Result<Client> {
 
 /// Everybody around one server.
 #[derive(Debug, Clone)]
-pub(crate) struct Shop {
+pub struct Shop {
     /// Speaks for all of them.
-    pub(crate) client: Client,
+    pub client: Client,
     /// Where the server listens.
-    pub(crate) base: String,
+    pub base: String,
     /// The shop's API key.
-    pub(crate) key: String,
+    pub key: String,
 }
 
 /// An attempt to pay, as everybody but the server knows it.
 #[derive(Debug, Clone)]
-pub(crate) struct Attempt {
+pub struct Attempt {
     /// The generation of PortOne.
-    pub(crate) portone: Portone,
+    pub portone: Portone,
     /// The order's number.
-    pub(crate) payment_id: String,
+    pub payment_id: String,
     /// PortOne's name for the attempt.
-    pub(crate) transaction_id: String,
+    pub transaction_id: String,
 }
 
 impl Shop {
@@ -95,7 +96,10 @@ impl Shop {
     }
 
     /// The shop makes an order.
-    pub(crate) async fn make_order(
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn make_order(
         &self,
         portone: Portone,
         payment_id: &str,
@@ -110,24 +114,36 @@ impl Shop {
     }
 
     /// The shop looks at an order.
-    pub(crate) async fn read_order(&self, payment_id: &str) -> reqwest::Result<Answer> {
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn read_order(&self, payment_id: &str) -> reqwest::Result<Answer> {
         self.api(Method::GET, &format!("/{payment_id}"), None).await
     }
 
     /// The shop wants to know now.
-    pub(crate) async fn sync(&self, payment_id: &str) -> reqwest::Result<Answer> {
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn sync(&self, payment_id: &str) -> reqwest::Result<Answer> {
         self.api(Method::POST, &format!("/{payment_id}/sync"), None)
             .await
     }
 
     /// The shop gives an order up.
-    pub(crate) async fn close(&self, payment_id: &str) -> reqwest::Result<Answer> {
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn close(&self, payment_id: &str) -> reqwest::Result<Answer> {
         self.api(Method::POST, &format!("/{payment_id}/close"), None)
             .await
     }
 
     /// A buyer comes back from the payment window.
-    pub(crate) async fn redirect(&self, attempt: &Attempt) -> reqwest::Result<Answer> {
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn redirect(&self, attempt: &Attempt) -> reqwest::Result<Answer> {
         let names = match attempt.portone {
             Portone::V1 => ["merchant_uid", "imp_uid"],
             Portone::V2 => ["paymentId", "txId"],
@@ -144,7 +160,10 @@ impl Shop {
     }
 
     /// PortOne's webhook. Of V2 it is signed, and `webhook_id` names the message.
-    pub(crate) async fn webhook(
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn webhook(
         &self,
         attempt: &Attempt,
         webhook_id: &str,
@@ -168,7 +187,10 @@ impl Shop {
 }
 
 /// A buyer pays, or tries to; PortOne tells nobody by itself.
-pub(crate) async fn attempt(
+///
+/// # Errors
+/// When the sandbox refuses it.
+pub async fn attempt(
     client: &Client,
     sandbox: &Sandbox,
     portone: Portone,
