@@ -363,7 +363,8 @@ async fn grow(database: &Database, rows: u64) -> anyhow::Result<()> {
         .iter()
         .map(|column| match column.as_str() {
             "payment_id" => "'LIST-' || n".to_owned(),
-            "status_token" => "status_token || n".to_owned(),
+            // Another one, of the same 32 digits.
+            "status_token" => "substr(status_token, 1, 20) || printf('%012d', n)".to_owned(),
             "created_at" => "created_at + n".to_owned(),
             "status" => "'open'".to_owned(),
             // Nobody asks about them, and none of them is paid.

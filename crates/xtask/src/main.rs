@@ -1,4 +1,4 @@
-//! Task runner: `cargo xtask demo`, `test`, `mutants`, `build`, `wasm`.
+//! Task runner: `cargo xtask demo`, `test`, `mutants`, `bench`, `build`, `wasm`.
 //!
 //! Each command first sets up what this machine lacks (the wasm target, npm and Python packages, Debian packages), so that
 //! a fresh clone needs nothing but rustup's stable toolchain, a C compiler and node. Nothing is fetched from anywhere but
@@ -7,6 +7,7 @@
 //! Invariants: a step that fails ends the run with its name and a non-zero exit code; the output of the tools is never
 //! swallowed; nothing that needs root is attempted by anyone else, the command to run is printed instead.
 
+mod bench;
 mod demo;
 mod interop;
 mod mutants;
@@ -36,6 +37,7 @@ Commands:
   test interop    other people's PortOne clients against our sandbox, and ours against PortOne's API descriptions
   test browser    browser tests, in Debian's Chromium
   mutants         breaks every expression of src/domain in turn and wants its tests to notice (takes a while)
+  bench           what a payment costs, in processor time, beside the least it could cost
   build           release build of the server with the browser code inside
   wasm            the browser code alone, into target/site/pkg
 
@@ -49,6 +51,7 @@ enum Task {
     Demo(Vec<String>),
     Test(Part),
     Mutants,
+    Bench,
     Build,
     Wasm,
 }
@@ -75,6 +78,7 @@ fn run(args: Vec<String>) -> Result<()> {
         Task::Demo(args) => demo::run(&workspace, &args),
         Task::Test(part) => test::run(&workspace, part),
         Task::Mutants => mutants::run_all(&workspace),
+        Task::Bench => bench::run(&workspace),
         Task::Build => wasm::run_with_server(&workspace),
         Task::Wasm => wasm::run(&workspace),
     }
@@ -88,7 +92,7 @@ fn parse(mut args: Vec<String>) -> Result<Task> {
     let rest: Vec<&str> = args.iter().map(String::as_str).collect();
     match (command.as_str(), rest.as_slice()) {
         ("help" | "--help" | "-h", _)
-        | ("test" | "mutants" | "build" | "wasm", ["--help" | "-h"]) => Ok(Task::Help),
+        | ("test" | "mutants" | "bench" | "build" | "wasm", ["--help" | "-h"]) => Ok(Task::Help),
         ("demo", _) => Ok(Task::Demo(args)),
         ("test", []) => Ok(Task::Test(Part::All)),
         ("test", ["lints"]) => Ok(Task::Test(Part::Lints)),
@@ -96,6 +100,7 @@ fn parse(mut args: Vec<String>) -> Result<Task> {
         ("test", ["interop"]) => Ok(Task::Test(Part::Interop)),
         ("test", ["browser"]) => Ok(Task::Test(Part::Browser)),
         ("mutants", []) => Ok(Task::Mutants),
+        ("bench", []) => Ok(Task::Bench),
         ("build", []) => Ok(Task::Build),
         ("wasm", []) => Ok(Task::Wasm),
         _ => bail!(
@@ -125,6 +130,7 @@ mod tests {
         check("test interop", Task::Test(Part::Interop));
         check("test browser", Task::Test(Part::Browser));
         check("mutants", Task::Mutants);
+        check("bench", Task::Bench);
         check("build", Task::Build);
         check("wasm", Task::Wasm);
     }
