@@ -25,12 +25,8 @@ use crate::ports::entropy::Entropy;
 use crate::ports::gateway::Gateway;
 use crate::ports::store::{AccessStore, InboxStore, OrderStore, RefundStore};
 
-/// Of transactions that no order has seen yet, at most this many are verified at once.
-pub const STRANGERS_MAX: usize = 64;
 /// How long a page waits for a verification that runs on without it. Leaves room to render within 3 s.
 pub const PAGE_BUDGET: Duration = Duration::from_millis(2_400);
-/// Verifications that may run at once; beyond it a page says "not confirmed yet" at once.
-pub const VERIFICATIONS_MAX: usize = 256;
 /// Passwords hashed at once: each takes 19 MiB and a core.
 pub const PASSWORD_HASHES_MAX: usize = 2;
 /// How long a sign-in waits for its turn.
@@ -72,6 +68,7 @@ pub struct Core {
     /// Detached work; a graceful stop waits for it.
     pub tasks: TaskTracker,
     pub(crate) flights: sync::Flights,
+    pub(crate) admission: sync::Admission,
     pub(crate) password_hashes: Arc<Semaphore>,
 }
 
@@ -98,7 +95,8 @@ impl Core {
             entropy,
             settings,
             tasks: TaskTracker::new(),
-            flights: sync::Flights::new(VERIFICATIONS_MAX, STRANGERS_MAX),
+            flights: sync::Flights::default(),
+            admission: sync::Admission::default(),
             password_hashes: Arc::new(Semaphore::new(PASSWORD_HASHES_MAX)),
         }
     }

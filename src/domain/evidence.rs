@@ -187,3 +187,106 @@ pub struct Evidence {
     /// What PortOne knows; empty when it knows nothing.
     pub records: Vec<Record>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(status: Option<TransactionStatus>, reported: Reported) -> Record {
+        Record {
+            portone: None,
+            store_id: None,
+            asked: None,
+            transaction_id: TransactionId::parse("tx-1").expect("an id"),
+            payment_id: "ORD-1".to_owned(),
+            status,
+            reported,
+            currency: None,
+            test: None,
+            pay_method: None,
+            pg_provider: None,
+            approval_number: None,
+            method_name: None,
+            fail_reason: None,
+            receipt_url: None,
+            virtual_account: None,
+            paid_at: None,
+        }
+    }
+
+    fn reports(cancelled: i64) -> [Reported; 2] {
+        [
+            Reported::Major {
+                amount: 10.into(),
+                cancelled: cancelled.into(),
+            },
+            Reported::Minor {
+                amount: 10,
+                cancelled,
+            },
+        ]
+    }
+
+    #[test]
+    fn what_was_given_back_is_nothing_a_part_or_all() {
+        for (cancelled, keeps_all, keeps_some) in [
+            (0, true, true),
+            (9, false, true),
+            (10, false, false),
+            (11, false, false),
+        ] {
+            for reported in reports(cancelled) {
+                assert_eq!(
+                    (reported.keeps_all(), reported.keeps_some()),
+                    (keeps_all, keeps_some),
+                    "{reported:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn money_is_held_while_it_was_paid_and_not_given_back_whole() {
+        let [ready, review, failed, paid, cancelled] = [
+            TransactionStatus::Ready,
+            TransactionStatus::PayPending,
+            TransactionStatus::Failed,
+            TransactionStatus::Paid,
+            TransactionStatus::Cancelled,
+        ]
+        .map(Some);
+        for (status, given_back, holds_money) in [
+            (ready, 0, false),
+            (review, 0, false),
+            (failed, 0, false),
+            (None, 0, false),
+            (paid, 0, true),
+            (cancelled, 9, true),
+            (cancelled, 10, false),
+            // A cancel in progress: it is not said that there was money.
+            (cancelled, 0, false),
+        ] {
+            for reported in reports(given_back) {
+                let record = record(status, reported);
+                assert_eq!(record.holds_money(), holds_money, "{record:?}");
+                assert_eq!(record.tells_of_money(), holds_money, "{record:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_account_tells_of_money_that_may_come() {
+        let [reported, _] = reports(0);
+        let issued = Record {
+            virtual_account: Some(VirtualAccount {
+                bank: String::new(),
+                account_number: "123-45".to_owned(),
+                holder: None,
+                expires_at: None,
+            }),
+            ..record(Some(TransactionStatus::Ready), reported)
+        };
+
+        assert!(issued.tells_of_money() && !issued.holds_money());
+    }
+}

@@ -143,3 +143,22 @@ pub struct StoredEntry {
     /// The entry.
     pub entry: Entry,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Actor;
+
+    #[test]
+    fn actors_are_told_apart_in_the_history() {
+        for (actor, text) in [
+            (Actor::Buyer, "buyer"),
+            (Actor::Webhook, "webhook"),
+            (Actor::Confirm, "confirm"),
+            (Actor::Worker, "worker"),
+            (Actor::Shop("web".to_owned()), "shop:web"),
+            (Actor::Staff("a@b.example".to_owned()), "staff:a@b.example"),
+        ] {
+            assert_eq!(actor.to_text(), text);
+        }
+    }
+}

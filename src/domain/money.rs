@@ -182,4 +182,10 @@ mod tests {
         }
         assert_eq!(Currency::parse("KWD").expect("a currency").exponent(), 3);
     }
+
+    #[test]
+    fn a_currency_is_written_as_its_code() {
+        assert_eq!(String::from(usd()), "USD");
+        assert_eq!(format!("{} {:?}", usd(), usd()), "USD USD");
+    }
 }

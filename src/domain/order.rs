@@ -182,3 +182,19 @@ pub struct Order {
     /// When it last changed.
     pub updated_at: Timestamp,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Buyer;
+
+    #[test]
+    fn who_pays_is_never_printed() {
+        let buyer = Buyer {
+            name: Some("홍길동".to_owned()),
+            email: Some("hong@example.com".to_owned()),
+            tel: Some("010-1234-5678".to_owned()),
+        };
+
+        assert_eq!(format!("{buyer:?}"), "Buyer(..)");
+    }
+}

@@ -108,9 +108,10 @@ impl Outcome {
     /// Why it failed, when it did.
     #[must_use]
     pub const fn reason(self) -> Option<FailureReason> {
-        match self {
-            Self::Failed(reason) => Some(reason),
-            _ => None,
+        if let Self::Failed(reason) = self {
+            Some(reason)
+        } else {
+            None
         }
     }
 
@@ -221,7 +222,12 @@ fn spoken(order: &Order, transaction: &Transaction, now: Timestamp) -> Outcome {
         Verdict::Accepted => match order.status {
             OrderStatus::PartiallyRefunded => Outcome::PartiallyRefunded,
             OrderStatus::Refunded => Outcome::Refunded,
-            _ => Outcome::Paid,
+            OrderStatus::Paid
+            | OrderStatus::Open
+            | OrderStatus::AwaitingDeposit
+            | OrderStatus::Held
+            | OrderStatus::Expired
+            | OrderStatus::Closed => Outcome::Paid,
         },
         Verdict::Duplicate | Verdict::Late | Verdict::Held if given_back => Outcome::Refunded,
         Verdict::Duplicate => Outcome::Duplicate,
@@ -290,6 +296,158 @@ pub fn failure_reason(text: Option<&str>) -> FailureReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::decision::fixtures::{at, left_open, order};
+    use crate::domain::transaction::VirtualAccount;
+
+    #[test]
+    fn outcomes_are_the_words_and_codes_of_the_contract() {
+        let failed = Outcome::Failed(FailureReason::Declined);
+        for (outcome, word, status, is_moving) in [
+            (Outcome::Paid, "paid", 200, false),
+            (
+                Outcome::VirtualAccountIssued,
+                "virtual_account_issued",
+                200,
+                true,
+            ),
+            (Outcome::Pending, "pending", 202, true),
+            (failed, "failed", 200, false),
+            (Outcome::Refunded, "refunded", 200, false),
+            (Outcome::PartiallyRefunded, "partially_refunded", 200, false),
+            (Outcome::Held, "held", 200, false),
+            (Outcome::Duplicate, "duplicate", 200, false),
+            (Outcome::Late, "late", 200, false),
+            (Outcome::Unconfirmed, "unconfirmed", 202, true),
+            (Outcome::NotFound, "not_found", 404, false),
+            (Outcome::Invalid, "invalid", 400, false),
+        ] {
+            assert_eq!(
+                (outcome.as_str(), outcome.http_status(), outcome.is_moving()),
+                (word, status, is_moving)
+            );
+            let reason = (outcome == failed).then_some(FailureReason::Declined);
+            assert_eq!(outcome.reason(), reason, "{word}");
+        }
+    }
+
+    /// An attempt with this status and verdict, of which this much was given back.
+    fn attempt(status: TransactionStatus, verdict: Verdict, cancelled_minor: i64) -> Transaction {
+        Transaction {
+            status,
+            verdict,
+            cancelled_minor,
+            ..left_open(&format!(
+                "{}-{}-{cancelled_minor}",
+                status.as_str(),
+                verdict.as_str()
+            ))
+        }
+    }
+
+    #[test]
+    fn what_matters_most_is_spoken_of() {
+        let [paid, cancelled] = [TransactionStatus::Paid, TransactionStatus::Cancelled];
+        let ready = TransactionStatus::Ready;
+        let account = attempt(ready, Verdict::AwaitingDeposit, 0);
+        let attempts = [
+            attempt(paid, Verdict::Accepted, 0),
+            attempt(paid, Verdict::Late, 0),
+            attempt(paid, Verdict::Held, 0),
+            attempt(paid, Verdict::Duplicate, 0),
+            attempt(TransactionStatus::PayPending, Verdict::Pending, 0),
+            account,
+            attempt(ready, Verdict::Pending, 0),
+            attempt(cancelled, Verdict::Late, 65_000),
+            attempt(TransactionStatus::Failed, Verdict::Failed, 0),
+        ];
+        for from in 0..attempts.len() {
+            // The order in which they stand does not matter.
+            let mut some = attempts[from..].to_vec();
+            some.reverse();
+            let (_, subject) = outcome_of(&order(), &some, None, true, at(10));
+            assert_eq!(subject, Some(&attempts[from]));
+        }
+        let held_no_more = attempt(cancelled, Verdict::Held, 65_000);
+        let failed_after = [held_no_more.clone(), attempts[8].clone()];
+        assert_eq!(subject(&failed_after, None), Some(&held_no_more));
+        let open_after = [held_no_more.clone(), attempts[6].clone()];
+        assert_eq!(subject(&open_after, None), Some(&attempts[6]));
+    }
+
+    #[test]
+    fn who_brings_an_attempt_is_told_of_it_unless_another_one_paid() {
+        let open = attempt(TransactionStatus::Ready, Verdict::Pending, 0);
+        let failed = attempt(TransactionStatus::Failed, Verdict::Failed, 0);
+        let review = attempt(TransactionStatus::PayPending, Verdict::Pending, 0);
+
+        let told = |attempts: &[Transaction], asked: &Transaction| {
+            subject(attempts, Some(&asked.transaction_id)).cloned()
+        };
+        assert_eq!(
+            told(&[open.clone(), failed.clone()], &failed),
+            Some(failed.clone())
+        );
+        assert_eq!(
+            told(&[review.clone(), failed.clone()], &failed),
+            Some(review)
+        );
+    }
+
+    #[test]
+    fn what_was_given_back_whole_is_refunded_and_a_part_is_not() {
+        for (verdict, whole, part) in [
+            (Verdict::Duplicate, Outcome::Refunded, Outcome::Duplicate),
+            (Verdict::Late, Outcome::Refunded, Outcome::Late),
+            (Verdict::Held, Outcome::Refunded, Outcome::Held),
+        ] {
+            let outcome = |cancelled_minor| {
+                let one = attempt(TransactionStatus::Cancelled, verdict, cancelled_minor);
+                outcome_of(&order(), &[one], None, true, at(10)).0
+            };
+            assert_eq!((outcome(65_000), outcome(15_000)), (whole, part));
+        }
+    }
+
+    #[test]
+    fn an_account_that_failed_a_check_holds_nothing_yet() {
+        let account = attempt(TransactionStatus::Ready, Verdict::Held, 0);
+
+        let (outcome, _) = outcome_of(&order(), &[account], None, true, at(10));
+
+        assert_eq!(outcome, Outcome::Pending);
+    }
+
+    #[test]
+    fn nobody_is_asked_to_deposit_what_is_not_wanted_any_more() {
+        let issued = |order: Order, account_until: Option<i64>, has_account: bool| {
+            let account = VirtualAccount {
+                bank: String::new(),
+                account_number: "123-45".to_owned(),
+                holder: None,
+                expires_at: account_until.map(at),
+            };
+            let attempt = Transaction {
+                virtual_account: has_account.then_some(account),
+                ..attempt(TransactionStatus::Ready, Verdict::AwaitingDeposit, 0)
+            };
+            outcome_of(&order, &[attempt], None, true, at(10)).0 == Outcome::VirtualAccountIssued
+        };
+        let until = |second| Order {
+            expires_at: Some(at(second)),
+            status: OrderStatus::AwaitingDeposit,
+            ..order()
+        };
+        let closed = Order {
+            status: OrderStatus::Closed,
+            ..order()
+        };
+
+        assert!(issued(order(), None, true) && issued(until(11), Some(11), true));
+        assert!(!issued(order(), None, false));
+        assert!(!issued(closed, None, true));
+        assert!(!issued(until(10), None, true));
+        assert!(!issued(order(), Some(10), true));
+    }
 
     #[test]
     fn gateways_words_become_ours() {

@@ -6,22 +6,27 @@ use super::order::{Order, OrderStatus, Portone};
 use super::transaction::{Transaction, Verdict};
 
 /// Gaps for orders that may change any moment: an attempt is open, or PortOne did not answer.
-const SOON_SECONDS: [i64; 9] = [5, 10, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600];
+const SOON_SECONDS: [i64; 9] = [5, 10, 30, 60, 300, 900, 3_600, 10_800, 21_600];
 /// Gaps for issued accounts: deposits come in hours or days.
-const ACCOUNT_SECONDS: [i64; 6] = [60, 300, 900, 3600, 3 * 3600, 6 * 3600];
+const ACCOUNT_SECONDS: [i64; 6] = [60, 300, 900, 3_600, 10_800, 21_600];
 /// Gaps for orders that nobody has tried to pay yet.
-const IDLE_SECONDS: [i64; 6] = [120, 600, 3600, 6 * 3600, 12 * 3600, 24 * 3600];
+const IDLE_SECONDS: [i64; 6] = [120, 600, 3_600, 21_600, 43_200, 86_400];
 /// Paid orders: refunds made in PortOne's console or at the gateway send no message here.
-const SETTLED_SECONDS: [i64; 4] = [3600, 24 * 3600, 3 * 24 * 3600, 7 * 24 * 3600];
-/// How long an order without a deadline is asked about.
-pub const WATCH_DAYS: i64 = 90;
+const SETTLED_SECONDS: [i64; 4] = [3_600, 86_400, 259_200, 604_800];
+/// Pause before an order is asked about again that PortOne did not answer for. It does not grow: when PortOne is back, every
+/// order that waited is to be known within a minute.
+const OUTAGE_SECONDS: i64 = 40;
+/// How long after PortOne did not know an attempt the order is asked about again at the latest.
+const UNKNOWN_SECONDS: i64 = 3_600;
+/// How long an order without a deadline is asked about: 90 days.
+pub const WATCH: SignedDuration = SignedDuration::from_hours(2_160);
 /// How long beyond a deadline PortOne is still asked: banks report late, and PayPal turns failed into paid after two or three
 /// days.
-pub const GRACE: SignedDuration = SignedDuration::from_hours(4 * 24);
+pub const GRACE: SignedDuration = SignedDuration::from_hours(96);
 
 /// The next time to ask about an order, or `None` when its watch is over.
 ///
-/// `uncertain` says that the last ask brought no answer. `draw` in 0..=1000 spreads the gaps by up to a fifth, so that a
+/// `uncertain` says that the last ask brought no answer that could be used. `draw` in 0..=1000 spreads the gaps by up to a fifth, so that a
 /// thousand orders of one minute do not ask in one second.
 #[must_use]
 pub fn next_check(
@@ -46,11 +51,7 @@ pub fn next_check(
     let step = usize::try_from(order.checks_without_change)
         .unwrap_or(usize::MAX)
         .min(gaps.len() - 1);
-    let gap_ms = gaps[step] * 1000;
-    let spread_ms = gap_ms / 5 * i64::from(draw.min(1000)) / 1000;
-    let next = now
-        .checked_add(SignedDuration::from_millis(gap_ms + spread_ms))
-        .ok()?;
+    let next = spread(now, gaps[step], draw)?;
     let end = watch_ends(order, transactions)?;
     // The order's own deadline is a moment to look, and so is the last one.
     let deadline = order
@@ -86,6 +87,34 @@ pub fn next_turn(
     }
 }
 
+/// The next time to ask about an order that somebody brought an attempt for which PortOne does not know: whatever the order's
+/// own turn is, and also when its watch is over, it is looked at once more within the hour. Strangers can make attempts up, so
+/// it is not sooner; what PortOne still does not know then is left to the order's turns, a day apart at most while it is unpaid.
+#[must_use]
+pub fn after_unknown(next: Option<Timestamp>, now: Timestamp, draw: u16) -> Timestamp {
+    let within = spread(now, UNKNOWN_SECONDS, draw).unwrap_or(Timestamp::MAX);
+    next.map_or(within, |next| next.min(within))
+}
+
+/// The next time to ask about an order that PortOne did not answer for. There always is one: an order is not given up because
+/// its last look fell into an outage.
+#[must_use]
+pub fn after_outage(order: &Order, turn: Turn, now: Timestamp, draw: u16) -> Timestamp {
+    let next = spread(now, OUTAGE_SECONDS, draw).unwrap_or(Timestamp::MAX);
+    match (turn, order.next_check_at) {
+        (Turn::Between, Some(due)) => next.min(due),
+        (Turn::Between, None) | (Turn::Due, _) => next,
+    }
+}
+
+/// After `gap_seconds` and up to a fifth more.
+fn spread(now: Timestamp, gap_seconds: i64, draw: u16) -> Option<Timestamp> {
+    let gap_ms = gap_seconds * 1000;
+    let spread_ms = gap_ms / 5 * i64::from(draw.min(1000)) / 1000;
+    now.checked_add(SignedDuration::from_millis(gap_ms + spread_ms))
+        .ok()
+}
+
 /// Whether an attempt may still become a payment. Of a V2 payment one attempt alone can succeed: once one has, those that were
 /// left open are over, and every window that is opened leaves one.
 /// <https://developers.portone.io/opi/ko/integration/start/v2/checkout>
@@ -100,10 +129,7 @@ fn watch_ends(order: &Order, transactions: &[Transaction]) -> Option<Timestamp> 
         .iter()
         .filter_map(|t| t.virtual_account.as_ref()?.expires_at);
     let deadline = accounts.max().max(order.expires_at).max(order.closed_at);
-    let watched = order
-        .created_at
-        .checked_add(SignedDuration::from_hours(24 * WATCH_DAYS))
-        .ok()?;
+    let watched = order.created_at.checked_add(WATCH).ok()?;
     match (order.status, deadline) {
         (
             OrderStatus::AwaitingDeposit | OrderStatus::Expired | OrderStatus::Closed,
@@ -187,6 +213,33 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_that_portone_does_not_know_is_looked_for_within_the_hour() {
+        assert_eq!(after_unknown(None, at(0), 0), at(HOUR));
+        assert_eq!(after_unknown(Some(at(HOUR + 1)), at(0), 0), at(HOUR));
+        assert_eq!(after_unknown(Some(at(HOUR - 1)), at(0), 0), at(HOUR - 1));
+        assert_eq!(after_unknown(None, at(0), 1000), at(HOUR + HOUR / 5));
+    }
+
+    #[test]
+    fn an_outage_ends_no_watch_and_its_pause_does_not_grow() {
+        let next = |turn, due: Option<i64>| {
+            let order = Order {
+                next_check_at: due.map(at),
+                checks_without_change: 99,
+                status: OrderStatus::Refunded,
+                ..order()
+            };
+            after_outage(&order, turn, at(0), 1000)
+        };
+
+        assert_eq!(next(Turn::Due, None), at(48));
+        assert_eq!(next(Turn::Due, Some(1)), at(48));
+        assert_eq!(next(Turn::Between, None), at(48));
+        assert_eq!(next(Turn::Between, Some(1)), at(1));
+        assert_eq!(next(Turn::Between, Some(100)), at(48));
+    }
+
+    #[test]
     fn the_draw_spreads_by_a_fifth_at_most() {
         let next = |draw| {
             next_check(&order(), &[], false, at(0), draw)
@@ -209,6 +262,90 @@ mod tests {
         };
 
         assert_eq!(next_check(&order, &[], false, at(0), 1000), Some(at(60)));
+        // At the deadline and beyond, it is one no more.
+        assert_eq!(next_check(&order, &[], false, at(60), 0), Some(at(180)));
+        assert_eq!(next_check(&order, &[], false, at(61), 0), Some(at(181)));
+        // Whoever paid is not bound by it.
+        let paid = Order {
+            status: OrderStatus::Paid,
+            ..order
+        };
+        assert_eq!(next_check(&paid, &[], false, at(0), 0), Some(at(HOUR)));
+    }
+
+    #[test]
+    fn every_state_has_its_own_gaps() {
+        let day = 24 * HOUR;
+        let gaps = |status, uncertain| -> Vec<i64> {
+            let gap = |checks| {
+                let order = Order {
+                    status,
+                    checks_without_change: checks,
+                    ..order()
+                };
+                let next = next_check(&order, &[], uncertain, at(0), 0).expect("a next time");
+                next.as_second() - at(0).as_second()
+            };
+            (0..9).map(gap).collect()
+        };
+        let soon = [5, 10, 30, 60, 300, 900, HOUR, 3 * HOUR, 6 * HOUR];
+        let account = [60, 300, 900, HOUR, 3 * HOUR, 6 * HOUR];
+        let idle = [120, 600, HOUR, 6 * HOUR, 12 * HOUR, day];
+        let settled = [HOUR, day, 3 * day, 7 * day];
+
+        for &status in OrderStatus::ALL {
+            assert_eq!(gaps(status, true), soon, "{status:?}");
+            let of_status: &[i64] = match status {
+                OrderStatus::Open | OrderStatus::Expired | OrderStatus::Closed => &idle,
+                OrderStatus::AwaitingDeposit => &account,
+                OrderStatus::Paid | OrderStatus::PartiallyRefunded | OrderStatus::Held => &settled,
+                OrderStatus::Refunded => continue,
+            };
+            let found = gaps(status, false);
+            assert!(found.starts_with(of_status), "{status:?}: {found:?}");
+            assert!(
+                found[of_status.len()..]
+                    .iter()
+                    .all(|gap| Some(gap) == of_status.last())
+            );
+        }
+    }
+
+    #[test]
+    fn an_order_without_a_deadline_is_watched_for_ninety_days() {
+        let order = Order {
+            checks_without_change: 99,
+            ..order()
+        };
+        let day = 24 * HOUR;
+
+        let last = next_check(&order, &[], false, at(90 * day - 1), 0);
+        assert_eq!(last, Some(at(90 * day)));
+        assert_eq!(next_check(&order, &[], false, at(90 * day), 0), None);
+    }
+
+    #[test]
+    fn an_account_is_watched_for_four_days_beyond_its_deadline() {
+        let day = 24 * HOUR;
+        let issued = Transaction {
+            verdict: Verdict::AwaitingDeposit,
+            virtual_account: Some(crate::domain::transaction::VirtualAccount {
+                bank: String::new(),
+                account_number: "123-45".to_owned(),
+                holder: None,
+                expires_at: Some(at(3 * day)),
+            }),
+            ..left_open("imp_1")
+        };
+        let order = Order {
+            status: OrderStatus::AwaitingDeposit,
+            checks_without_change: 99,
+            ..order()
+        };
+        let next = |now| next_check(&order, std::slice::from_ref(&issued), false, at(now), 0);
+
+        assert_eq!(next(7 * day - 1), Some(at(7 * day)));
+        assert_eq!(next(7 * day), None);
     }
 
     #[test]

@@ -173,3 +173,63 @@ impl Transaction {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::decision::fixtures::left_open;
+
+    #[test]
+    fn money_is_held_while_it_was_paid_and_not_given_back_whole() {
+        let [ready, review, failed, paid, cancelled] = [
+            TransactionStatus::Ready,
+            TransactionStatus::PayPending,
+            TransactionStatus::Failed,
+            TransactionStatus::Paid,
+            TransactionStatus::Cancelled,
+        ];
+        let amount = Some(65_000);
+        for (status, amount_minor, cancelled_minor, holds_money) in [
+            (ready, amount, 0, false),
+            (review, amount, 0, false),
+            (failed, amount, 0, false),
+            (paid, amount, 0, true),
+            (cancelled, amount, 64_999, true),
+            (cancelled, amount, 65_000, false),
+            (cancelled, amount, 65_001, false),
+            // How much there was is not known, so neither is that all of it is gone.
+            (cancelled, None, 65_000, true),
+        ] {
+            let transaction = Transaction {
+                status,
+                amount_minor,
+                cancelled_minor,
+                ..left_open("tx-1")
+            };
+            assert_eq!(transaction.holds_money(), holds_money, "{transaction:?}");
+        }
+    }
+
+    #[test]
+    fn an_account_number_is_never_printed_and_no_bank_has_no_name() {
+        let account = VirtualAccount {
+            bank: "SHINHAN".to_owned(),
+            account_number: "110-123-456789".to_owned(),
+            holder: Some("홍길동".to_owned()),
+            expires_at: None,
+        };
+        let nameless = VirtualAccount {
+            bank: String::new(),
+            ..account.clone()
+        };
+
+        assert_eq!(
+            format!("{account:?}"),
+            "VirtualAccount { bank: \"SHINHAN\", expires_at: None, .. }"
+        );
+        assert_eq!(
+            (account.named_bank(), nameless.named_bank()),
+            (Some("SHINHAN"), None)
+        );
+    }
+}

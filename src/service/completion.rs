@@ -178,11 +178,16 @@ async fn look(core: &Arc<Core>, claim: Claim, way: Way) -> CompletionView {
     let answer = answer(core, &claim, way, &mut known);
     match within(core.clock.as_ref(), PAGE_BUDGET, answer).await {
         Some(view) => view,
-        None => match known {
-            Some(snapshot) => view(core, &snapshot, &claim, way, false),
-            None => bare(core, Outcome::Unconfirmed, &claim),
-        },
+        None => as_stored(core, &claim, way, known.as_ref()),
     }
+}
+
+/// What can be said without PortOne.
+fn as_stored(core: &Core, claim: &Claim, way: Way, known: Option<&Snapshot>) -> CompletionView {
+    known.map_or_else(
+        || bare(core, Outcome::Unconfirmed, claim),
+        |snapshot| view(core, snapshot, claim, way, false),
+    )
 }
 
 async fn answer(
@@ -215,12 +220,11 @@ async fn answer(
         // An id that PortOne does not know, or that is somebody else's, opens nothing.
         Ok(_) => bare(core, Outcome::NotFound, claim),
         Err(SyncError::NoSuchOrder) => bare(core, Outcome::NotFound, claim),
-        Err(error @ (SyncError::Store(_) | SyncError::Busy)) => {
+        // A flood makes the server busy: one line for each of its asks would be a flood of its own.
+        Err(SyncError::Busy) => as_stored(core, claim, way, known.as_ref()),
+        Err(error @ SyncError::Store(_)) => {
             tracing::error!(payment.id = ?claim.payment_id, error = &error as &dyn std::error::Error, "a buyer's payment could not be looked up");
-            known.as_ref().map_or_else(
-                || bare(core, Outcome::Unconfirmed, claim),
-                |snapshot| view(core, snapshot, claim, way, false),
-            )
+            as_stored(core, claim, way, known.as_ref())
         }
     }
 }

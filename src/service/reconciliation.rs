@@ -40,7 +40,9 @@ pub async fn reconcile_due(core: &Arc<Core>, limit: u32) -> Result<usize, StoreE
 async fn reconcile(core: &Arc<Core>, payment_id: PaymentId) {
     match core.orders.find_order(&payment_id).await {
         Ok(Some(Snapshot { order, .. }))
-            if order.prepared_at.is_none() && order.status.is_payable() =>
+            if order.prepared_at.is_none()
+                && order.status.is_payable()
+                && !core.admission.is_down(order.portone) =>
         {
             prepare(core, &order, &Actor::Worker).await;
         }

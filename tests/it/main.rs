@@ -6,6 +6,7 @@
 )]
 
 mod app;
+mod budgets;
 mod confirm;
 mod faults;
 mod imports;

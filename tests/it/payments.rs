@@ -190,7 +190,8 @@ on_both_databases! {
         let answer = app.complete("imp_uid=imp_000000000000&merchant_uid=ORD-1&imp_success=true").await;
 
         assert_eq!((answer.status, answer.outcome().as_str()), (StatusCode::NOT_FOUND, "not_found"));
-        assert!(app.sandbox.calls("payment") > 1, "PortOne's lag is waited for");
+        assert!(app.sandbox.calls("find_all") > 1, "PortOne's lag is waited for");
+        assert_eq!(app.sandbox.calls("payment"), 1, "a stranger's id costs one call");
     }
 
     async fn a_payment_that_portone_shows_late_is_found(db: TestDatabase) {

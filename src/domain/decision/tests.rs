@@ -630,6 +630,118 @@ fn a_payment_first_seen_as_given_back_whole_is_the_orders_payment() {
 }
 
 #[test]
+fn each_refund_is_an_event_of_its_own() {
+    let mut story = Story::of(order());
+    story.hears(&[record("imp_1", TransactionStatus::Paid)]);
+    story.hears(&[refunded("imp_1", 10_000)]);
+    story.hears(&[refunded("imp_1", 15_000)]);
+
+    let [_, first, second] = &story.events[..] else {
+        panic!("{:?}", story.events);
+    };
+    assert_eq!(first.event_type, second.event_type);
+    assert_ne!(first.id, second.id);
+    assert_eq!(
+        (first.refunded_minor, second.refunded_minor),
+        (10_000, 15_000)
+    );
+}
+
+/// A partial cancel in progress may still read `paid`.
+#[test]
+fn a_payment_of_which_a_part_was_given_back_is_read_by_its_amounts() {
+    let mut story = Story::of(order());
+    story.hears(&[Record {
+        status: Some(TransactionStatus::Paid),
+        ..refunded("imp_1", 15_000)
+    }]);
+
+    assert_eq!(
+        (story.order.status, story.transactions[0].status),
+        (OrderStatus::PartiallyRefunded, TransactionStatus::Cancelled)
+    );
+}
+
+#[test]
+fn an_account_that_fails_a_check_holds_the_order_once_money_is_on_it() {
+    let wrong = Record {
+        reported: major(64_999),
+        ..account("imp_1")
+    };
+    let mut story = Story::of(order());
+    story.hears(std::slice::from_ref(&wrong));
+    assert_eq!(
+        (story.transactions[0].verdict, story.order.status),
+        (Verdict::Held, OrderStatus::Open)
+    );
+    assert_eq!(story.outcome("imp_1"), Outcome::Pending);
+    assert!(story.events.is_empty());
+
+    let deposited = Record {
+        status: Some(TransactionStatus::Paid),
+        paid_at: Some(at(105)),
+        ..wrong
+    };
+    story.hears(std::slice::from_ref(&deposited));
+    story.hears(&[deposited]);
+    assert_eq!(story.order.status, OrderStatus::Held);
+    assert_eq!(story.told(), ["order.held"]);
+}
+
+#[test]
+fn the_shop_is_told_once_of_what_came_late_or_twice() {
+    let mut story = Story::of(order());
+    story.hears(&[record("imp_1", TransactionStatus::Paid)]);
+    story.hears(&[record("imp_2", TransactionStatus::Paid)]);
+    story.hears(&[refunded("imp_2", 15_000)]);
+    assert_eq!(story.told(), ["order.paid", "order.duplicate_payment"]);
+
+    let mut story = Story::of(order());
+    story.closes();
+    let late = Some(at(105));
+    story.hears(&[Record {
+        paid_at: late,
+        ..record("imp_1", TransactionStatus::Paid)
+    }]);
+    story.hears(&[Record {
+        paid_at: late,
+        ..refunded("imp_1", 15_000)
+    }]);
+    assert_eq!(story.told(), ["order.late_payment"]);
+}
+
+#[test]
+fn what_can_be_decided_again_and_again_is_written_down_once() {
+    let keys = |story: &Story| -> Vec<Option<String>> {
+        let entries = story.history[1..].iter();
+        entries.map(|entry| entry.once_key.clone()).collect()
+    };
+
+    let mut refused = Story::of(order());
+    refused.hears(&[Record {
+        payment_id: "ORD-2".to_owned(),
+        ..record("imp_1", TransactionStatus::Paid)
+    }]);
+    assert_eq!(keys(&refused), [Some("refused:imp_1:foreign".to_owned())]);
+
+    let mut closed = Story::of(order());
+    closed.closes();
+    assert_eq!(keys(&closed), [Some("closed".to_owned())]);
+
+    let mut expired = Story::of(Order {
+        expires_at: Some(at(50)),
+        checked_at: Some(at(50)),
+        ..order()
+    });
+    expired.expires();
+    assert_eq!(keys(&expired), [Some("expired".to_owned())]);
+
+    let mut paid = Story::of(order());
+    paid.hears(&[record("imp_1", TransactionStatus::Paid)]);
+    assert_eq!(keys(&paid), [None, None]);
+}
+
+#[test]
 fn what_holds_money_comes_before_what_was_given_back() {
     let mut story = Story::of(order());
     story.hears(&[

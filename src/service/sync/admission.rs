@@ -1,0 +1,339 @@
+//! What may be asked of PortOne: places for asks that run, budgets for what they cost, and rest for a PortOne that is down.
+//!
+//! Three classes of asks have places and budgets of their own, so that none can use up another's. *Strangers* bring a
+//! transaction id that no order has seen, and no proof of who they are: anybody can make such ids up by the million. *Known*
+//! asks name what this server knows: an order, or a transaction of it. The *reconciler* asks by itself.
+//!
+//! The budget of strangers turns nobody away: an ask beyond it is answered by what the order's number alone brings, which
+//! PortOne is asked for at the pace of one order. An honest buyer's payment is under that number.
+//!
+//! All of it lives in memory and in one process: it bounds costs, and nothing that must be true depends on it.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::SyncError;
+use super::breaker::Breaker;
+use super::bucket::{Bucket, OrderBuckets, Rate};
+use super::unknown_ids::UnknownIds;
+use crate::domain::ids::{PaymentId, TransactionId};
+use crate::domain::order::Portone;
+use crate::ports::gateway::GatewayError;
+
+/// Asks about what is known that may run at once; beyond it a page says "not confirmed yet" at once.
+const KNOWN_MAX: usize = 256;
+/// Asks of strangers that may run at once.
+const STRANGERS_MAX: usize = 64;
+/// Asks of the reconciler that may run at once.
+const RECONCILER_MAX: usize = 64;
+
+/// Transactions that PortOne is asked for because strangers bring them, over all orders: at most 60 in any minute.
+const STRANGERS: Rate = Rate {
+    burst: 30,
+    per_minute: 30,
+};
+/// The same, per order: at most 20 in any minute. A buyer who tries card after card stays below.
+const STRANGERS_PER_ORDER: Rate = Rate {
+    burst: 10,
+    per_minute: 10,
+};
+/// Asks of visitors about one order. They share answers, so this is how often PortOne is asked about it at most.
+const VISITORS_PER_ORDER: Rate = Rate {
+    burst: 20,
+    per_minute: 120,
+};
+/// How long a visitor's ask waits for its turn. Everybody who comes meanwhile shares its answer.
+const VISITOR_PATIENCE: SignedDuration = SignedDuration::from_secs(2);
+/// Asks of the reconciler. A worker's rounds make half of it.
+const RECONCILER: Rate = Rate {
+    burst: 200,
+    per_minute: 1_200,
+};
+/// Orders whose budgets are remembered.
+const ORDERS_MAX: usize = 10_000;
+/// Transaction ids that PortOne does not know and that are remembered.
+const UNKNOWN_IDS_MAX: usize = 10_000;
+
+/// Whose budget an ask uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    /// About what this server knows, by a person or shop that proved who it is, or by PortOne's signed message.
+    Known,
+    /// About what this server knows, by anybody.
+    Visitor,
+    /// The background worker.
+    Reconciler,
+}
+
+/// What becomes of a stranger's ask for one transaction.
+#[derive(Debug)]
+pub(super) enum Entry<'a> {
+    /// PortOne is asked for it.
+    Place(SemaphorePermit<'a>),
+    /// PortOne said not long ago that it does not know it.
+    KnownNotToBe,
+    /// The places are taken, or the budget is used up.
+    Full,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    known: Semaphore,
+    strangers: Semaphore,
+    reconciler: Semaphore,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    strangers: Bucket,
+    strangers_per_order: OrderBuckets,
+    visitors_per_order: OrderBuckets,
+    reconciler: Bucket,
+    unknown_ids: UnknownIds,
+    v1: Breaker,
+    v2: Breaker,
+}
+
+impl State {
+    fn breaker(&mut self, portone: Portone) -> &mut Breaker {
+        match portone {
+            Portone::V1 => &mut self.v1,
+            Portone::V2 => &mut self.v2,
+        }
+    }
+}
+
+impl Default for Admission {
+    fn default() -> Self {
+        Self {
+            known: Semaphore::new(KNOWN_MAX),
+            strangers: Semaphore::new(STRANGERS_MAX),
+            reconciler: Semaphore::new(RECONCILER_MAX),
+            state: Mutex::new(State {
+                strangers: Bucket::full(STRANGERS),
+                strangers_per_order: OrderBuckets::new(STRANGERS_PER_ORDER, ORDERS_MAX),
+                visitors_per_order: OrderBuckets::new(VISITORS_PER_ORDER, ORDERS_MAX),
+                reconciler: Bucket::full(RECONCILER),
+                unknown_ids: UnknownIds::new(UNKNOWN_IDS_MAX),
+                v1: Breaker::default(),
+                v2: Breaker::default(),
+            }),
+        }
+    }
+}
+
+impl Admission {
+    /// Whether PortOne is asked for a transaction that a stranger brings.
+    pub(super) fn stranger(
+        &self,
+        order: &PaymentId,
+        id: &TransactionId,
+        now: Timestamp,
+    ) -> Entry<'_> {
+        let mut state = self.state.lock();
+        if state.unknown_ids.is_quiet(order, id, now) {
+            return Entry::KnownNotToBe;
+        }
+        let Ok(place) = self.strangers.try_acquire() else {
+            return Entry::Full;
+        };
+        let none = SignedDuration::ZERO;
+        // The order's own budget first: what one order is asked about too often must not cost the others theirs.
+        let paid = state
+            .strangers_per_order
+            .take(order, 1, none, now)
+            .and_then(|_| state.strangers.take(1, none, now));
+        paid.map_or(Entry::Full, |_| Entry::Place(place))
+    }
+
+    /// How long an ask about what is known has to wait before it is made.
+    pub(super) fn pace(
+        &self,
+        class: Class,
+        payment_id: &PaymentId,
+        now: Timestamp,
+    ) -> Result<Duration, SyncError> {
+        let mut state = self.state.lock();
+        let wait = match class {
+            Class::Known => Some(SignedDuration::ZERO),
+            Class::Visitor => state
+                .visitors_per_order
+                .take(payment_id, 1, VISITOR_PATIENCE, now),
+            Class::Reconciler => state.reconciler.take(1, SignedDuration::ZERO, now),
+        };
+        Ok(wait.ok_or(SyncError::Busy)?.unsigned_abs())
+    }
+
+    /// A place for an ask about what is known.
+    pub(super) fn place(&self, class: Class) -> Result<SemaphorePermit<'_>, SyncError> {
+        let places = match class {
+            Class::Known | Class::Visitor => &self.known,
+            Class::Reconciler => &self.reconciler,
+        };
+        places.try_acquire().map_err(|_| SyncError::Busy)
+    }
+
+    /// Whether PortOne may be asked now, or is taken to be down. A person who presses a button, or a message that PortOne
+    /// itself has just signed, is a reason to try.
+    pub(super) fn admits(&self, class: Class, portone: Portone, now: Timestamp) -> bool {
+        match class {
+            Class::Known => true,
+            Class::Visitor | Class::Reconciler => self.state.lock().breaker(portone).admits(now),
+        }
+    }
+
+    /// Whether PortOne is taken to be down. Background work that can wait does.
+    pub(crate) fn is_down(&self, portone: Portone) -> bool {
+        self.state.lock().breaker(portone).is_open()
+    }
+
+    /// What became of an ask that was admitted.
+    pub(super) fn hear<T>(
+        &self,
+        portone: Portone,
+        answer: &Result<T, GatewayError>,
+        now: Timestamp,
+    ) {
+        let mut state = self.state.lock();
+        let breaker = state.breaker(portone);
+        match answer {
+            Err(GatewayError::Unavailable) => breaker.hear_nothing(now),
+            // Not even an attempt was made to reach PortOne.
+            Err(GatewayError::NotConfigured) => {}
+            Ok(_)
+            | Err(
+                GatewayError::Garbled
+                | GatewayError::Unauthorized
+                | GatewayError::Refused
+                | GatewayError::AlreadyPaid,
+            ) => breaker.hear_answer(),
+        }
+    }
+
+    /// PortOne was asked for a transaction and does not know it of the order.
+    pub(super) fn note_unknown(&self, order: &PaymentId, id: &TransactionId, now: Timestamp) {
+        self.state.lock().unknown_ids.note(order, id, now);
+    }
+
+    /// PortOne knows the transaction.
+    pub(super) fn forget_unknown(&self, order: &PaymentId, id: &TransactionId) {
+        self.state.lock().unknown_ids.forget(order, id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::decision::fixtures::at;
+
+    fn order(number: u32) -> PaymentId {
+        PaymentId::parse(&format!("ORD-{number}")).expect("an id")
+    }
+
+    fn stranger(admission: &Admission, order_number: u32, id: u32, second: i64) -> bool {
+        let id = TransactionId::parse(&format!("imp_{id}")).expect("an id");
+        let entry = admission.stranger(&order(order_number), &id, at(second));
+        matches!(entry, Entry::Place(_))
+    }
+
+    #[test]
+    fn a_minute_asks_for_twenty_transactions_of_strangers_in_one_order_and_sixty_in_all() {
+        let admission = Admission::default();
+        let of_one = (0..1_000)
+            .filter(|&n| stranger(&admission, 0, n, i64::from(n) * 60 / 1_000))
+            .count();
+        assert!((10..=20).contains(&of_one), "{of_one}");
+
+        let admission = Admission::default();
+        let of_all = (0..1_000)
+            .filter(|&n| stranger(&admission, n, n, i64::from(n) * 60 / 1_000))
+            .count();
+        assert!((30..=60).contains(&of_all), "{of_all}");
+    }
+
+    #[test]
+    fn strangers_leave_the_others_their_budgets() {
+        let admission = Admission::default();
+        for n in 0..1_000 {
+            stranger(&admission, 0, n, 0);
+        }
+
+        assert_eq!(
+            admission.pace(Class::Visitor, &order(0), at(0)).ok(),
+            Some(Duration::ZERO)
+        );
+        assert_eq!(
+            admission.pace(Class::Reconciler, &order(0), at(0)).ok(),
+            Some(Duration::ZERO)
+        );
+        assert!(admission.place(Class::Known).is_ok());
+    }
+
+    #[test]
+    fn an_order_that_is_flooded_does_not_use_up_what_strangers_may_cost_elsewhere() {
+        let admission = Admission::default();
+        for n in 0..1_000 {
+            stranger(&admission, 0, n, 0);
+        }
+
+        assert!(stranger(&admission, 1, 5_000, 0));
+    }
+
+    #[test]
+    fn visitors_of_one_order_wait_for_their_turn_and_not_for_ever() {
+        let admission = Admission::default();
+        let waits: Vec<Option<Duration>> = (0..30)
+            .map(|_| admission.pace(Class::Visitor, &order(0), at(0)).ok())
+            .collect();
+
+        assert_eq!(waits[19], Some(Duration::ZERO));
+        assert_eq!(waits[20], Some(Duration::from_millis(500)));
+        assert_eq!(waits[23], Some(Duration::from_secs(2)));
+        assert_eq!(waits[24], None);
+        assert!(admission.pace(Class::Visitor, &order(1), at(0)).is_ok());
+        assert!(admission.pace(Class::Known, &order(0), at(0)).is_ok());
+    }
+
+    #[test]
+    fn an_id_that_portone_does_not_know_is_left_alone_at_no_cost() {
+        let admission = Admission::default();
+        let id = TransactionId::parse("imp_0").expect("an id");
+        admission.note_unknown(&order(0), &id, at(0));
+
+        assert!((0..100).all(|_| !stranger(&admission, 0, 0, 0)));
+        assert!(stranger(&admission, 0, 1, 0));
+
+        admission.forget_unknown(&order(0), &id);
+        assert!(stranger(&admission, 0, 0, 0));
+    }
+
+    #[test]
+    fn only_silence_counts_as_being_down_and_each_generation_for_itself() {
+        let admission = Admission::default();
+        let say = |error: GatewayError, times: usize| {
+            for _ in 0..times {
+                admission.hear::<()>(Portone::V1, &Err(error), at(0));
+            }
+        };
+
+        say(GatewayError::Unavailable, 9);
+        say(GatewayError::Garbled, 1);
+        say(GatewayError::Unavailable, 9);
+        assert!(!admission.is_down(Portone::V1));
+        assert!(admission.admits(Class::Visitor, Portone::V1, at(0)));
+
+        say(GatewayError::NotConfigured, 1);
+        say(GatewayError::Unavailable, 1);
+        assert!(admission.is_down(Portone::V1) && !admission.is_down(Portone::V2));
+        for class in [Class::Visitor, Class::Reconciler] {
+            assert!(!admission.admits(class, Portone::V1, at(0)));
+            assert!(admission.admits(class, Portone::V2, at(0)));
+        }
+        assert!(admission.admits(Class::Known, Portone::V1, at(0)));
+    }
+}
