@@ -17,7 +17,7 @@ use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{Settings, V1Settings, V2Settings};
 use crate::domain::verification::Expected;
 use crate::ports::clock::Clock;
-use crate::service::{Core, ServiceSettings};
+use crate::service::{Core, ServiceSettings, Stores};
 use crate::ui::context::{Site, V1Sdk, V2Sdk};
 use crate::web::{App, Network, assets, router, server};
 use crate::worker;
@@ -173,11 +173,14 @@ fn core(
         v1: v1.transpose()?,
         v2: v2.transpose()?,
     };
+    let stores = Stores {
+        orders: Arc::clone(database) as _,
+        refunds: Arc::clone(database) as _,
+        inbox: Arc::clone(database) as _,
+        access: Arc::clone(database) as _,
+    };
     Ok(Core::new(
-        Arc::clone(database) as _,
-        Arc::clone(database) as _,
-        Arc::clone(database) as _,
-        Arc::clone(database) as _,
+        stores,
         Arc::new(gateway),
         clock,
         Arc::new(SystemEntropy),

@@ -47,6 +47,18 @@ pub struct ServiceSettings {
     pub shop_url: Option<String>,
 }
 
+/// What is remembered, by kind. One database may stand behind all of them.
+pub struct Stores {
+    /// Orders.
+    pub orders: Arc<dyn OrderStore>,
+    /// Refunds.
+    pub refunds: Arc<dyn RefundStore>,
+    /// Received webhooks.
+    pub inbox: Arc<dyn InboxStore>,
+    /// People and keys.
+    pub access: Arc<dyn AccessStore>,
+}
+
 /// What every use case works with. Cheap to share.
 pub struct Core {
     /// Orders.
@@ -76,15 +88,18 @@ impl Core {
     /// Puts the parts together.
     #[must_use]
     pub fn new(
-        orders: Arc<dyn OrderStore>,
-        refunds: Arc<dyn RefundStore>,
-        inbox: Arc<dyn InboxStore>,
-        access: Arc<dyn AccessStore>,
+        stores: Stores,
         gateway: Arc<dyn Gateway>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         settings: ServiceSettings,
     ) -> Self {
+        let Stores {
+            orders,
+            refunds,
+            inbox,
+            access,
+        } = stores;
         Self {
             orders,
             refunds,

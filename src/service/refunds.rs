@@ -124,7 +124,7 @@ pub async fn request(core: &Arc<Core>, new: NewRefund, actor: Actor) -> Result<A
     let detached = Arc::clone(core);
     let task = core
         .tasks
-        .spawn(async move { carry_out(&detached, *refund).await });
+        .spawn(async move { work_off(&detached, *refund).await });
     // Beyond the wait the task goes on; a worker takes over should it fail.
     let _done_or_late = within(core.clock.as_ref(), ANSWER_WAIT, task).await;
     let stored = core.refunds.find_refund(&id).await?;

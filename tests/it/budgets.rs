@@ -23,12 +23,11 @@ use wanryo::domain::transaction::TransactionStatus;
 use wanryo::domain::verification::Expected;
 use wanryo::ports::clock::Clock;
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError};
-use wanryo::ports::store::OrderStore;
 use wanryo::service::completion::{Claim, complete};
 use wanryo::service::orders::{self, Made, NewOrder};
 use wanryo::service::reconciliation::reconcile_due;
 use wanryo::service::sync::{Ask, Standing, sync};
-use wanryo::service::{Core, ServiceSettings};
+use wanryo::service::{Core, ServiceSettings, Stores};
 
 use crate::support::{TestDatabase, on_both_databases};
 
@@ -186,11 +185,14 @@ impl Shop {
             shop_url: None,
             on_mismatch: OnMismatch::Hold,
         };
+        let stores = Stores {
+            orders: Arc::clone(&database) as _,
+            refunds: Arc::clone(&database) as _,
+            inbox: Arc::clone(&database) as _,
+            access: database as _,
+        };
         let core = Core::new(
-            Arc::clone(&database) as _,
-            Arc::clone(&database) as _,
-            Arc::clone(&database) as _,
-            database as _,
+            stores,
             Arc::clone(&portone) as _,
             Arc::clone(&clock) as _,
             Arc::new(SystemEntropy),
