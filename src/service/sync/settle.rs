@@ -79,7 +79,7 @@ pub(super) async fn settle(
                 .iter()
                 .all(|note| note.kind == EntryKind::EvidenceRefused)
         {
-            match record_unmoved(core, ask, &snapshot, &decision).await? {
+            match record_unmoved(core, ask, &snapshot, &decision, standing).await? {
                 Some(version) => after.order.version = version,
                 None => {
                     snapshot = load(core, ask).await?;
@@ -131,6 +131,7 @@ async fn record_unmoved(
     ask: &Ask,
     snapshot: &Snapshot,
     decision: &Decision,
+    standing: Standing,
 ) -> Result<Option<i64>, SyncError> {
     let version = snapshot.order.version;
     let notes = decision.entries(core.clock.now(), &ask.actor);
@@ -143,10 +144,12 @@ async fn record_unmoved(
         .order
         .checked_at
         .is_some_and(|at| (core.clock.now() - at).get_seconds() < CONFIRMATION_SECONDS);
-    if fresh && ask.actor != Actor::Worker {
+    let looks_again = decision.unclear || standing == Standing::Unknown;
+    let is_recent = fresh && ask.actor != Actor::Worker;
+    if is_recent && !looks_again {
         return Ok(Some(version));
     }
-    if !decision.foreign.is_empty() {
+    if is_recent || !decision.foreign.is_empty() {
         core.orders
             .schedule_check(
                 &ask.payment_id,
