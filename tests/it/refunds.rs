@@ -622,14 +622,14 @@ on_both_databases! {
         for portone in GENERATIONS {
             let id = format!("LATE-CALL-{portone}");
             let transaction_id = paid(&app, portone, &id).await;
-            let given_up = intent(&app, &id, &transaction_id, 40_000);
+            let given_up = intent(&app, &id, &transaction_id, 20_000);
             write(&app, &given_up).await;
             begin_call(&app, &given_up).await;
             clock.push(Duration::from_secs(3 * 3600));
             becomes(&app, &id, "in_doubt").await;
             clock.push(LATER);
             becomes(&app, &id, "not_done").await;
-            assert_eq!(app.refund(&id, "again", json!({ "reason": "x", "amount": 40_000 })).await.json()["state"], "done");
+            assert_eq!(app.refund(&id, "again", json!({ "reason": "x", "amount": 20_000 })).await.json()["state"], "done");
 
             let call = wanryo::ports::gateway::CancelCall {
                 refund_id: given_up.id.clone(),
@@ -645,7 +645,7 @@ on_both_databases! {
 
             assert!(matches!(late, refund::Answer::Refused(_)), "{late:?}");
             app.api(Method::POST, &format!("/api/v1/orders/{id}/sync"), None).await;
-            assert_eq!(app.read_order(&id).await["refunded_amount"], 40_000);
+            assert_eq!(app.read_order(&id).await["refunded_amount"], 20_000);
         }
     }
 
