@@ -81,7 +81,7 @@ async fn admit(
             transaction_id: asked,
             place: None,
         };
-        return fetch(core, ask, question, snapshot, takeoff).await;
+        return Box::pin(fetch(core, ask, question, snapshot, takeoff)).await;
     };
     if core.orders.find_owner(id).await?.is_some() {
         // Another order's transaction: PortOne need not be asked to know that.
@@ -106,8 +106,12 @@ async fn admit(
             };
             match entry {
                 Entry::Place(place) => Some(place),
-                Entry::KnownNotToBe => return look_by_number(core, ask, id, Told::Unknown).await,
-                Entry::Full => return look_by_number(core, ask, id, Told::Nothing).await,
+                Entry::KnownNotToBe => {
+                    return Box::pin(look_by_number(core, ask, id, Told::Unknown)).await;
+                }
+                Entry::Full => {
+                    return Box::pin(look_by_number(core, ask, id, Told::Nothing)).await;
+                }
             }
         }
     };
@@ -116,7 +120,7 @@ async fn admit(
         transaction_id: asked,
         place,
     };
-    fetch(core, ask, question, snapshot, takeoff).await
+    Box::pin(fetch(core, ask, question, snapshot, takeoff)).await
 }
 
 /// What the order's number alone brings, for somebody who brought a transaction that PortOne is not asked for now. Everybody
@@ -140,7 +144,7 @@ async fn look_by_number(
     };
     let answer = async {
         let snapshot = load(core, &by_number).await?;
-        fetch(core, &by_number, question, snapshot, &takeoff).await
+        Box::pin(fetch(core, &by_number, question, snapshot, &takeoff)).await
     };
     let looked = core.flights.share(key, &takeoff, answer).await?;
     let synced = looked.synced;
