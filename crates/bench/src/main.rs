@@ -21,8 +21,8 @@ use proofs::processes::server::{Program, Server};
 use proofs::processes::shop::{Shop, client};
 use reqwest::Client;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use url::Url;
 use wanryo::domain::order::Portone;
 
@@ -123,6 +123,8 @@ struct LocalPortone {
     url: Url,
     /// Ends with it.
     _process: Child,
+    /// Held open: the sandbox prints a second line, and must not find its reader gone.
+    _output: Lines<BufReader<ChildStdout>>,
 }
 
 impl LocalPortone {
@@ -136,17 +138,15 @@ impl LocalPortone {
             .spawn()
             .with_context(|| format!("starting {}", path.display()))?;
         let stdout = process.stdout.take().context("the sandbox's output")?;
-        let line = BufReader::new(stdout)
-            .lines()
-            .next_line()
-            .await?
-            .unwrap_or_default();
+        let mut output = BufReader::new(stdout).lines();
+        let line = output.next_line().await?.unwrap_or_default();
         let address = line
             .strip_prefix(SANDBOX_READY)
             .with_context(|| format!("the sandbox says {line:?}"))?;
         Ok(Self {
             url: format!("{address}/").parse()?,
             _process: process,
+            _output: output,
         })
     }
 
