@@ -1,4 +1,5 @@
 //! What wanryo promises, proven on the shipped code.
 
+pub mod model;
 pub mod processes;
 pub mod report;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use proofs::model;
 use proofs::processes::powercut::{self, Writer};
 use proofs::processes::{Setup, kill, race};
 use proofs::report::Report;
@@ -46,6 +47,8 @@ enum Proof {
     /// Recorded by `powercut`, to see that it would find a loss
     #[command(hide = true)]
     CarelessWriter(Writer),
+    /// Steps the shipped decisions through every interleaving of a matrix of small worlds
+    Model(model::Size),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Proof::Race { rounds, setup } => with_tokio(race::run(&setup, rounds)),
         Proof::Powercut { images, setup } => with_tokio(powercut::run(&setup, images)),
         Proof::CarelessWriter(writer) => return careless(&writer),
+        Proof::Model(size) => Ok(model::run(&size)),
     };
     match report {
         Ok(report) => report.print(args.json),
