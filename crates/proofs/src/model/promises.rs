@@ -218,13 +218,25 @@ impl Facts<'_> {
         }
     }
 
-    /// An order ends by its deadline only when nothing good was paid before it.
+    /// An order ends by its deadline only when nothing good was paid before it. A payment that is being given back with a delay
+    /// is no payment by PortOne's words for as long as that takes, and may have been at it when the order was asked about.
     #[must_use]
     pub fn may_expire(&self) -> bool {
         !self.own().any(|(_, payment, upstream)| {
+            let undecided = match upstream.phase {
+                Phase::Returning => true,
+                Phase::Returned => payment.means == Means::Slow,
+                Phase::Absent
+                | Phase::Ready
+                | Phase::Issued
+                | Phase::Withdrawn
+                | Phase::Failed
+                | Phase::Paid
+                | Phase::PartlyReturned => false,
+            };
             payment.flaw.is_none()
                 && upstream.phase.was_paid()
-                && upstream.phase != Phase::Returning
+                && !undecided
                 && self.in_time(upstream)
         })
     }
