@@ -1,4 +1,4 @@
-//! Task runner: `cargo xtask demo`, `test`, `mutants`, `bench`, `build`, `wasm`.
+//! Task runner: `cargo xtask demo`, `test`, `verify`, `mutants`, `bench`, `build`, `wasm`.
 //!
 //! Each command first sets up what this machine lacks (the wasm target, npm and Python packages, Debian packages), so that
 //! a fresh clone needs nothing but rustup's stable toolchain, a C compiler and node. Nothing is fetched from anywhere but
@@ -14,8 +14,10 @@ mod mutants;
 mod postgres;
 mod process;
 mod progress;
+mod proofs;
 mod setup;
 mod test;
+mod verify;
 mod wasm;
 mod workspace;
 
@@ -31,11 +33,14 @@ Usage: cargo xtask COMMAND
 
 Commands:
   demo [ARGS]     build everything and run `wanryo demo ARGS`: shop, sandbox and back office on this machine
-  test            every test: lints, Rust tests on SQLite and PostgreSQL, interop tests, browser tests
+  test            every test: lints, Rust tests on SQLite and PostgreSQL, proofs, interop tests, browser tests
   test lints      formatting and clippy, for the server and for the browser
   test rust       Rust tests, with a temporary PostgreSQL
   test interop    other people's PortOne clients against our sandbox, and ours against PortOne's API descriptions
   test browser    browser tests, in Debian's Chromium
+  test proofs     the proofs of crates/proofs, in quick sizes
+  verify [--minutes N]
+                  every proof in large sizes, written down in verification.md (60 minutes unless told otherwise)
   mutants         breaks every expression of src/domain in turn and wants its tests to notice (takes a while)
   bench           what a payment costs, in processor time, beside the least it could cost
   build           release build of the server with the browser code inside
@@ -52,6 +57,7 @@ enum Task {
     Test(Part),
     Mutants,
     Bench,
+    Verify { minutes: u64 },
     Build,
     Wasm,
 }
@@ -79,6 +85,7 @@ fn run(args: Vec<String>) -> Result<()> {
         Task::Test(part) => test::run(&workspace, part),
         Task::Mutants => mutants::run_all(&workspace),
         Task::Bench => bench::run(&workspace),
+        Task::Verify { minutes } => verify::run(&workspace, minutes),
         Task::Build => wasm::run_with_server(&workspace),
         Task::Wasm => wasm::run(&workspace),
     }
@@ -92,7 +99,9 @@ fn parse(mut args: Vec<String>) -> Result<Task> {
     let rest: Vec<&str> = args.iter().map(String::as_str).collect();
     match (command.as_str(), rest.as_slice()) {
         ("help" | "--help" | "-h", _)
-        | ("test" | "mutants" | "bench" | "build" | "wasm", ["--help" | "-h"]) => Ok(Task::Help),
+        | ("test" | "verify" | "mutants" | "bench" | "build" | "wasm", ["--help" | "-h"]) => {
+            Ok(Task::Help)
+        }
         ("demo", _) => Ok(Task::Demo(args)),
         ("test", []) => Ok(Task::Test(Part::All)),
         ("test", ["lints"]) => Ok(Task::Test(Part::Lints)),
@@ -101,6 +110,14 @@ fn parse(mut args: Vec<String>) -> Result<Task> {
         ("test", ["browser"]) => Ok(Task::Test(Part::Browser)),
         ("mutants", []) => Ok(Task::Mutants),
         ("bench", []) => Ok(Task::Bench),
+        ("test", ["proofs"]) => Ok(Task::Test(Part::Proofs)),
+        ("verify", []) => Ok(Task::Verify {
+            minutes: verify::MINUTES,
+        }),
+        ("verify", ["--minutes", minutes]) => match minutes.parse() {
+            Ok(minutes) if minutes > 0 => Ok(Task::Verify { minutes }),
+            Ok(_) | Err(_) => bail!("--minutes takes a whole number of minutes, not {minutes}"),
+        },
         ("build", []) => Ok(Task::Build),
         ("wasm", []) => Ok(Task::Wasm),
         _ => bail!(
@@ -131,6 +148,9 @@ mod tests {
         check("test browser", Task::Test(Part::Browser));
         check("mutants", Task::Mutants);
         check("bench", Task::Bench);
+        check("test proofs", Task::Test(Part::Proofs));
+        check("verify", Task::Verify { minutes: 60 });
+        check("verify --minutes 5", Task::Verify { minutes: 5 });
         check("build", Task::Build);
         check("wasm", Task::Wasm);
     }
@@ -147,7 +167,15 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_pen_runs_nothing() {
-        for line in ["", "tset", "test everything", "build --debug", "wasm now"] {
+        for line in [
+            "",
+            "tset",
+            "test everything",
+            "build --debug",
+            "wasm now",
+            "verify --minutes 0",
+            "verify --minutes soon",
+        ] {
             let args = line.split_whitespace().map(str::to_owned).collect();
 
             assert!(parse(args).is_err(), "{line}");

@@ -8,6 +8,7 @@ use crate::interop;
 use crate::postgres::Cluster;
 use crate::process;
 use crate::progress::{self, Step};
+use crate::proofs;
 use crate::setup::{self, WASM_TARGET};
 use crate::wasm;
 use crate::workspace::Workspace;
@@ -27,6 +28,8 @@ pub(crate) enum Part {
     Lints,
     /// `cargo test`.
     Rust,
+    /// The proofs, in quick sizes.
+    Proofs,
     /// Programs that others wrote.
     Interop,
     /// Playwright.
@@ -37,7 +40,7 @@ pub(crate) enum Part {
 pub(crate) fn run(workspace: &Workspace, part: Part) -> Result<()> {
     let has = |wanted| part == Part::All || part == wanted;
     let mut steps = Vec::new();
-    if has(Part::Rust) || has(Part::Browser) {
+    if has(Part::Rust) || has(Part::Proofs) || has(Part::Browser) {
         steps.push(Step::new("setup: Debian packages", setup::debian_packages));
     }
     if has(Part::Browser) {
@@ -62,10 +65,15 @@ pub(crate) fn run(workspace: &Workspace, part: Part) -> Result<()> {
             rust_tests(workspace)
         }));
     }
-    if has(Part::Interop) || has(Part::Browser) {
+    if has(Part::Proofs) || has(Part::Interop) || has(Part::Browser) {
         steps.push(Step::new("building the programs to test", || {
             // The whole workspace, although the interop tests need two crates of it: what the Rust tests compiled fits.
             process::run(&mut workspace.cargo(&["build", "--workspace", "--bins", "--examples"]))
+        }));
+    }
+    if has(Part::Proofs) {
+        steps.push(Step::new("proofs, quick sizes", || {
+            proofs::quick(workspace)
         }));
     }
     if has(Part::Interop) {
