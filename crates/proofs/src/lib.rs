@@ -3,3 +3,4 @@
 pub mod model;
 pub mod processes;
 pub mod report;
+pub mod simulator;

@@ -7,6 +7,7 @@ use proofs::model;
 use proofs::processes::powercut::{self, Writer};
 use proofs::processes::{Setup, kill, race};
 use proofs::report::Report;
+use proofs::simulator;
 
 /// What wanryo promises, proven on the shipped code.
 #[derive(Debug, Parser)]
@@ -49,6 +50,21 @@ enum Proof {
     CarelessWriter(Writer),
     /// Steps the shipped decisions through every interleaving of a matrix of small worlds
     Model(model::Size),
+    /// Runs seeded schedules of the shipped use cases in a simulated world.
+    Simulate {
+        /// How many.
+        #[arg(long, default_value_t = 20_000)]
+        schedules: u64,
+        /// Where the seeds begin.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Runs this one schedule again, tells it in words, and shrinks it when it breaks a promise.
+        #[arg(long, value_name = "SEED")]
+        replay: Option<u64>,
+        /// Stops at the first broken promise.
+        #[arg(long)]
+        stop_early: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -59,6 +75,19 @@ fn main() -> ExitCode {
         Proof::Powercut { images, setup } => with_tokio(powercut::run(&setup, images)),
         Proof::CarelessWriter(writer) => return careless(&writer),
         Proof::Model(size) => Ok(model::run(&size)),
+        Proof::Simulate {
+            replay: Some(seed), ..
+        } => Ok(simulator::replay_report(seed)),
+        Proof::Simulate {
+            schedules,
+            seed,
+            replay: None,
+            stop_early,
+        } => simulator::simulate(&simulator::Settings {
+            schedules,
+            seed,
+            stop_early,
+        }),
     };
     match report {
         Ok(report) => report.print(args.json),

@@ -1,4 +1,4 @@
-//! Task runner: `cargo xtask demo`, `test`, `verify`, `mutants`, `bench`, `build`, `wasm`.
+//! Task runner: `cargo xtask demo`, `test`, `verify`, `zoo`, `mutants`, `bench`, `build`, `wasm`.
 //!
 //! Each command first sets up what this machine lacks (the wasm target, npm and Python packages, Debian packages), so that
 //! a fresh clone needs nothing but rustup's stable toolchain, a C compiler and node. Nothing is fetched from anywhere but
@@ -20,6 +20,7 @@ mod test;
 mod verify;
 mod wasm;
 mod workspace;
+mod zoo;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ Commands:
                   every proof in large sizes, written down in verification.md (60 minutes unless told otherwise)
   mutants         breaks every expression of src/domain in turn and wants its tests to notice (takes a while)
   bench           what a payment costs, in processor time, beside the least it could cost
+  zoo             plant bugs in a copy of the shipped code, and let the simulator find each
   build           release build of the server with the browser code inside
   wasm            the browser code alone, into target/site/pkg
 
@@ -60,6 +62,7 @@ enum Task {
     Verify { minutes: u64 },
     Build,
     Wasm,
+    Zoo,
 }
 
 fn main() -> ExitCode {
@@ -88,6 +91,7 @@ fn run(args: Vec<String>) -> Result<()> {
         Task::Verify { minutes } => verify::run(&workspace, minutes),
         Task::Build => wasm::run_with_server(&workspace),
         Task::Wasm => wasm::run(&workspace),
+        Task::Zoo => zoo::run_all(&workspace),
     }
 }
 
@@ -99,7 +103,7 @@ fn parse(mut args: Vec<String>) -> Result<Task> {
     let rest: Vec<&str> = args.iter().map(String::as_str).collect();
     match (command.as_str(), rest.as_slice()) {
         ("help" | "--help" | "-h", _)
-        | ("test" | "verify" | "mutants" | "bench" | "build" | "wasm", ["--help" | "-h"]) => {
+        | ("test" | "verify" | "zoo" | "mutants" | "bench" | "build" | "wasm", ["--help" | "-h"]) => {
             Ok(Task::Help)
         }
         ("demo", _) => Ok(Task::Demo(args)),
@@ -120,6 +124,7 @@ fn parse(mut args: Vec<String>) -> Result<Task> {
         },
         ("build", []) => Ok(Task::Build),
         ("wasm", []) => Ok(Task::Wasm),
+        ("zoo", []) => Ok(Task::Zoo),
         _ => bail!(
             "unknown command: {command} {}\n\n{HELP}",
             rest.join(" ").trim_end()
@@ -153,6 +158,7 @@ mod tests {
         check("verify --minutes 5", Task::Verify { minutes: 5 });
         check("build", Task::Build);
         check("wasm", Task::Wasm);
+        check("zoo", Task::Zoo);
     }
 
     #[test]

@@ -1,0 +1,406 @@
+//! The shipped code's ports into the simulated world: clock, chance, database, PortOne.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use wanryo::domain::history::{Entry, StoredEntry};
+use wanryo::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
+use wanryo::domain::money::Money;
+use wanryo::domain::order::{Order, Portone};
+use wanryo::domain::refund::{Answer, Balance, Refund, Trouble};
+use wanryo::ports::clock::Clock;
+use wanryo::ports::entropy::Entropy;
+use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError};
+use wanryo::ports::store::{
+    AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, Intended,
+    Moved, OrderFilter, OrderStore, OutboxEvent, Received, RefundStore, Snapshot, StoreError, User,
+};
+
+use super::world::{Passage, Shared, Side, World, at};
+
+/// One server's way out into the world.
+#[derive(Clone)]
+pub struct Server {
+    /// The world.
+    pub world: Shared,
+    /// Which server.
+    pub instance: usize,
+}
+
+/// What a broken database says.
+#[derive(Debug, thiserror::Error)]
+#[error("the simulated database failed")]
+struct Broken;
+
+fn unavailable() -> StoreError {
+    StoreError::Unavailable(Box::new(Broken))
+}
+
+impl Server {
+    async fn pass(&self, side: Side, what: &'static str) -> Passage {
+        let gate = self.world.lock().gate(self.instance, side, what);
+        match gate {
+            Ok(passage) => passage,
+            // A world that ends lets nothing through.
+            Err(released) => released.await.unwrap_or(Passage::Refused),
+        }
+    }
+
+    /// One statement of the database, whole or not at all.
+    async fn statement<T>(
+        &self,
+        what: &'static str,
+        run: impl FnOnce(&mut World) -> Result<T, StoreError> + Send,
+    ) -> Result<T, StoreError> {
+        match self.pass(Side::Store, what).await {
+            Passage::Through => run(&mut self.world.lock()),
+            Passage::AnswerLost => {
+                run(&mut self.world.lock())?;
+                Err(unavailable())
+            }
+            Passage::Refused | Passage::Fault(_) => Err(unavailable()),
+        }
+    }
+}
+
+#[async_trait]
+impl Clock for Server {
+    fn now(&self) -> Timestamp {
+        at(self.world.lock().clock(self.instance))
+    }
+
+    async fn sleep(&self, time: Duration) {
+        let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX / 4);
+        let woken = self.world.lock().sleep(micros);
+        // A world that ends wakes everybody.
+        let _ended = woken.await;
+    }
+}
+
+impl Entropy for Server {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut world = self.world.lock();
+        for part in bytes.chunks_mut(8) {
+            let bits = world.chance.bits().to_be_bytes();
+            part.copy_from_slice(&bits[..part.len()]);
+        }
+    }
+}
+
+#[async_trait]
+impl OrderStore for Server {
+    async fn create_order(&self, order: &Order, entry: &Entry) -> Result<Created, StoreError> {
+        self.statement("create an order", |world| {
+            Ok(world.tables.create(order, entry))
+        })
+        .await
+    }
+
+    async fn find_order(&self, id: &PaymentId) -> Result<Option<Snapshot>, StoreError> {
+        self.statement("read an order", |world| Ok(world.tables.find(id).cloned()))
+            .await
+    }
+
+    async fn find_order_by_token(
+        &self,
+        token: &StatusToken,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        self.statement("read an order by its link", |world| {
+            let mut rows = world.tables.orders.values();
+            Ok(rows
+                .find(|row| row.snapshot.order.status_token == *token)
+                .map(|row| row.snapshot.clone()))
+        })
+        .await
+    }
+
+    async fn find_owner(&self, id: &TransactionId) -> Result<Option<PaymentId>, StoreError> {
+        self.statement("find a transaction's order", |world| {
+            Ok(world.tables.owner(id).cloned())
+        })
+        .await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
+        let instance = self.instance;
+        self.statement("write a change", move |world| {
+            world.commit(instance, commit).ok_or_else(unavailable)
+        })
+        .await
+    }
+
+    async fn append_history(
+        &self,
+        id: &PaymentId,
+        entries: &[Entry],
+        per_kind_max: u32,
+    ) -> Result<(), StoreError> {
+        self.statement("append history", |world| {
+            world.tables.append(id, entries, per_kind_max);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn history(&self, id: &PaymentId) -> Result<Vec<StoredEntry>, StoreError> {
+        self.statement("read history", |world| {
+            let row = world.tables.orders.get(id);
+            Ok(row.map(|row| row.history.clone()).unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn outbox(&self, id: &PaymentId) -> Result<Vec<OutboxEvent>, StoreError> {
+        self.statement("read the outbox", |world| {
+            let row = world.tables.orders.get(id);
+            Ok(row.map(|row| row.outbox.clone()).unwrap_or_default())
+        })
+        .await
+    }
+
+    /// Nobody in this world reads lists.
+    async fn list_orders(&self, _filter: &OrderFilter) -> Result<Vec<Order>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn lease_due(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PaymentId>, StoreError> {
+        self.statement("lease due orders", |world| {
+            Ok(world.tables.lease_due(now, lease_until, limit))
+        })
+        .await
+    }
+
+    async fn schedule_check(
+        &self,
+        id: &PaymentId,
+        decided_on: i64,
+        next_check_at: Option<Timestamp>,
+        checks_without_change: i64,
+    ) -> Result<(), StoreError> {
+        self.statement("set the next check", |world| {
+            if let Some(row) = world.tables.orders.get_mut(id)
+                && row.snapshot.order.version == decided_on
+            {
+                row.snapshot.order.next_check_at = next_check_at;
+                row.snapshot.order.checks_without_change = checks_without_change;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn mark_prepared(&self, id: &PaymentId, at: Timestamp) -> Result<(), StoreError> {
+        self.statement("note that the amount is registered", |world| {
+            if let Some(row) = world.tables.orders.get_mut(id) {
+                row.snapshot.order.prepared_at = Some(at);
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl InboxStore for Server {
+    async fn receive(
+        &self,
+        received: &Received,
+        try_at: Timestamp,
+    ) -> Result<Option<i64>, StoreError> {
+        self.statement("write a webhook", |world| {
+            let now = world.now;
+            Ok(world.tables.receive(received, try_at, now))
+        })
+        .await
+    }
+
+    async fn settle(&self, id: i64, lease: i64, result: InboxResult) -> Result<(), StoreError> {
+        self.statement("settle a webhook", |world| {
+            world.settle(id, lease, result);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn lease_inbox(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<InboxEntry>, StoreError> {
+        self.statement("lease due webhooks", |world| {
+            Ok(world.tables.lease_inbox(now, lease_until, limit))
+        })
+        .await
+    }
+
+    async fn wake_inbox(&self, id: &PaymentId, now: Timestamp) -> Result<(), StoreError> {
+        self.statement("wake waiting webhooks", |world| {
+            world.tables.wake(id, now);
+            Ok(())
+        })
+        .await
+    }
+
+    /// A world ends before anything is old enough to be removed.
+    async fn purge_inbox(&self, _: Timestamp, _: u32, _: u32) -> Result<u64, StoreError> {
+        Ok(0)
+    }
+}
+
+#[async_trait]
+impl Gateway for Server {
+    async fn attempts(
+        &self,
+        portone: Portone,
+        id: &PaymentId,
+        asked: Option<&TransactionId>,
+    ) -> Result<Attempts, GatewayError> {
+        let call = self
+            .world
+            .lock()
+            .call_begins(self.instance, portone, id, asked);
+        let served = match self.pass(Side::Portone, "PortOne is asked").await {
+            Passage::Through | Passage::AnswerLost => {
+                let world = self.world.lock();
+                Ok(world.portone.answer(portone, id, asked, world.now))
+            }
+            Passage::Refused => Err(GatewayError::Unavailable),
+            Passage::Fault(error) => Err(error),
+        };
+        // What was true when PortOne answered may be old when the answer arrives.
+        let answer = match self
+            .pass(Side::Portone, "PortOne's answer is under way")
+            .await
+        {
+            Passage::Through => served,
+            Passage::AnswerLost | Passage::Refused => Err(GatewayError::Unavailable),
+            Passage::Fault(error) => Err(error),
+        };
+        self.world.lock().call_ends(&call, answer.as_ref().ok());
+        answer
+    }
+
+    async fn prepare(
+        &self,
+        _portone: Portone,
+        _id: &PaymentId,
+        _amount: Money,
+    ) -> Result<(), GatewayError> {
+        match self.pass(Side::Portone, "the amount is registered").await {
+            Passage::Through => Ok(()),
+            Passage::AnswerLost | Passage::Refused => Err(GatewayError::Unavailable),
+            Passage::Fault(error) => Err(error),
+        }
+    }
+
+    async fn balance(
+        &self,
+        _: Portone,
+        _: &PaymentId,
+        _: &TransactionId,
+    ) -> Result<Balance, GatewayError> {
+        Err(GatewayError::Unavailable)
+    }
+
+    async fn cancel(&self, _: Portone, _: &CancelCall) -> Answer {
+        Answer::Unknown(Trouble {
+            code: "unavailable".to_owned(),
+            message: None,
+        })
+    }
+}
+
+/// Nobody asks for a refund in this world.
+#[async_trait]
+impl RefundStore for Server {
+    async fn intend(&self, _: &Refund, _: &Entry) -> Result<Intended, StoreError> {
+        Err(unavailable())
+    }
+
+    async fn find_refund(&self, _: &RefundId) -> Result<Option<Refund>, StoreError> {
+        Ok(None)
+    }
+
+    async fn find_refund_by_key(
+        &self,
+        _: &PaymentId,
+        _: &str,
+    ) -> Result<Option<Refund>, StoreError> {
+        Ok(None)
+    }
+
+    async fn refunds(&self, _: &PaymentId) -> Result<Vec<Refund>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn move_refund(&self, _: &Refund, _: Option<&Entry>) -> Result<Moved, StoreError> {
+        Err(unavailable())
+    }
+
+    async fn lease_refunds(
+        &self,
+        _: Timestamp,
+        _: Timestamp,
+        _: u32,
+    ) -> Result<Vec<Refund>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn wake_refunds(&self, _: &PaymentId, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Nobody signs in in this world.
+#[async_trait]
+impl AccessStore for Server {
+    async fn put_user(&self, _: &str, _: &str, _: Timestamp) -> Result<(), StoreError> {
+        Err(unavailable())
+    }
+
+    async fn find_user(&self, _: &str) -> Result<Option<User>, StoreError> {
+        Ok(None)
+    }
+
+    async fn put_api_key(&self, _: &str, _: &[u8; 32], _: Timestamp) -> Result<(), StoreError> {
+        Err(unavailable())
+    }
+
+    async fn find_api_key(&self, _: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+        Ok(None)
+    }
+
+    async fn put_session(
+        &self,
+        _: &[u8; 32],
+        _: i64,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
+        Err(unavailable())
+    }
+
+    async fn find_session(
+        &self,
+        _: &[u8; 32],
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        Ok(None)
+    }
+
+    async fn delete_session(&self, _: &[u8; 32]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn purge_sessions(&self, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
