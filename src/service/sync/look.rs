@@ -76,24 +76,27 @@ async fn admit(
     let class = class(ask, &snapshot);
     let asked = ask.transaction_id.as_ref();
     let Some(id) = asked.filter(|id| !knows(&snapshot, id)) else {
-        let question = Question {
-            class,
-            transaction_id: asked,
-            place: None,
-        };
-        return Box::pin(fetch(core, ask, question, snapshot, takeoff)).await;
+        return fetch_known(core, ask, class, snapshot, takeoff).await;
     };
-    if core.orders.find_owner(id).await?.is_some() {
+    match core.orders.find_owner(id).await? {
+        // Somebody else has just seen it for the first time, between the two reads.
+        Some(owner) if owner == ask.payment_id => {
+            let snapshot = load(core, ask).await?;
+            return fetch_known(core, ask, class, snapshot, takeoff).await;
+        }
         // Another order's transaction: PortOne need not be asked to know that.
-        return Ok(Looked {
-            synced: Synced {
-                snapshot,
-                confirmed: true,
-                standing: Standing::Foreign,
-            },
-            may_lag: false,
-            asked_for_it: false,
-        });
+        Some(_) => {
+            return Ok(Looked {
+                synced: Synced {
+                    snapshot,
+                    confirmed: true,
+                    standing: Standing::Foreign,
+                },
+                may_lag: false,
+                asked_for_it: false,
+            });
+        }
+        None => {}
     }
     let place = match class {
         Class::Known | Class::Reconciler => None,
@@ -119,6 +122,22 @@ async fn admit(
         class,
         transaction_id: asked,
         place,
+    };
+    Box::pin(fetch(core, ask, question, snapshot, takeoff)).await
+}
+
+/// Asks for a transaction that the order knows, or by the order's number alone.
+async fn fetch_known(
+    core: &Core,
+    ask: &Ask,
+    class: Class,
+    snapshot: Snapshot,
+    takeoff: &Takeoff<'_>,
+) -> Result<Looked, SyncError> {
+    let question = Question {
+        class,
+        transaction_id: ask.transaction_id.as_ref(),
+        place: None,
     };
     Box::pin(fetch(core, ask, question, snapshot, takeoff)).await
 }
