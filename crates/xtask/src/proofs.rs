@@ -54,7 +54,7 @@ pub(crate) struct Proof {
 }
 
 /// The proofs, by what they are worth: when there is little time, those at the end are cut.
-pub(crate) const PROOFS: [Proof; 7] = [
+pub(crate) const PROOFS: [Proof; 6] = [
     Proof {
         name: "model",
         about: "every interleaving of small worlds, with the shipped decisions in the middle",
@@ -103,37 +103,17 @@ pub(crate) const PROOFS: [Proof; 7] = [
         hour: 200_000,
         database: Database::Own,
     },
-    Proof {
-        name: "zoo",
-        about: "bugs planted into the shipped code, each of which a proof must find",
-        size: "--schedules",
-        quick: 0,
-        hour: 10_000,
-        database: Database::Own,
-    },
 ];
 
 /// The program that holds the proofs.
 pub(crate) struct Program {
     path: PathBuf,
-    /// What `--help` says.
-    help: String,
 }
 
 impl Program {
     /// The program as it was built.
-    pub(crate) fn at(path: PathBuf) -> Result<Self> {
-        let help = process::output(Command::new(&path).arg("--help"))?;
-        Ok(Self { path, help })
-    }
-
-    /// Whether it has a proof.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        let mut lines = self
-            .help
-            .lines()
-            .filter_map(|line| line.split_whitespace().next());
-        lines.any(|word| word == name)
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
     }
 
     /// Where it lies.
@@ -178,13 +158,11 @@ impl Program {
 
 /// The quick sizes, in the build that the tests use.
 pub(crate) fn quick(workspace: &Workspace) -> Result<()> {
-    let program = Program::at(workspace.target("debug/proofs"))?;
+    let program = Program::at(workspace.target("debug/proofs"));
     let cluster = Cluster::start()?;
     let postgres = cluster.url();
-    for proof in PROOFS.iter().filter(|proof| proof.quick > 0) {
-        if program.has(proof.name) {
-            process::run(&mut program.command(proof, proof.quick, &postgres))?;
-        }
+    for proof in &PROOFS {
+        process::run(&mut program.command(proof, proof.quick, &postgres))?;
     }
     Ok(())
 }
@@ -198,30 +176,19 @@ mod tests {
 
     const REPORT: &str = r#"{"proof":"model","unit":"states","count":7,"settings":"s","failures":[],"notes":["n"],"seconds":0.5}"#;
 
-    /// A program that knows one proof, prints `output` and ends with `code`.
+    /// A program that prints `output` and ends with `code`.
     fn program(name: &str, output: &str, code: u8) -> Program {
         let path = std::env::temp_dir().join(format!("xtask-{name}-{}", std::process::id()));
-        let script = format!(
-            "#!/bin/sh\ncase $1 in\n--help) echo '  model  walks';;\n*) echo '{output}'; exit {code};;\nesac\n"
-        );
+        let script = format!("#!/bin/sh\necho '{output}'\nexit {code}\n");
         fs::write(&path, script).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        Program::at(path).unwrap()
+        Program::at(path)
     }
 
     fn report(program: &Program) -> Result<Report> {
         let result = program.report(&PROOFS[0], 7, "postgres://nowhere");
         fs::remove_file(program.path()).unwrap();
         result
-    }
-
-    #[test]
-    fn what_a_program_has_is_read_from_its_help() {
-        let program = program("help", REPORT, 0);
-
-        assert!(program.has("model"));
-        assert!(!program.has("walks"));
-        fs::remove_file(program.path()).unwrap();
     }
 
     #[test]
