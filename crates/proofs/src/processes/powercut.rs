@@ -116,7 +116,7 @@ pub async fn write(writer: &Writer) -> anyhow::Result<()> {
     let now = SystemClock.now().as_microsecond();
     for row in 0..CARELESS_ROWS {
         let id = format!("imp_{row}");
-        sqlx::query("INSERT INTO inbox (received_at, version, payment_id, transaction_id, state, attempts) VALUES ($1, 'v1', $2, $2, 'done', 0)")
+        sqlx::query("INSERT INTO inbox (received_at, version, payment_id, transaction_id, state, attempts, lease) VALUES ($1, 'v1', $2, $2, 'done', 0, 0)")
             .bind(now)
             .bind(&id)
             .execute(&mut conn)
