@@ -29,9 +29,12 @@ use super::world::{
 /// Number of an interned value.
 pub type Id = u32;
 
+/// The number of each value, and the values by their numbers.
+type Numbered<T> = (FxHashMap<Arc<T>, Id>, Vec<Arc<T>>);
+
 /// Values, each with a number.
 struct Interned<T> {
-    table: RwLock<(FxHashMap<Arc<T>, Id>, Vec<Arc<T>>)>,
+    table: RwLock<Numbered<T>>,
 }
 
 impl<T: Hash + Eq> Interned<T> {
@@ -210,6 +213,9 @@ pub struct Told {
     pub refunded: i64,
 }
 
+/// A row, the payment that the visitor asks for, whether PortOne answered, and the tick.
+type Visit = (Id, Option<usize>, bool, u8);
+
 /// The product, called through memory.
 pub struct Product {
     payments: Vec<Payment>,
@@ -222,7 +228,7 @@ pub struct Product {
     decided: Interned<Decided>,
     decisions: Memo<Question, Id>,
     endings: Memo<(Id, Option<u8>, u8), Option<Id>>,
-    pages: Memo<(Id, Option<usize>, bool, u8), (Outcome, Option<usize>)>,
+    pages: Memo<Visit, (Outcome, Option<usize>)>,
     appended: Memo<(Id, Id), Id>,
     watches: Memo<(Id, bool), Id>,
 }

@@ -22,6 +22,9 @@ use super::world::{ORDERS_MAX, PAYMENTS_MAX, Phase, Upstream};
 /// The one property that is checked in each state; which promise it was is asked afterwards.
 pub const EVERY_PROMISE: &str = "every promise is kept";
 
+/// What was found out before.
+type Remembered<K, V> = RwLock<FxHashMap<K, V>>;
+
 /// The engine in one small world.
 pub struct Engine {
     /// The world.
@@ -32,14 +35,14 @@ pub struct Engine {
     /// From here on states are looked at and not stepped on from.
     stopped: AtomicBool,
     /// By row, upstream and tick: whether one more ask makes the row mirror PortOne.
-    mirrored: RwLock<FxHashMap<(Id, [Upstream; PAYMENTS_MAX], u8), bool>>,
-    truths: RwLock<FxHashMap<(Id, [Upstream; PAYMENTS_MAX]), Option<Promise>>>,
-    outboxes: RwLock<FxHashMap<(Id, Id), bool>>,
-    pages: RwLock<FxHashMap<(Id, u8), bool>>,
+    mirrored: Remembered<(Id, [Upstream; PAYMENTS_MAX], u8), bool>,
+    truths: Remembered<(Id, [Upstream; PAYMENTS_MAX]), Option<Promise>>,
+    outboxes: Remembered<(Id, Id), bool>,
+    pages: Remembered<(Id, u8), bool>,
 }
 
 fn remembered<K: std::hash::Hash + Eq + Copy, V: Copy>(
-    table: &RwLock<FxHashMap<K, V>>,
+    table: &Remembered<K, V>,
     key: K,
     call: impl FnOnce() -> V,
 ) -> V {
