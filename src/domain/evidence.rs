@@ -167,16 +167,6 @@ impl Record {
             | None => false,
         }
     }
-
-    /// Holds money, or waits for it on an account: a failed or abandoned attempt is never the whole story of an order.
-    #[must_use]
-    pub fn tells_of_money(&self) -> bool {
-        match self.status {
-            Some(TransactionStatus::Paid | TransactionStatus::Cancelled) => self.holds_money(),
-            Some(TransactionStatus::Ready) => self.virtual_account.is_some(),
-            Some(TransactionStatus::PayPending | TransactionStatus::Failed) | None => false,
-        }
-    }
 }
 
 /// Everything one ask brought.
@@ -269,24 +259,7 @@ mod tests {
             for reported in reports(given_back) {
                 let record = record(status, reported);
                 assert_eq!(record.holds_money(), holds_money, "{record:?}");
-                assert_eq!(record.tells_of_money(), holds_money, "{record:?}");
             }
         }
-    }
-
-    #[test]
-    fn an_account_tells_of_money_that_may_come() {
-        let [reported, _] = reports(0);
-        let issued = Record {
-            virtual_account: Some(VirtualAccount {
-                bank: String::new(),
-                account_number: "123-45".to_owned(),
-                holder: None,
-                expires_at: None,
-            }),
-            ..record(Some(TransactionStatus::Ready), reported)
-        };
-
-        assert!(issued.tells_of_money() && !issued.holds_money());
     }
 }

@@ -173,10 +173,7 @@ fn subject<'t>(
 ) -> Option<&'t Transaction> {
     let asked = asked.and_then(|id| transactions.iter().find(|t| &t.transaction_id == id));
     if let Some(own) = asked
-        && matches!(
-            own.verdict,
-            Verdict::Accepted | Verdict::Duplicate | Verdict::Late | Verdict::Held
-        )
+        && has_own_story(own)
     {
         return Some(own);
     }
@@ -189,6 +186,15 @@ fn subject<'t>(
             .iter()
             .max_by_key(|t| (weight(t), t.first_seen_at))
     })
+}
+
+/// Whether money came by the transaction, wherever it is now. An account that failed a check is held, too, and has none yet.
+fn has_own_story(transaction: &Transaction) -> bool {
+    match transaction.verdict {
+        Verdict::Accepted | Verdict::Duplicate | Verdict::Late => true,
+        Verdict::Held => transaction.status != TransactionStatus::Ready,
+        Verdict::Pending | Verdict::AwaitingDeposit | Verdict::Failed => false,
+    }
 }
 
 /// From here on a transaction holds or held the buyer's money, or is about to without anything more from the buyer.
@@ -391,6 +397,14 @@ mod tests {
             told(&[review.clone(), failed.clone()], &failed),
             Some(review)
         );
+        let paid = attempt(TransactionStatus::Paid, Verdict::Accepted, 0);
+        for verdict in [Verdict::AwaitingDeposit, Verdict::Held] {
+            let account = attempt(TransactionStatus::Ready, verdict, 0);
+            assert_eq!(
+                told(&[paid.clone(), account.clone()], &account),
+                Some(paid.clone())
+            );
+        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub struct CancelCall {
 #[async_trait]
 pub trait Gateway: Send + Sync {
     /// What PortOne knows under a payment id, test channels included: the transaction that was `asked` for, when there is such
-    /// a one, and the payment's other attempts unless that one already tells of money. Nothing known is an empty list.
+    /// a one, and the payment's other attempts unless that one already holds money. Nothing known is an empty list.
     async fn attempts(
         &self,
         portone: Portone,

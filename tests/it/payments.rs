@@ -139,6 +139,21 @@ on_both_databases! {
         assert_eq!(app.told("ORD-1").await, ["order.virtual_account_issued", "order.paid"]);
     }
 
+    /// The buyer has an account, pays by card in another tab, and comes back by the account: nobody may ask for a second payment.
+    async fn who_comes_back_by_an_account_is_told_that_another_attempt_paid(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let vbank = json!({ "status": "ready", "pay_method": "vbank", "vbank_name": "국민은행", "vbank_num": "123-456" });
+        for (id, account) in [("GOOD", vbank.clone()), ("WRONG", { let mut wrong = vbank; wrong["amount"] = json!(100); wrong })] {
+            app.order(id).await;
+            let account = app.pay(id, account);
+            let card = app.pay(id, json!({}));
+
+            let body = app.complete(&query(&account, id)).await.json();
+
+            assert_eq!((&body["outcome"], &body["transaction_id"], &body["retry_url"]), (&json!("paid"), &json!(card), &Value::Null), "{id}: {body}");
+        }
+    }
+
     async fn each_failing_check_holds_and_no_page_says_which(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         let wrong = [

@@ -36,7 +36,8 @@ impl PortoneV1 {
         if let Some(asked) = asked {
             records.extend(self.transaction(asked).await?);
         }
-        let enough = |found: &Record| found.payment_id != id.as_str() || found.tells_of_money();
+        // An account that was issued is not enough: another attempt may have been paid since.
+        let enough = |found: &Record| found.payment_id != id.as_str() || found.holds_money();
         if !records.iter().any(enough) {
             for record in self.transactions_of(id).await? {
                 if records
