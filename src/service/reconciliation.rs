@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::Core;
 use super::orders::prepare;
-use super::sync::{Ask, SyncError, sync};
+use super::sync::{Ask, SyncError, Synced, sync};
 use crate::domain::decision::expire;
 use crate::domain::history::Actor;
 use crate::domain::ids::PaymentId;
@@ -58,9 +58,8 @@ async fn reconcile(core: &Arc<Core>, payment_id: PaymentId) {
         actor: Actor::Worker,
     };
     let ended = match sync(core, ask).await {
-        // Not knowing is no reason to end an order; it is asked about again on its next turn.
-        Ok(synced) if synced.confirmed => expire_if_over(core, synced.snapshot).await,
-        Ok(_) | Err(SyncError::NoSuchOrder) => Ok(()),
+        Ok(synced) => expire_if_over(core, synced).await,
+        Err(SyncError::NoSuchOrder) => Ok(()),
         Err(error) => {
             tracing::warn!(payment.id = %payment_id, error = &error as &dyn std::error::Error, "a due order could not be asked about");
             Ok(())
@@ -71,10 +70,17 @@ async fn reconcile(core: &Arc<Core>, payment_id: PaymentId) {
     }
 }
 
-/// Ends an order whose time ran out, after PortOne said once more that nothing was paid.
-async fn expire_if_over(core: &Core, snapshot: Snapshot) -> Result<(), StoreError> {
+/// Ends an order whose time ran out, after PortOne said once more that nothing was paid. Not knowing is no reason to end it: it
+/// is asked about again on its next turn.
+async fn expire_if_over(core: &Core, synced: Synced) -> Result<(), StoreError> {
+    let Synced {
+        snapshot,
+        asked_whole_at,
+        ..
+    } = synced;
     let now = core.clock.now();
-    let Some(decision) = expire(&snapshot.order, &snapshot.transactions, now) else {
+    let Some(decision) = expire(&snapshot.order, &snapshot.transactions, asked_whole_at, now)
+    else {
         return Ok(());
     };
     let commit = Commit {

@@ -17,6 +17,7 @@ mod unknown_ids;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use thiserror::Error;
 
 pub(crate) use self::admission::Admission;
@@ -67,6 +68,9 @@ pub struct Synced {
     pub snapshot: Snapshot,
     /// Whether PortOne answered; without it the snapshot is what was known before.
     pub confirmed: bool,
+    /// When the fetching of this answer began, if PortOne was asked by the order's number and told of all its attempts. `None`
+    /// when it told of one attempt, left some out, or did not answer: what it did not tell may have been paid.
+    pub asked_whole_at: Option<Timestamp>,
     /// About the transaction that was asked for.
     pub standing: Standing,
 }

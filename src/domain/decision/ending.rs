@@ -16,11 +16,19 @@ use crate::domain::transaction::Transaction;
 pub struct AlreadyPaid;
 
 /// Ends an order whose time ran out; `None` when it is not over. Not knowing is no reason to end an order: PortOne must have
-/// answered at the deadline or later, so that a payment in the last second is not overlooked.
+/// been asked for all of its attempts at the deadline or later, so that a payment in the last second is not overlooked.
+///
+/// `asked_whole_at` is when the caller's own ask for all of them began. The order's `checked_at` cannot stand for it: somebody
+/// else's answer moves that, too, and may tell of one attempt alone.
 #[must_use]
-pub fn expire(order: &Order, transactions: &[Transaction], now: Timestamp) -> Option<Decision> {
+pub fn expire(
+    order: &Order,
+    transactions: &[Transaction],
+    asked_whole_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Decision> {
     let deadline = order.expires_at.filter(|at| *at <= now)?;
-    let was_asked = order.checked_at.is_some_and(|at| at >= deadline);
+    let was_asked = asked_whole_at.is_some_and(|at| at >= deadline);
     if !order.status.is_payable() || !was_asked {
         return None;
     }
@@ -100,18 +108,18 @@ mod tests {
     use super::*;
     use crate::domain::decision::fixtures::{at, held, order};
 
-    /// Its deadline was at second 60, and PortOne answered then.
+    /// Its deadline was at second 60, and PortOne last told something of it long after that.
     fn overdue() -> Order {
         Order {
             expires_at: Some(at(60)),
-            checked_at: Some(at(60)),
+            checked_at: Some(at(90)),
             ..order()
         }
     }
 
     #[test]
     fn an_order_whose_time_ran_out_expires_and_the_shop_is_told() {
-        let decision = expire(&overdue(), &[], at(60)).expect("it is over");
+        let decision = expire(&overdue(), &[], Some(at(60)), at(60)).expect("it is over");
 
         assert_eq!(
             decision.order,
@@ -146,23 +154,17 @@ mod tests {
 
     #[test]
     fn an_order_does_not_expire_before_its_time_or_before_portone_was_asked_at_it() {
-        let early = expire(&overdue(), &[], at(59));
-        let unasked = Order {
-            checked_at: Some(at(59)),
-            ..overdue()
-        };
-        let never_asked = Order {
-            checked_at: None,
-            ..overdue()
-        };
         let endless = Order {
             expires_at: None,
             ..overdue()
         };
 
-        assert_eq!(early, None);
-        for order in [unasked, never_asked, endless] {
-            assert_eq!(expire(&order, &[], at(100)), None, "{order:?}");
+        assert_eq!(expire(&overdue(), &[], Some(at(60)), at(59)), None);
+        assert_eq!(expire(&endless, &[], Some(at(100)), at(100)), None);
+        // Whatever somebody else was told since.
+        for asked_whole_at in [None, Some(at(59))] {
+            let decision = expire(&overdue(), &[], asked_whole_at, at(100));
+            assert_eq!(decision, None, "{asked_whole_at:?}");
         }
     }
 
@@ -174,7 +176,7 @@ mod tests {
                 ..overdue()
             };
             assert_eq!(
-                expire(&order, &[], at(60)).is_some(),
+                expire(&order, &[], Some(at(60)), at(60)).is_some(),
                 matches!(status, OrderStatus::Open | OrderStatus::AwaitingDeposit),
                 "{status:?}"
             );

@@ -164,7 +164,12 @@ impl Story {
     }
 
     fn expires(&mut self) {
-        if let Some(decision) = expire(&self.order, &self.transactions, at(self.now)) {
+        if let Some(decision) = expire(
+            &self.order,
+            &self.transactions,
+            Some(at(self.now)),
+            at(self.now),
+        ) {
             self.write(&decision);
         }
     }

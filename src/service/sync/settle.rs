@@ -89,6 +89,7 @@ pub(super) async fn settle(
             return Ok(Synced {
                 snapshot: after,
                 confirmed: true,
+                asked_whole_at: None,
                 standing,
             });
         }
@@ -105,6 +106,7 @@ pub(super) async fn settle(
                 return Ok(Synced {
                     snapshot: after,
                     confirmed: true,
+                    asked_whole_at: None,
                     standing,
                 });
             }
@@ -216,6 +218,7 @@ pub(super) async fn note_failure(
     Ok(Synced {
         snapshot,
         confirmed: false,
+        asked_whole_at: None,
         standing: Standing::Ours,
     })
 }
