@@ -132,12 +132,12 @@ pub struct TransactionFacts {
 }
 
 /// How a visitor came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Way {
     /// By PortOne's redirect: the order's number, and mostly the transaction's id.
     Redirect,
-    /// By the lasting link.
-    Link,
+    /// By the lasting link with this token.
+    Link(StatusToken),
 }
 
 /// A buyer came back from the payment window.
@@ -147,7 +147,7 @@ pub async fn complete(core: &Arc<Core>, claim: Claim) -> CompletionView {
     if claim.malformed || (claim.payment_id.is_none() && claim.transaction_id.is_none()) {
         return bare(core, Outcome::Invalid, &claim);
     }
-    look(core, claim, Way::Redirect).await
+    look(core, &claim, &Way::Redirect).await
 }
 
 /// A buyer opens the lasting link.
@@ -156,34 +156,21 @@ pub async fn status(core: &Arc<Core>, token: Option<StatusToken>) -> CompletionV
     let Some(token) = token else {
         return bare(core, Outcome::NotFound, &nothing);
     };
-    match core.orders.find_order_by_token(&token).await {
-        Ok(Some(found)) => {
-            look(
-                core,
-                Claim {
-                    payment_id: Some(found.order.payment_id),
-                    ..nothing
-                },
-                Way::Link,
-            )
-            .await
-        }
-        Ok(None) => bare(core, Outcome::NotFound, &nothing),
-        Err(error) => failed(core, &error, &nothing),
-    }
+    look(core, &nothing, &Way::Link(token)).await
 }
 
-async fn look(core: &Arc<Core>, claim: Claim, way: Way) -> CompletionView {
+/// Everything that may wait is in here, the reading of the order included: a slow database must not hold the page, either.
+async fn look(core: &Arc<Core>, claim: &Claim, way: &Way) -> CompletionView {
     let mut known = None;
-    let answer = answer(core, &claim, way, &mut known);
+    let answer = answer(core, claim, way, &mut known);
     match within(core.clock.as_ref(), PAGE_BUDGET, answer).await {
         Some(view) => view,
-        None => as_stored(core, &claim, way, known.as_ref()),
+        None => as_stored(core, claim, way, known.as_ref()),
     }
 }
 
 /// What can be said without PortOne.
-fn as_stored(core: &Core, claim: &Claim, way: Way, known: Option<&Snapshot>) -> CompletionView {
+fn as_stored(core: &Core, claim: &Claim, way: &Way, known: Option<&Snapshot>) -> CompletionView {
     known.map_or_else(
         || bare(core, Outcome::Unconfirmed, claim),
         |snapshot| view(core, snapshot, claim, way, false),
@@ -193,16 +180,16 @@ fn as_stored(core: &Core, claim: &Claim, way: Way, known: Option<&Snapshot>) -> 
 async fn answer(
     core: &Arc<Core>,
     claim: &Claim,
-    way: Way,
+    way: &Way,
     known: &mut Option<Snapshot>,
 ) -> CompletionView {
-    let before = match find(core, claim).await {
+    let before = match find(core, claim, way).await {
         Ok(Some(snapshot)) => snapshot,
         Ok(None) => return bare(core, Outcome::NotFound, claim),
         Err(error) => return failed(core, &error, claim),
     };
     let payment_id = before.order.payment_id.clone();
-    if way == Way::Redirect {
+    if *way == Way::Redirect {
         keep_for_the_record(core, &payment_id, claim);
     }
     *known = Some(before);
@@ -210,7 +197,7 @@ async fn answer(
     let ask = Ask {
         payment_id,
         transaction_id: claim.transaction_id.clone(),
-        patient: way == Way::Redirect,
+        patient: *way == Way::Redirect,
         actor: Actor::Buyer,
     };
     match sync(core, ask).await {
@@ -223,14 +210,17 @@ async fn answer(
         // A flood makes the server busy: one line for each of its asks would be a flood of its own.
         Err(SyncError::Busy) => as_stored(core, claim, way, known.as_ref()),
         Err(error @ SyncError::Store(_)) => {
-            tracing::error!(payment.id = ?claim.payment_id, error = &error as &dyn std::error::Error, "a buyer's payment could not be looked up");
+            tracing::error!(payment.id = ?known.as_ref().map(|found| &found.order.payment_id), error = &error as &dyn std::error::Error, "a buyer's payment could not be looked up");
             as_stored(core, claim, way, known.as_ref())
         }
     }
 }
 
-/// The order that the claim's ids name; an unknown transaction id alone names none, and costs no call to PortOne.
-async fn find(core: &Core, claim: &Claim) -> Result<Option<Snapshot>, StoreError> {
+/// The order that the link or the claim's ids name; an unknown transaction id alone names none, and costs no call to PortOne.
+async fn find(core: &Core, claim: &Claim, way: &Way) -> Result<Option<Snapshot>, StoreError> {
+    if let Way::Link(token) = way {
+        return core.orders.find_order_by_token(token).await;
+    }
     let owner = match (&claim.payment_id, &claim.transaction_id) {
         (Some(id), _) => Some(id.clone()),
         (None, Some(id)) => core.orders.find_owner(id).await?,
@@ -316,7 +306,7 @@ fn view(
     core: &Core,
     snapshot: &Snapshot,
     claim: &Claim,
-    way: Way,
+    way: &Way,
     confirmed: bool,
 ) -> CompletionView {
     let Snapshot {
@@ -331,7 +321,7 @@ fn view(
         core.clock.now(),
     );
     // Order numbers can be guessed. Who brings the link or the transaction's own id is told more than who brings a number.
-    let proven = way == Way::Link
+    let proven = matches!(way, Way::Link(_))
         || subject.is_some_and(|own| Some(&own.transaction_id) == claim.transaction_id.as_ref());
     let refunded_minor = subject
         .filter(|own| own.verdict != Verdict::Accepted && !own.holds_money())

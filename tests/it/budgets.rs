@@ -38,13 +38,13 @@ const STEPS: u32 = 60;
 
 /// Time that a test moves. Who sleeps wakes when it has moved far enough.
 #[derive(Default)]
-struct HandClock {
+pub(crate) struct HandClock {
     millis: AtomicI64,
     moved: Notify,
 }
 
 impl HandClock {
-    fn move_by(&self, time: Duration) {
+    pub(crate) fn move_by(&self, time: Duration) {
         let millis = i64::try_from(time.as_millis()).unwrap();
         self.millis.fetch_add(millis, Ordering::SeqCst);
         self.moved.notify_waiters();
@@ -72,7 +72,7 @@ impl Clock for HandClock {
 
 /// A PortOne V1 that holds one paid attempt, and counts what it is asked.
 #[derive(Default)]
-struct Counting {
+pub(crate) struct Counting {
     by_transaction: AtomicU64,
     by_number: AtomicU64,
     is_down: AtomicBool,
@@ -140,7 +140,7 @@ fn transaction_id(text: &str) -> TransactionId {
     TransactionId::parse(text).unwrap()
 }
 
-fn paid(id: &PaymentId) -> Record {
+pub(crate) fn paid(id: &PaymentId) -> Record {
     Record {
         portone: Some(Portone::V1),
         store_id: None,
@@ -165,17 +165,23 @@ fn paid(id: &PaymentId) -> Record {
     }
 }
 
-struct Shop {
-    core: Arc<Core>,
-    clock: Arc<HandClock>,
-    portone: Arc<Counting>,
+/// The services, and what the test moves under them.
+pub(crate) struct Shop<P = Counting> {
+    pub(crate) core: Arc<Core>,
+    pub(crate) clock: Arc<HandClock>,
+    portone: Arc<P>,
 }
 
 impl Shop {
-    async fn open(db: &TestDatabase) -> Self {
+    pub(crate) async fn open(db: &TestDatabase) -> Self {
+        Self::open_at(db, Arc::new(Counting::default())).await
+    }
+}
+
+impl<P: Gateway + 'static> Shop<P> {
+    pub(crate) async fn open_at(db: &TestDatabase, portone: Arc<P>) -> Self {
         let database = Arc::new(db.open().await);
         let clock = Arc::new(HandClock::default());
-        let portone = Arc::new(Counting::default());
         let settings = ServiceSettings {
             expected: Expected {
                 mode: Mode::Live,
@@ -205,7 +211,11 @@ impl Shop {
         }
     }
 
-    async fn order(&self, id: &str) -> PaymentId {
+    pub(crate) async fn order(&self, id: &str) -> PaymentId {
+        self.order_until(id, None).await
+    }
+
+    pub(crate) async fn order_until(&self, id: &str, expires_at: Option<Timestamp>) -> PaymentId {
         let payment_id = PaymentId::parse(id).unwrap();
         let new = NewOrder {
             payment_id: payment_id.clone(),
@@ -216,7 +226,7 @@ impl Shop {
             channel_key: None,
             buyer: Buyer::default(),
             return_url: None,
-            expires_at: None,
+            expires_at,
             locale: None,
             metadata: None,
             fingerprint: "f".to_owned(),
@@ -226,7 +236,7 @@ impl Shop {
         payment_id
     }
 
-    fn ask(&self, id: &PaymentId, transaction: &str, actor: Actor) -> Ask {
+    pub(crate) fn ask(&self, id: &PaymentId, transaction: &str, actor: Actor) -> Ask {
         Ask {
             payment_id: id.clone(),
             transaction_id: Some(transaction_id(transaction)),
@@ -236,7 +246,7 @@ impl Shop {
     }
 
     /// Moves the clock in small steps until `task` is done.
-    async fn until<T: 'static>(&self, mut task: tokio::task::JoinHandle<T>) -> T {
+    pub(crate) async fn until<T: 'static>(&self, mut task: tokio::task::JoinHandle<T>) -> T {
         loop {
             tokio::select! {
                 biased;
@@ -248,7 +258,7 @@ impl Shop {
         }
     }
 
-    async fn status(&self, id: &PaymentId) -> OrderStatus {
+    pub(crate) async fn status(&self, id: &PaymentId) -> OrderStatus {
         let found = self.core.orders.find_order(id).await.unwrap();
         found.unwrap().order.status
     }

@@ -8,6 +8,7 @@
 mod app;
 mod budgets;
 mod confirm;
+mod deadlines;
 mod faults;
 mod imports;
 mod payments;

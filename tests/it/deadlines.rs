@@ -1,0 +1,232 @@
+//! What must be over in time: orders whose deadline passes while answers are under way, and pages while the database is slow.
+//! The services on real databases, a PortOne and a store that the test holds up, and a clock that it moves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use wanryo::domain::evidence::Record;
+use wanryo::domain::history::{Actor, Entry, StoredEntry};
+use wanryo::domain::ids::{PaymentId, StatusToken, TransactionId};
+use wanryo::domain::money::Money;
+use wanryo::domain::order::{Order, OrderStatus, Portone};
+use wanryo::domain::outcome::Outcome;
+use wanryo::domain::refund::{Answer, Balance};
+use wanryo::domain::transaction::{TransactionStatus, VirtualAccount};
+use wanryo::ports::clock::Clock;
+use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError};
+use wanryo::ports::store::{
+    Commit, Committed, Created, OrderFilter, OrderStore, OutboxEvent, Snapshot, StoreError,
+};
+use wanryo::service::completion::status;
+use wanryo::service::reconciliation::reconcile_due;
+use wanryo::service::sync::sync;
+use wanryo::service::{Core, PAGE_BUDGET};
+
+use crate::budgets::{HandClock, Shop, paid};
+use crate::support::{TestDatabase, on_both_databases};
+
+/// A PortOne that takes its time over one answer about a whole order, and tells of one attempt when it is asked for one.
+#[derive(Default)]
+struct Slow {
+    attempts: Mutex<Vec<Record>>,
+    is_slow: Mutex<bool>,
+    has_answered: Notify,
+    may_go_on: Notify,
+}
+
+#[async_trait]
+impl Gateway for Slow {
+    async fn attempts(
+        &self,
+        _: Portone,
+        _: &PaymentId,
+        asked: Option<&TransactionId>,
+    ) -> Result<Attempts, GatewayError> {
+        let mut records = self.attempts.lock().clone();
+        records.retain(|record| asked.is_none_or(|id| id == &record.transaction_id));
+        let is_held_up = asked.is_none() && std::mem::take(&mut *self.is_slow.lock());
+        if is_held_up {
+            self.has_answered.notify_one();
+            self.may_go_on.notified().await;
+        }
+        Ok(Attempts {
+            records,
+            complete: true,
+        })
+    }
+
+    async fn prepare(&self, _: Portone, _: &PaymentId, _: Money) -> Result<(), GatewayError> {
+        Ok(())
+    }
+
+    async fn balance(
+        &self,
+        _: Portone,
+        _: &PaymentId,
+        _: &TransactionId,
+    ) -> Result<Balance, GatewayError> {
+        Err(GatewayError::Refused)
+    }
+
+    async fn cancel(&self, _: Portone, _: &CancelCall) -> Answer {
+        panic!("nobody gives money back here")
+    }
+}
+
+fn account(id: &PaymentId, expires_at: Option<Timestamp>) -> Record {
+    Record {
+        transaction_id: TransactionId::parse("imp_account").unwrap(),
+        status: Some(TransactionStatus::Ready),
+        virtual_account: Some(VirtualAccount {
+            bank: "국민은행".to_owned(),
+            account_number: "123-45".to_owned(),
+            holder: None,
+            expires_at,
+        }),
+        ..paid(id)
+    }
+}
+
+/// A store that never finds an order by its token, however long it is waited for.
+struct Stuck(Arc<dyn OrderStore>);
+
+#[async_trait]
+impl OrderStore for Stuck {
+    async fn create_order(&self, order: &Order, entry: &Entry) -> Result<Created, StoreError> {
+        self.0.create_order(order, entry).await
+    }
+
+    async fn find_order(&self, id: &PaymentId) -> Result<Option<Snapshot>, StoreError> {
+        self.0.find_order(id).await
+    }
+
+    async fn find_order_by_token(&self, _: &StatusToken) -> Result<Option<Snapshot>, StoreError> {
+        std::future::pending().await
+    }
+
+    async fn find_owner(&self, id: &TransactionId) -> Result<Option<PaymentId>, StoreError> {
+        self.0.find_owner(id).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
+        self.0.commit(commit).await
+    }
+
+    async fn append_history(
+        &self,
+        id: &PaymentId,
+        entries: &[Entry],
+        per_kind_max: u32,
+    ) -> Result<(), StoreError> {
+        self.0.append_history(id, entries, per_kind_max).await
+    }
+
+    async fn history(&self, id: &PaymentId) -> Result<Vec<StoredEntry>, StoreError> {
+        self.0.history(id).await
+    }
+
+    async fn outbox(&self, id: &PaymentId) -> Result<Vec<OutboxEvent>, StoreError> {
+        self.0.outbox(id).await
+    }
+
+    async fn list_orders(&self, filter: &OrderFilter) -> Result<Vec<Order>, StoreError> {
+        self.0.list_orders(filter).await
+    }
+
+    async fn lease_due(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PaymentId>, StoreError> {
+        self.0.lease_due(now, lease_until, limit).await
+    }
+
+    async fn schedule_check(
+        &self,
+        id: &PaymentId,
+        decided_on: i64,
+        next_check_at: Option<Timestamp>,
+        checks_without_change: i64,
+    ) -> Result<(), StoreError> {
+        self.0
+            .schedule_check(id, decided_on, next_check_at, checks_without_change)
+            .await
+    }
+
+    async fn mark_prepared(&self, id: &PaymentId, at: Timestamp) -> Result<(), StoreError> {
+        self.0.mark_prepared(id, at).await
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn after(clock: &HandClock, time: Duration) -> Option<Timestamp> {
+    clock.now().checked_add(time).ok()
+}
+
+async fn snapshot(core: &Core, id: &PaymentId) -> Snapshot {
+    core.orders.find_order(id).await.unwrap().unwrap()
+}
+
+async fn told(core: &Core, id: &PaymentId) -> Vec<&'static str> {
+    let events = core.orders.outbox(id).await.unwrap();
+    events
+        .iter()
+        .map(|row| row.event.event_type.as_str())
+        .collect()
+}
+
+on_both_databases! {
+    /// The worker's answer is from before the deadline, and the payment from after the answer. Somebody else's answer, from
+    /// after the deadline, tells of another attempt alone: it must not stand for the worker's.
+    async fn an_order_that_was_paid_in_time_does_not_end_by_somebody_elses_answer(db: TestDatabase) {
+        let portone = Arc::new(Slow::default());
+        let shop = Shop::open_at(&db, Arc::clone(&portone)).await;
+        let deadline = after(&shop.clock, HOUR);
+        let id = shop.order_until("ORD-1", deadline).await;
+        shop.clock.move_by(HOUR - MINUTE);
+        *portone.is_slow.lock() = true;
+        let core = Arc::clone(&shop.core);
+        let worker = tokio::spawn(async move { reconcile_due(&core, 10).await });
+        portone.has_answered.notified().await;
+
+        let in_time = Record { paid_at: Some(shop.clock.now()), ..paid(&id) };
+        portone.attempts.lock().extend([in_time, account(&id, None)]);
+        shop.clock.move_by(2 * MINUTE);
+        sync(&shop.core, shop.ask(&id, "imp_account", Actor::Buyer)).await.unwrap();
+        assert!(snapshot(&shop.core, &id).await.order.checked_at > deadline);
+        portone.may_go_on.notify_one();
+        assert_eq!(worker.await.unwrap().unwrap(), 1);
+
+        assert_eq!(snapshot(&shop.core, &id).await.order.expired_at, None);
+        shop.clock.move_by(HOUR);
+        reconcile_due(&shop.core, 10).await.unwrap();
+        assert_eq!(shop.status(&id).await, OrderStatus::Paid);
+        assert_eq!(told(&shop.core, &id).await, ["order.virtual_account_issued", "order.paid"]);
+    }
+
+    /// The database is slow, and the page says within its time that it does not know.
+    async fn a_slow_database_does_not_hold_the_lasting_link(db: TestDatabase) {
+        let mut shop = Shop::open(&db).await;
+        let id = shop.order("ORD-1").await;
+        let token = snapshot(&shop.core, &id).await.order.status_token;
+        let core = Arc::get_mut(&mut shop.core).unwrap();
+        core.orders = Arc::new(Stuck(Arc::clone(&core.orders)));
+        let began_at = shop.clock.now();
+
+        let core = Arc::clone(&shop.core);
+        let page = tokio::spawn(async move { status(&core, Some(token)).await });
+        let page = tokio::time::timeout(crate::app::PATIENCE, shop.until(page)).await;
+
+        let page = page.expect("the page is held by the database");
+        assert_eq!((page.outcome, page.payment), (Outcome::Unconfirmed, None));
+        let took = shop.clock.now().duration_since(began_at).unsigned_abs();
+        assert!(took < 2 * PAGE_BUDGET, "{took:?}");
+    }
+}
