@@ -27,7 +27,7 @@ use super::evidence::{Evidence, Figure, Record};
 use super::history::{Actor, Entry, EntryKind, Refusal};
 use super::ids::TransactionId;
 use super::money::Currency;
-use super::order::{Order, OrderStatus};
+use super::order::{Order, OrderStatus, Portone};
 use super::transaction::{Transaction, TransactionStatus, Verdict};
 use super::verification::{Check, Expected, Reading, Verification, Verified, verify};
 
@@ -220,7 +220,7 @@ impl Work {
             .find(|t| t.transaction_id == record.transaction_id)
             .cloned();
         let before = before.as_ref();
-        let status = effective_status(record, before.map(|b| b.status));
+        let status = effective_status(record, self.order.portone, before.map(|b| b.status));
         let Some(status) = status.filter(|_| may_count(record, before)) else {
             self.unclear = true;
             self.refuse(record, Refusal::TellsNothing, &verification.checks);
@@ -438,18 +438,31 @@ fn is_stale(before: &Transaction, after: &Transaction, fetched_at: Timestamp) ->
 /// What PortOne's status means once the amounts are read, too; `None` decides nothing.
 fn effective_status(
     record: &Record,
+    portone: Portone,
     stored: Option<TransactionStatus>,
 ) -> Option<TransactionStatus> {
     match record.status? {
         // V1 says `cancelled` for gateways that confirm later: until an amount was given back nothing is known to have
         // moved, and a transaction first seen like this is not finished. It is never the payment of an order.
         // https://developers.portone.io/opi/ko/integration/pg/v1/paypal
-        TransactionStatus::Cancelled if record.reported.keeps_all() => match stored {
-            None | Some(TransactionStatus::Ready) => Some(TransactionStatus::Ready),
-            // Only V2 says that it waits for an approval, and there a cancel is the end of the wait.
-            Some(TransactionStatus::PayPending) => Some(TransactionStatus::Failed),
-            Some(
-                TransactionStatus::Failed | TransactionStatus::Paid | TransactionStatus::Cancelled,
+        TransactionStatus::Cancelled if record.reported.keeps_all() => match (stored, portone) {
+            // It may have been paid before anybody here looked: it waits for the gateway's word, and until that comes nobody is
+            // told to pay again.
+            (None | Some(TransactionStatus::PayPending), Portone::V1) => {
+                Some(TransactionStatus::PayPending)
+            }
+            (None, Portone::V2) | (Some(TransactionStatus::Ready), _) => {
+                Some(TransactionStatus::Ready)
+            }
+            // V2 itself says what waits for an approval, and there a cancel is the end of the wait.
+            (Some(TransactionStatus::PayPending), Portone::V2) => Some(TransactionStatus::Failed),
+            (
+                Some(
+                    TransactionStatus::Failed
+                    | TransactionStatus::Paid
+                    | TransactionStatus::Cancelled,
+                ),
+                _,
             ) => None,
         },
         // A partial cancel in progress may still read `paid`.

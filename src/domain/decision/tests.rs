@@ -521,6 +521,28 @@ fn a_cancel_that_gave_nothing_back_yet_changes_nothing_and_is_asked_about_again(
     assert_eq!((paid.unclear, cancelling.unclear), (false, true));
 }
 
+/// V1 says `cancelled` of a payment before it has given anything back, so it may have been paid: nobody is told to pay again.
+#[test]
+fn a_payment_first_seen_as_cancelled_with_nothing_given_back_waits_for_the_gateway() {
+    let mut story = Story::of(order());
+    for _ in 0..2 {
+        story.hears(&[refunded("imp_1", 0)]);
+        assert_eq!(story.transactions[0].status, TransactionStatus::PayPending);
+        assert_eq!(
+            (story.order.status, story.outcome("imp_1")),
+            (OrderStatus::Open, Outcome::Pending)
+        );
+    }
+    story.hears(&[refunded("imp_1", 65_000)]);
+    assert_eq!(story.order.status, OrderStatus::Refunded);
+
+    // What was seen unpaid before was called off, like an account that nobody deposited to.
+    let mut story = Story::of(order());
+    story.hears(&[record("imp_1", TransactionStatus::Ready)]);
+    story.hears(&[refunded("imp_1", 0)]);
+    assert_eq!(story.transactions[0].status, TransactionStatus::Ready);
+}
+
 #[test]
 fn of_two_answers_equally_far_along_the_later_fetch_counts() {
     let with_receipt = |url: &str| Record {
