@@ -11,6 +11,10 @@
 //! number that was once approved, so money that comes through a window left open is for a person to look at: `duplicate`.
 //! <https://developers.portone.io/sdk/ko/v1-sdk/javascript-sdk/payrq>
 //!
+//! An account that nothing was deposited to is waited for until it ends ([`account_ends`]): any answer of PortOne after that
+//! makes it an attempt that was left, and the order is open again. No deadline of the order is involved; one that has a deadline
+//! expires by that. A deposit that comes later still counts.
+//!
 //! How an order ends without a payment is decided by [`expire`] and [`close`].
 
 mod ending;
@@ -28,6 +32,7 @@ use super::history::{Actor, Entry, EntryKind, Refusal};
 use super::ids::TransactionId;
 use super::money::Currency;
 use super::order::{Order, OrderStatus, Portone};
+use super::schedule::account_ends;
 use super::transaction::{Transaction, TransactionStatus, Verdict};
 use super::verification::{Check, Expected, Reading, Verification, Verified, verify};
 
@@ -154,6 +159,7 @@ pub fn decide(
     for record in holding.into_iter().chain(rest) {
         work.apply(record, evidence.fetched_at, expected, taken);
     }
+    work.end_accounts();
     work.finish(order, evidence.fetched_at)
 }
 
@@ -269,7 +275,11 @@ impl Work {
             (TransactionStatus::Ready, _, None) if record.virtual_account.is_some() => {
                 Verdict::Held
             }
-            (TransactionStatus::Ready, _, Some(_)) if record.virtual_account.is_some() => {
+            (TransactionStatus::Ready, _, Some(_))
+                if record.virtual_account.as_ref().is_some_and(|account| {
+                    account_ends(account, before.map_or(self.now, |b| b.first_seen_at)) > self.now
+                }) =>
+            {
                 Verdict::AwaitingDeposit
             }
             (TransactionStatus::Ready | TransactionStatus::PayPending, _, _) => Verdict::Pending,
@@ -279,6 +289,25 @@ impl Work {
             (TransactionStatus::Paid | TransactionStatus::Cancelled, None, Some(verified)) => {
                 self.accept(record, &verified)
             }
+        }
+    }
+
+    /// Waits no longer for accounts that ended, whether PortOne told of them this time or not.
+    fn end_accounts(&mut self) {
+        let now = self.now;
+        let has_ended = |t: &&Transaction| {
+            let account = t.virtual_account.as_ref();
+            t.verdict == Verdict::AwaitingDeposit
+                && account.is_some_and(|account| account_ends(account, t.first_seen_at) <= now)
+        };
+        let ended: Vec<Transaction> = self.all.iter().filter(has_ended).cloned().collect();
+        for before in ended {
+            let after = Transaction {
+                verdict: Verdict::Pending,
+                ..before.clone()
+            };
+            self.note_check(Some(&before), &after);
+            self.store(after, Some(&before));
         }
     }
 

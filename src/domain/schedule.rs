@@ -1,9 +1,14 @@
 //! When PortOne is asked again without anybody's prompting. Pure: attempt and draw in, time out.
+//!
+//! Every order comes to an end or has a next time. One with a deadline is asked about until it is paid, expired or closed, also
+//! beyond its watch: nobody may have asked at the deadline. One that waits for a deposit is asked about until the money came or
+//! its account ended ([`account_ends`]), and is open again then. Only an open order without a deadline has no end but its
+//! watch's: whoever pays it later brings a message.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::order::{Order, OrderStatus, Portone};
-use super::transaction::{Transaction, Verdict};
+use super::transaction::{Transaction, Verdict, VirtualAccount};
 
 /// Gaps for orders that may change any moment: an attempt is open, or PortOne did not answer.
 const SOON_SECONDS: [i64; 9] = [5, 10, 30, 60, 300, 900, 3_600, 10_800, 21_600];
@@ -24,7 +29,7 @@ pub const WATCH: SignedDuration = SignedDuration::from_hours(2_160);
 /// days.
 pub const GRACE: SignedDuration = SignedDuration::from_hours(96);
 
-/// The next time to ask about an order, or `None` when its watch is over.
+/// The next time to ask about an order, or `None` when its watch is over and nothing is left to end.
 ///
 /// `uncertain` says that the last ask brought no answer that could be used. `draw` in 0..=1000 spreads the gaps by up to a fifth, so that a
 /// thousand orders of one minute do not ask in one second.
@@ -52,12 +57,40 @@ pub fn next_check(
         .unwrap_or(usize::MAX)
         .min(gaps.len() - 1);
     let next = spread(now, gaps[step], draw)?;
-    let end = watch_ends(order, transactions)?;
+    let end = watch_ends(order, transactions);
+    if now >= end {
+        return is_to_end(order).then_some(next);
+    }
     // The order's own deadline is a moment to look, and so is the last one.
     let deadline = order
         .expires_at
         .filter(|at| *at > now && order.status.is_payable());
-    (now < end).then(|| next.min(end).min(deadline.unwrap_or(end)))
+    Some(next.min(end).min(deadline.unwrap_or(end)))
+}
+
+/// Whether an answer of PortOne is what the order needs to leave its state: to expire, or to wait for no deposit any more.
+fn is_to_end(order: &Order) -> bool {
+    match order.status {
+        OrderStatus::Open => order.expires_at.is_some(),
+        OrderStatus::AwaitingDeposit => true,
+        OrderStatus::Paid
+        | OrderStatus::PartiallyRefunded
+        | OrderStatus::Refunded
+        | OrderStatus::Held
+        | OrderStatus::Expired
+        | OrderStatus::Closed => false,
+    }
+}
+
+/// From when on an account is not waited for any more: some time beyond its deadline, because banks report late, or when an
+/// account without one was first seen long ago. A deposit that comes later still is a payment.
+#[must_use]
+pub fn account_ends(account: &VirtualAccount, first_seen_at: Timestamp) -> Timestamp {
+    let end = match account.expires_at {
+        Some(deadline) => deadline.checked_add(GRACE),
+        None => first_seen_at.checked_add(WATCH),
+    };
+    end.unwrap_or(Timestamp::MAX)
 }
 
 /// Whether it was the order's turn to be asked about.
@@ -124,19 +157,20 @@ fn is_unfinished(order: &Order, transactions: &[Transaction]) -> bool {
 }
 
 /// The last moment worth asking: 90 days, or some time beyond the last deadline when there is one and nothing was paid.
-fn watch_ends(order: &Order, transactions: &[Transaction]) -> Option<Timestamp> {
+fn watch_ends(order: &Order, transactions: &[Transaction]) -> Timestamp {
     let accounts = transactions
         .iter()
-        .filter_map(|t| t.virtual_account.as_ref()?.expires_at);
-    let deadline = accounts.max().max(order.expires_at).max(order.closed_at);
-    let watched = order.created_at.checked_add(WATCH).ok()?;
-    match (order.status, deadline) {
-        (
-            OrderStatus::AwaitingDeposit | OrderStatus::Expired | OrderStatus::Closed,
-            Some(deadline),
-        ) => deadline.checked_add(GRACE).ok(),
-        (_, Some(deadline)) => deadline.checked_add(GRACE).ok().map(|end| end.max(watched)),
-        (_, None) => Some(watched),
+        .filter_map(|t| Some(account_ends(t.virtual_account.as_ref()?, t.first_seen_at)));
+    let beyond = |moment: Timestamp, time| moment.checked_add(time).unwrap_or(Timestamp::MAX);
+    let deadline = order.expires_at.max(order.closed_at);
+    let end = accounts.max().max(deadline.map(|at| beyond(at, GRACE)));
+    let watched = beyond(order.created_at, WATCH);
+    match (order.status, end) {
+        (OrderStatus::AwaitingDeposit | OrderStatus::Expired | OrderStatus::Closed, Some(end)) => {
+            end
+        }
+        (_, Some(end)) => end.max(watched),
+        (_, None) => watched,
     }
 }
 
@@ -345,7 +379,36 @@ mod tests {
         let next = |now| next_check(&order, std::slice::from_ref(&issued), false, at(now), 0);
 
         assert_eq!(next(7 * day - 1), Some(at(7 * day)));
-        assert_eq!(next(7 * day), None);
+        // The look at the end opens the order again; until one is answered, it is looked at.
+        assert_eq!(next(7 * day), Some(at(7 * day + 6 * HOUR)));
+    }
+
+    #[test]
+    fn an_order_that_has_to_end_is_asked_about_until_it_does() {
+        let year = 365 * 24 * HOUR;
+        for &status in OrderStatus::ALL {
+            for (expires_at, uncertain) in
+                [(None, false), (Some(at(60)), false), (Some(at(60)), true)]
+            {
+                let order = Order {
+                    status,
+                    expires_at,
+                    ..order()
+                };
+                let next = next_turn(&order, &[], Turn::Due, uncertain, at(year), 0);
+                let is_to_end = match status {
+                    OrderStatus::Open => expires_at.is_some(),
+                    OrderStatus::AwaitingDeposit => true,
+                    OrderStatus::Paid
+                    | OrderStatus::PartiallyRefunded
+                    | OrderStatus::Refunded
+                    | OrderStatus::Held
+                    | OrderStatus::Expired
+                    | OrderStatus::Closed => false,
+                };
+                assert_eq!(next.is_some(), is_to_end, "{order:?}");
+            }
+        }
     }
 
     #[test]

@@ -544,6 +544,40 @@ fn a_payment_first_seen_as_cancelled_with_nothing_given_back_waits_for_the_gatew
 }
 
 #[test]
+fn an_account_that_ended_is_waited_for_no_longer_and_a_deposit_still_counts() {
+    const DAY: i64 = 24 * 3_600;
+    let endless = |id: &str| {
+        let mut record = account(id);
+        if let Some(account) = &mut record.virtual_account {
+            account.expires_at = None;
+        }
+        record
+    };
+    for (issued, days) in [(account("imp_1"), 7), (endless("imp_1"), 90)] {
+        // PortOne may still tell of the account, or not any more.
+        for later in [vec![issued.clone()], Vec::new()] {
+            let mut story = Story::of(order());
+            story.hears(std::slice::from_ref(&issued));
+            story.now = days * DAY - 60;
+            story.hears(&later);
+            assert_eq!(story.order.status, OrderStatus::AwaitingDeposit);
+
+            story.now = days * DAY + 200;
+            story.hears(&later);
+            assert_eq!(
+                (story.order.status, story.transactions[0].verdict),
+                (OrderStatus::Open, Verdict::Pending)
+            );
+            story.hears(&later);
+            assert_eq!(story.told(), ["order.virtual_account_issued"]);
+
+            story.hears(&[record("imp_1", TransactionStatus::Paid)]);
+            assert_eq!(story.order.status, OrderStatus::Paid);
+        }
+    }
+}
+
+#[test]
 fn of_two_answers_equally_far_along_the_later_fetch_counts() {
     let with_receipt = |url: &str| Record {
         receipt_url: Some(url.to_owned()),
