@@ -177,6 +177,8 @@ fn core(
         orders: Arc::clone(database) as _,
         refunds: Arc::clone(database) as _,
         inbox: Arc::clone(database) as _,
+        attention: Arc::clone(database) as _,
+        sweep: Arc::clone(database) as _,
         access: Arc::clone(database) as _,
     };
     Ok(Core::new(

@@ -1,5 +1,6 @@
 //! What a payment is and what may become of it. Pure: no I/O, no clock, no PortOne types, nothing of the web.
 
+pub mod attention;
 pub mod confirmation;
 pub mod decision;
 pub mod event;
@@ -11,5 +12,6 @@ pub mod order;
 pub mod outcome;
 pub mod refund;
 pub mod schedule;
+pub mod sweep;
 pub mod transaction;
 pub mod verification;

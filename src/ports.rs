@@ -1,5 +1,6 @@
 //! What the use cases need from outside: traits that say what an implementation must do, and nothing of how.
 
+pub mod attention;
 pub mod clock;
 pub mod entropy;
 pub mod gateway;

@@ -3,6 +3,7 @@
 //! Nobody but [`sync`] moves an order by what was paid: a caller hands in ids and why it asks, never evidence.
 
 pub mod access;
+pub mod attention;
 pub mod completion;
 pub mod confirmation;
 pub mod cursor;
@@ -10,6 +11,7 @@ pub mod inbox;
 pub mod orders;
 pub mod reconciliation;
 pub mod refunds;
+pub mod sweep;
 pub mod sync;
 
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::domain::refund::OnMismatch;
 use crate::domain::verification::Expected;
+use crate::ports::attention::{AttentionStore, SweepStore};
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 use crate::ports::gateway::Gateway;
@@ -55,6 +58,10 @@ pub struct Stores {
     pub refunds: Arc<dyn RefundStore>,
     /// Received webhooks.
     pub inbox: Arc<dyn InboxStore>,
+    /// What needs attention.
+    pub attention: Arc<dyn AttentionStore>,
+    /// Where the daily sweep stands.
+    pub sweep: Arc<dyn SweepStore>,
     /// People and keys.
     pub access: Arc<dyn AccessStore>,
 }
@@ -67,6 +74,10 @@ pub struct Core {
     pub refunds: Arc<dyn RefundStore>,
     /// Received webhooks.
     pub inbox: Arc<dyn InboxStore>,
+    /// What needs attention.
+    pub attention: Arc<dyn AttentionStore>,
+    /// Where the daily sweep stands.
+    pub sweep: Arc<dyn SweepStore>,
     /// People and keys.
     pub access: Arc<dyn AccessStore>,
     /// PortOne.
@@ -98,12 +109,16 @@ impl Core {
             orders,
             refunds,
             inbox,
+            attention,
+            sweep,
             access,
         } = stores;
         Self {
             orders,
             refunds,
             inbox,
+            attention,
+            sweep,
             access,
             gateway,
             clock,

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ports::clock::Clock;
 use crate::ports::store::{Signals, StoreError};
-use crate::service::{Core, inbox, reconciliation, refunds};
+use crate::service::{Core, inbox, reconciliation, refunds, sweep};
 
 /// Pause between two rounds when nothing hints at work.
 const ROUND: Duration = Duration::from_secs(2);
@@ -40,6 +40,7 @@ async fn step(core: &Arc<Core>, signals: &dyn Signals, clean_at: &mut Timestamp)
             reconciliation::reconcile_due(core, BATCH).await.err(),
         ),
         ("refunds", refunds::work_off_due(core, BATCH).await.err()),
+        ("sweep", sweep::step(core).await.err()),
     ]);
     let now = core.clock.now();
     if now >= *clean_at {

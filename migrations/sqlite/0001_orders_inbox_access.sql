@@ -101,6 +101,9 @@ CREATE TABLE transactions (
 -- An order accepts at most one transaction.
 CREATE UNIQUE INDEX transactions_accepted_once ON transactions (payment_id) WHERE verdict = 'accepted';
 
+-- Few beside all others: what needs attention is found without reading the rest.
+CREATE INDEX transactions_attention_idx ON transactions (first_seen_at, transaction_id) WHERE verdict IN ('duplicate', 'late', 'held');
+
 CREATE TABLE history (
     payment_id TEXT NOT NULL,
     seq        INTEGER NOT NULL,
@@ -227,6 +230,82 @@ CREATE TABLE inbox (
 CREATE INDEX inbox_try_at_idx ON inbox (try_at, id) WHERE state = 'waiting';
 CREATE INDEX inbox_payment_id_idx ON inbox (payment_id) WHERE state = 'waiting';
 CREATE INDEX inbox_settled_idx ON inbox (received_at, id) WHERE state <> 'waiting';
+
+-- What the sweep found and no row of an order tells. No foreign key: most of these have no order.
+CREATE TABLE findings (
+    kind            TEXT NOT NULL,
+    transaction_id  TEXT NOT NULL,
+    portone         TEXT NOT NULL,
+    -- As PortOne has it: it need not be an id that an order could have.
+    payment_id      TEXT NOT NULL,
+    amount_minor    INTEGER,
+    currency        TEXT,
+    cancelled_minor INTEGER NOT NULL,
+    paid_at         INTEGER,
+    first_seen_at   INTEGER NOT NULL,
+    last_seen_at    INTEGER NOT NULL,
+    -- When it was looked for and not found any more.
+    gone_at         INTEGER,
+    -- However often it is found, it is one.
+    CONSTRAINT findings_pkey PRIMARY KEY (kind, transaction_id),
+    CONSTRAINT findings_kind_check CHECK (kind IN ('orphan', 'drift')),
+    CONSTRAINT findings_portone_check CHECK (portone IN ('v1', 'v2')),
+    -- No upper bound: these are PortOne's figures.
+    CONSTRAINT findings_amount_check CHECK (amount_minor >= 0),
+    CONSTRAINT findings_cancelled_check CHECK (cancelled_minor >= 0)
+) STRICT;
+
+CREATE INDEX findings_first_seen_at_idx ON findings (first_seen_at, transaction_id) WHERE gone_at IS NULL;
+
+-- A person's word that a payment was taken care of. A record: rows are never changed, and hold the payment as it stood.
+CREATE TABLE settled (
+    kind            TEXT NOT NULL,
+    transaction_id  TEXT NOT NULL,
+    portone         TEXT NOT NULL,
+    payment_id      TEXT NOT NULL,
+    amount_minor    INTEGER,
+    currency        TEXT,
+    cancelled_minor INTEGER NOT NULL,
+    first_seen_at   INTEGER NOT NULL,
+    last_seen_at    INTEGER NOT NULL,
+    settled_at      INTEGER NOT NULL,
+    settled_by      TEXT NOT NULL,
+    note            TEXT NOT NULL,
+    -- The first word counts.
+    CONSTRAINT settled_pkey PRIMARY KEY (kind, transaction_id),
+    CONSTRAINT settled_kind_check CHECK (kind IN ('orphan', 'drift', 'duplicate', 'late', 'held')),
+    CONSTRAINT settled_portone_check CHECK (portone IN ('v1', 'v2'))
+) STRICT;
+
+CREATE INDEX settled_at_idx ON settled (settled_at, transaction_id);
+
+-- What needs attention: findings whose cause is not gone, and transactions that hold money nobody has decided about.
+CREATE VIEW attention AS
+SELECT f.kind, f.portone, f.payment_id, f.transaction_id, f.amount_minor, f.currency, f.cancelled_minor, f.first_seen_at, f.last_seen_at
+FROM findings AS f
+WHERE f.gone_at IS NULL
+    -- The order was made after all, and has the payment now.
+    AND NOT (f.kind = 'orphan' AND EXISTS (SELECT 1 FROM transactions AS t WHERE t.transaction_id = f.transaction_id))
+    AND NOT EXISTS (SELECT 1 FROM settled AS s WHERE s.kind = f.kind AND s.transaction_id = f.transaction_id)
+UNION ALL
+SELECT t.verdict, o.portone, t.payment_id, t.transaction_id, t.amount_minor, t.currency, t.cancelled_minor, t.first_seen_at, t.checked_at
+FROM transactions AS t JOIN orders AS o ON o.payment_id = t.payment_id
+WHERE t.verdict IN ('duplicate', 'late', 'held')
+    AND (t.status = 'paid' OR (t.status = 'cancelled' AND (t.amount_minor IS NULL OR t.cancelled_minor < t.amount_minor)))
+    AND NOT EXISTS (SELECT 1 FROM settled AS s WHERE s.kind = t.verdict AND s.transaction_id = t.transaction_id);
+
+-- Where the daily sweep stands: one row for all instances.
+CREATE TABLE sweep (
+    id       INTEGER NOT NULL,
+    version  INTEGER NOT NULL,
+    due_at   INTEGER NOT NULL,
+    -- The sweep under way, and the last that came to its end, as JSON.
+    run      TEXT,
+    finished TEXT,
+    CONSTRAINT sweep_pkey PRIMARY KEY (id),
+    CONSTRAINT sweep_one_check CHECK (id = 1),
+    CONSTRAINT sweep_version_check CHECK (version >= 0)
+) STRICT;
 
 CREATE TABLE users (
     id            INTEGER NOT NULL CONSTRAINT users_pkey PRIMARY KEY AUTOINCREMENT,

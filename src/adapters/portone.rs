@@ -6,21 +6,26 @@ mod v1;
 mod v2;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use portone::v2::ErrorType;
 
 pub use v1::PortoneV1;
 pub use v2::PortoneV2;
 
+use crate::domain::evidence::Record;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::Money;
 use crate::domain::order::Portone;
 use crate::domain::refund::{Answer, Balance, Cancellation, Trouble};
-use crate::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError};
+use crate::domain::sweep::Listing;
+use crate::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 
 /// Longest text that is kept of a gateway's, in characters.
 const TEXT_CHARS_MAX: usize = 500;
 /// Longest text that may be a currency code. ISO 4217 has three letters; what is longer is kept to be shown as wrong.
 const CURRENCY_BYTES_MAX: usize = 8;
+/// Payments in a page of a list. Both generations allow more, and what one answer may hold is limited in bytes, too.
+const PAGE_PAYMENTS: u32 = 100;
 
 /// Both generations of PortOne, as far as they are configured. An order is asked about at its own generation alone.
 #[derive(Debug, Clone)]
@@ -64,6 +69,20 @@ impl Gateway for Generations {
         match portone {
             Portone::V1 => self.v1()?.prepare(id, amount).await,
             Portone::V2 => self.v2()?.prepare(id, amount).await,
+        }
+    }
+
+    async fn list(
+        &self,
+        portone: Portone,
+        listing: Listing,
+        from: Timestamp,
+        until: Timestamp,
+        page: u32,
+    ) -> Result<Page, GatewayError> {
+        match portone {
+            Portone::V1 => self.v1()?.list(listing, from, until, page).await,
+            Portone::V2 => self.v2()?.list(listing, from, until, page).await,
         }
     }
 
@@ -165,6 +184,24 @@ fn balance(
         reserved_minor: reserved.minor,
         cancellations,
     })
+}
+
+/// What can be read of a page. A payment that cannot, such as one with an id that nothing here could store, is passed over: it
+/// must not hide the others.
+fn readable(
+    portone: Portone,
+    records: impl Iterator<Item = Result<Record, GatewayError>>,
+) -> Vec<Record> {
+    let skip = |error: &GatewayError| {
+        tracing::warn!(
+            portone = portone.as_str(),
+            error = error.as_str(),
+            "a payment in a list of PortOne's cannot be read and is passed over"
+        );
+    };
+    records
+        .filter_map(|record| record.inspect_err(skip).ok())
+        .collect()
 }
 
 fn failure(portone: Portone, error: &portone::Error) -> GatewayError {

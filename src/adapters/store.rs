@@ -9,6 +9,7 @@
 //! Tested by one contract suite on both databases, `tests/it/store.rs`.
 
 mod access;
+mod attention;
 mod connect;
 mod group;
 mod inbox;

@@ -465,7 +465,7 @@ fn is_stale(before: &Transaction, after: &Transaction, fetched_at: Timestamp) ->
 }
 
 /// What PortOne's status means once the amounts are read, too; `None` decides nothing.
-fn effective_status(
+pub(super) fn effective_status(
     record: &Record,
     portone: Portone,
     stored: Option<TransactionStatus>,
@@ -503,12 +503,12 @@ fn effective_status(
 }
 
 /// A figure in minor units of the currency that PortOne names; `None` when it is no amount of it.
-fn minor(record: &Record, figure: Figure) -> Option<i64> {
+pub(super) fn minor(record: &Record, figure: Figure) -> Option<i64> {
     let currency = Currency::parse(record.currency.as_deref()?).ok()?;
     figure.money(currency).ok().map(|money| money.minor)
 }
 
-fn cancelled_minor(record: &Record) -> i64 {
+pub(super) fn cancelled_minor(record: &Record) -> i64 {
     minor(record, record.reported.cancelled()).unwrap_or(0)
 }
 

@@ -101,6 +101,8 @@ pub enum Actor {
     Refund,
     /// The deployment's own rule for payments that fail a check.
     Policy,
+    /// The daily sweep, which found in PortOne's lists what was not known here.
+    Sweep,
 }
 
 impl Actor {
@@ -114,6 +116,7 @@ impl Actor {
             Self::Worker => "worker".to_owned(),
             Self::Refund => "refund".to_owned(),
             Self::Policy => "policy".to_owned(),
+            Self::Sweep => "sweep".to_owned(),
             Self::Shop(name) => format!("shop:{name}"),
             Self::Staff(email) => format!("staff:{email}"),
         }

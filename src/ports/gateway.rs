@@ -1,6 +1,7 @@
 //! PortOne, as the use cases see it.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::domain::evidence::Record;
@@ -8,6 +9,7 @@ use crate::domain::ids::{PaymentId, RefundId, TransactionId};
 use crate::domain::money::Money;
 use crate::domain::order::Portone;
 use crate::domain::refund::{Answer, Balance, RefundAccount, RefundAmount};
+use crate::domain::sweep::Listing;
 
 /// Why PortOne gave no usable answer. None of these says anything about the payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -76,6 +78,15 @@ pub struct CancelCall {
     pub account: Option<RefundAccount>,
 }
 
+/// One page of a list of PortOne's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The payments that can be read, none of them asked for.
+    pub records: Vec<Record>,
+    /// Whether a page comes after this one.
+    pub more: bool,
+}
+
 /// Asks PortOne, always at the generation that the order says. An implementation MUST return what PortOne answered to this very
 /// ask and never a remembered answer, MUST bound the number, the time and the size of its calls, and MUST NOT follow redirects.
 #[async_trait]
@@ -110,4 +121,15 @@ pub trait Gateway: Send + Sync {
     /// Gives money back. An implementation MUST send the amount and the guard, MUST make the call once at most, and MUST answer
     /// [`Answer::Unknown`] whenever PortOne may have seen the call and did not say no itself.
     async fn cancel(&self, portone: Portone, call: &CancelCall) -> Answer;
+
+    /// One page, from 0, of everybody's payments that came to this state from `from` until `until`, both of them included, the
+    /// earliest first. A page holds at most 100, and one beyond the last is empty. One call.
+    async fn list(
+        &self,
+        portone: Portone,
+        listing: Listing,
+        from: Timestamp,
+        until: Timestamp,
+        page: u32,
+    ) -> Result<Page, GatewayError>;
 }

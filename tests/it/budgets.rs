@@ -19,10 +19,11 @@ use wanryo::domain::money::{Currency, Money};
 use wanryo::domain::order::{Buyer, Mode, OrderStatus, Portone};
 use wanryo::domain::outcome::Outcome;
 use wanryo::domain::refund::{Answer, Balance, OnMismatch};
+use wanryo::domain::sweep::Listing;
 use wanryo::domain::transaction::TransactionStatus;
 use wanryo::domain::verification::Expected;
 use wanryo::ports::clock::Clock;
-use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError};
+use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::service::completion::{Claim, complete};
 use wanryo::service::orders::{self, Made, NewOrder};
 use wanryo::service::reconciliation::reconcile_due;
@@ -134,6 +135,18 @@ impl Gateway for Counting {
     async fn cancel(&self, _: Portone, _: &CancelCall) -> Answer {
         panic!("nobody gives money back here")
     }
+
+    /// Nobody sweeps here.
+    async fn list(
+        &self,
+        _: Portone,
+        _: Listing,
+        _: Timestamp,
+        _: Timestamp,
+        _: u32,
+    ) -> Result<Page, GatewayError> {
+        panic!("nobody sweeps here")
+    }
 }
 
 fn transaction_id(text: &str) -> TransactionId {
@@ -195,6 +208,8 @@ impl<P: Gateway + 'static> Shop<P> {
             orders: Arc::clone(&database) as _,
             refunds: Arc::clone(&database) as _,
             inbox: Arc::clone(&database) as _,
+            attention: Arc::clone(&database) as _,
+            sweep: Arc::clone(&database) as _,
             access: database as _,
         };
         let core = Core::new(

@@ -1,16 +1,21 @@
 //! PortOne V1: transactions by `imp_uid`, attempts by `merchant_uid`.
 
-use portone::v1::{self, Cancel, CancelAmount, CancelTarget, ImpUid, MerchantUid, PartAmount};
+use jiff::Timestamp;
+use portone::v1::{
+    self, Cancel, CancelAmount, CancelTarget, ImpUid, MerchantUid, PartAmount, Sorting,
+    StatusFilter, StatusQuery,
+};
 use rust_decimal::Decimal;
 
-use super::{balance, currency_code, failure, text};
+use super::{PAGE_PAYMENTS, balance, currency_code, failure, readable, text};
 use crate::domain::evidence::{Record, Reported};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::Portone;
 use crate::domain::refund::{Answer, Balance, Cancellation, Stage};
+use crate::domain::sweep::Listing;
 use crate::domain::transaction::{TransactionStatus, VirtualAccount};
-use crate::ports::gateway::{Attempts, CancelCall, GatewayError};
+use crate::ports::gateway::{Attempts, CancelCall, GatewayError, Page};
 
 /// PortOne V1.
 #[derive(Debug, Clone)]
@@ -100,6 +105,44 @@ impl PortoneV1 {
             Ok(None) => Err(refused),
             Err(error) => Err(failure(Portone::V1, &error)),
         }
+    }
+
+    /// V1's lists show test channels' payments without being asked to.
+    /// <https://developers.portone.io/api/rest-v1/payment>
+    pub(super) async fn list(
+        &self,
+        listing: Listing,
+        from: Timestamp,
+        until: Timestamp,
+        page: u32,
+    ) -> Result<Page, GatewayError> {
+        let query = StatusQuery {
+            status: Some(match listing {
+                Listing::Paid => StatusFilter::Paid,
+                Listing::Cancelled => StatusFilter::Cancelled,
+            }),
+            // PortOne counts from 1.
+            page: page.saturating_add(1),
+            limit: PAGE_PAYMENTS,
+            from: Some(from),
+            to: Some(until),
+            sorting: Sorting::EarliestStarted,
+        };
+        let found = self.client.payments_with_status(&query).await;
+        let found = found.map_err(|error| failure(Portone::V1, &error))?;
+        Ok(found.map_or(
+            Page {
+                records: Vec::new(),
+                more: false,
+            },
+            |found| Page {
+                more: found.next.is_some(),
+                records: readable(
+                    Portone::V1,
+                    found.list.into_iter().map(|payment| record(payment, None)),
+                ),
+            },
+        ))
     }
 
     pub(super) async fn balance(

@@ -1,19 +1,22 @@
 //! PortOne V2: a payment by its id, which shows its current attempt; the other attempts by a list that PortOne calls unstable.
 
+use jiff::Timestamp;
 use portone::Code;
 use portone::v2::{
     self, Cancel, CancelAmount, CancellationStatus, ChannelType, EasyPayMethod, ErrorType, Failure,
-    IdempotencyKey, Method, Payment, PreRegister, State, Version,
+    Filter, FilterStatus, IdempotencyKey, Method, Payment, PreRegister, SortBy, SortOrder, State,
+    TimestampType, Version,
 };
 
-use super::{balance, currency_code, failure, text};
+use super::{PAGE_PAYMENTS, balance, currency_code, failure, readable, text};
 use crate::domain::evidence::{Record, Reported};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::Portone;
 use crate::domain::refund::{Answer, Balance, CANCELLATION_FAILED, Cancellation, Stage, Trouble};
+use crate::domain::sweep::Listing;
 use crate::domain::transaction::{TransactionStatus, VirtualAccount};
-use crate::ports::gateway::{Attempts, CancelCall, GatewayError};
+use crate::ports::gateway::{Attempts, CancelCall, GatewayError, Page};
 
 /// Attempts of one payment that are looked at; buyers make a handful.
 const ATTEMPTS_MAX: usize = 50;
@@ -110,6 +113,46 @@ impl PortoneV2 {
             Err(error) if is_already_paid(&error) => Err(GatewayError::AlreadyPaid),
             Err(error) => Err(failure(Portone::V2, &error)),
         }
+    }
+
+    /// By the time of the last change, so that a refund of an old payment is found among the new ones. Payments of V1, which
+    /// V2 lists as well, are left to V1's own lists.
+    pub(super) async fn list(
+        &self,
+        listing: Listing,
+        from: Timestamp,
+        until: Timestamp,
+        page: u32,
+    ) -> Result<Page, GatewayError> {
+        let filter = Filter {
+            timestamp_type: Some(TimestampType::StatusChangedAt),
+            from: Some(from),
+            until: Some(until),
+            status: match listing {
+                Listing::Paid => vec![FilterStatus::Paid],
+                Listing::Cancelled => {
+                    vec![FilterStatus::PartialCancelled, FilterStatus::Cancelled]
+                }
+            },
+            version: Some(Version::V2),
+            sort_by: Some(SortBy::StatusChangedAt),
+            sort_order: Some(SortOrder::Ascending),
+            ..Filter::default()
+        };
+        let wanted = v2::Page {
+            number: page,
+            size: PAGE_PAYMENTS,
+        };
+        let found = self.client.payments(&filter, wanted).await;
+        let found = found.map_err(|error| failure(Portone::V2, &error))?;
+        let told = (u64::from(page) + 1) * u64::from(PAGE_PAYMENTS);
+        Ok(Page {
+            more: told < found.total_count,
+            records: readable(
+                Portone::V2,
+                found.items.into_iter().map(|payment| record(payment, None)),
+            ),
+        })
     }
 
     pub(super) async fn balance(

@@ -19,21 +19,21 @@ pub(super) fn micros(at: Timestamp) -> i64 {
 }
 
 /// Reads the values of one table; an unreadable one is named.
-struct Table(&'static str);
+pub(super) struct Table(pub(super) &'static str);
 
 impl Table {
-    fn read<T>(&self, column: &'static str, value: Option<T>) -> Result<T, Failure> {
+    pub(super) fn read<T>(&self, column: &'static str, value: Option<T>) -> Result<T, Failure> {
         value.ok_or(Failure::Corrupt {
             table: self.0,
             column,
         })
     }
 
-    fn time(&self, column: &'static str, micros: i64) -> Result<Timestamp, Failure> {
+    pub(super) fn time(&self, column: &'static str, micros: i64) -> Result<Timestamp, Failure> {
         self.read(column, Timestamp::from_microsecond(micros).ok())
     }
 
-    fn time_or_none(
+    pub(super) fn time_or_none(
         &self,
         column: &'static str,
         micros: Option<i64>,
@@ -41,15 +41,19 @@ impl Table {
         micros.map(|micros| self.time(column, micros)).transpose()
     }
 
-    fn payment_id(&self, text: &str) -> Result<PaymentId, Failure> {
+    pub(super) fn payment_id(&self, text: &str) -> Result<PaymentId, Failure> {
         self.read("payment_id", PaymentId::parse(text).ok())
     }
 
-    fn transaction_id(&self, column: &'static str, text: &str) -> Result<TransactionId, Failure> {
+    pub(super) fn transaction_id(
+        &self,
+        column: &'static str,
+        text: &str,
+    ) -> Result<TransactionId, Failure> {
         self.read(column, TransactionId::parse(text).ok())
     }
 
-    fn transaction_id_or_none(
+    pub(super) fn transaction_id_or_none(
         &self,
         column: &'static str,
         text: Option<&str>,

@@ -188,7 +188,7 @@ fn class(ask: &Ask, snapshot: &Snapshot) -> Class {
         | (Actor::Confirm | Actor::Shop(_) | Actor::Staff(_) | Actor::Refund | Actor::Policy, _) => {
             Class::Known
         }
-        (Actor::Worker, _) => Class::Reconciler,
+        (Actor::Worker | Actor::Sweep, _) => Class::Reconciler,
     }
 }
 

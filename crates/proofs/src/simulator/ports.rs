@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use wanryo::domain::attention::{AttentionItem, AttentionKind, Finding, Settled};
 use wanryo::domain::history::{Entry, StoredEntry};
 use wanryo::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
 use wanryo::domain::money::Money;
 use wanryo::domain::order::{Order, Portone};
 use wanryo::domain::refund::{Answer, Balance, Refund, Trouble};
+use wanryo::domain::sweep::{Listing, Sweep};
+use wanryo::ports::attention::{After, AttentionStore, ReceivedWebhook, Settling, SweepStore};
 use wanryo::ports::clock::Clock;
 use wanryo::ports::entropy::Entropy;
-use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError};
+use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, Intended,
     Moved, OrderFilter, OrderStore, OutboxEvent, Received, RefundStore, Snapshot, StoreError, User,
@@ -315,6 +318,17 @@ impl Gateway for Server {
             message: None,
         })
     }
+
+    async fn list(
+        &self,
+        _: Portone,
+        _: Listing,
+        _: Timestamp,
+        _: Timestamp,
+        _: u32,
+    ) -> Result<Page, GatewayError> {
+        Err(GatewayError::Unavailable)
+    }
 }
 
 /// Nobody asks for a refund in this world.
@@ -355,6 +369,78 @@ impl RefundStore for Server {
 
     async fn wake_refunds(&self, _: &PaymentId, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+/// Nobody looks at this world from the back office.
+#[async_trait]
+impl AttentionStore for Server {
+    async fn report(&self, _: &Finding) -> Result<(), StoreError> {
+        Err(unavailable())
+    }
+
+    async fn withdraw_unseen(&self, _: Timestamp, _: Timestamp) -> Result<(), StoreError> {
+        Err(unavailable())
+    }
+
+    async fn settle(
+        &self,
+        _: AttentionKind,
+        _: &TransactionId,
+        _: &str,
+        _: &str,
+        _: Timestamp,
+    ) -> Result<Settling, StoreError> {
+        Err(unavailable())
+    }
+
+    async fn list_attention(
+        &self,
+        _: Option<&After>,
+        _: u32,
+    ) -> Result<Vec<AttentionItem>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn count_attention(&self, _: u32) -> Result<u32, StoreError> {
+        Ok(0)
+    }
+
+    async fn list_settled(&self, _: u32) -> Result<Vec<Settled>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn list_received(&self, _: u32) -> Result<Vec<ReceivedWebhook>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+/// A world ends before its first sweep.
+#[async_trait]
+impl SweepStore for Server {
+    async fn find_sweep(&self) -> Result<Option<Sweep>, StoreError> {
+        Ok(Some(Sweep {
+            version: 0,
+            due_at: Timestamp::MAX,
+            run: None,
+            finished: None,
+        }))
+    }
+
+    async fn plan_sweep(&self, _: Timestamp) -> Result<(), StoreError> {
+        Err(unavailable())
+    }
+
+    async fn lease_sweep(&self, _: Timestamp, _: Timestamp) -> Result<Option<Sweep>, StoreError> {
+        Ok(None)
+    }
+
+    async fn save_sweep(&self, _: &Sweep) -> Result<bool, StoreError> {
+        Err(unavailable())
+    }
+
+    async fn first_order_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(None)
     }
 }
 

@@ -216,6 +216,8 @@ impl<'c> Story<'c> {
             orders: Arc::clone(&server) as _,
             refunds: Arc::clone(&server) as _,
             inbox: Arc::clone(&server) as _,
+            attention: Arc::clone(&server) as _,
+            sweep: Arc::clone(&server) as _,
             access: Arc::clone(&server) as _,
         };
         let core = Arc::new(Core::new(

@@ -95,6 +95,7 @@ pub(super) enum Who<'a> {
     Worker,
     Refund,
     Policy,
+    Sweep,
     Shop(&'a str),
     Staff(&'a str),
     Unrecognized(&'a str),
@@ -112,6 +113,7 @@ impl<'a> Who<'a> {
                 "worker" => Self::Worker,
                 "refund" => Self::Refund,
                 "policy" => Self::Policy,
+                "sweep" => Self::Sweep,
                 other => Self::Unrecognized(other),
             },
         }
@@ -330,6 +332,7 @@ mod tests {
             (Actor::Worker, Who::Worker),
             (Actor::Refund, Who::Refund),
             (Actor::Policy, Who::Policy),
+            (Actor::Sweep, Who::Sweep),
             (Actor::Shop("a:b".to_owned()), Who::Shop("a:b")),
             (Actor::Staff("a@b.c".to_owned()), Who::Staff("a@b.c")),
         ];

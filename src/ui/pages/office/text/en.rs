@@ -377,6 +377,7 @@ pub(super) const TEXT: Text = Text {
         Who::Worker => "Automatic check".to_owned(),
         Who::Refund => "Refund in progress".to_owned(),
         Who::Policy => "Rule for payments that do not match".to_owned(),
+        Who::Sweep => "Daily comparison with PortOne".to_owned(),
         Who::Shop(name) => format!("Shop ({name})"),
         Who::Staff(email) => format!("Staff ({email})"),
         Who::Unrecognized(text) => text.to_owned(),

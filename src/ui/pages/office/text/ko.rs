@@ -363,6 +363,7 @@ pub(super) const TEXT: Text = Text {
         Who::Worker => "자동 확인".to_owned(),
         Who::Refund => "환불 처리".to_owned(),
         Who::Policy => "불일치 결제 처리 규칙".to_owned(),
+        Who::Sweep => "PortOne과 하루 한 번 대조".to_owned(),
         Who::Shop(name) => format!("쇼핑몰 ({name})"),
         Who::Staff(email) => format!("담당자 ({email})"),
         Who::Unrecognized(text) => text.to_owned(),

@@ -1,0 +1,518 @@
+//! What needs attention, what was settled, what was received, and where the sweep stands.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::FromRow;
+
+use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
+use super::rows::{Table, micros};
+use super::write::{Change, Verdict};
+use super::{Database, Tx};
+use crate::domain::attention::{Arrival, AttentionItem, AttentionKind, Finding, Settled};
+use crate::domain::ids::TransactionId;
+use crate::domain::order::Portone;
+use crate::domain::sweep::Sweep;
+use crate::ports::attention::{After, AttentionStore, ReceivedWebhook, Settling, SweepStore};
+use crate::ports::store::StoreError;
+
+/// Most rows that one list has, whatever the caller asks for.
+const ROWS_MAX: u32 = 100;
+
+/// Every column of an item, in `attention` and in `settled`.
+macro_rules! item_columns {
+    () => {
+        "kind, portone, payment_id, transaction_id, amount_minor, currency, cancelled_minor, first_seen_at, last_seen_at"
+    };
+}
+
+#[derive(FromRow)]
+struct ItemRow {
+    kind: String,
+    portone: String,
+    payment_id: String,
+    transaction_id: String,
+    amount_minor: Option<i64>,
+    currency: Option<String>,
+    cancelled_minor: i64,
+    first_seen_at: i64,
+    last_seen_at: i64,
+}
+
+impl ItemRow {
+    fn into_domain(self) -> Result<AttentionItem, Failure> {
+        let attention = Table("attention");
+        Ok(AttentionItem {
+            kind: attention.read("kind", AttentionKind::from_word(&self.kind))?,
+            portone: attention.read("portone", Portone::from_word(&self.portone))?,
+            payment_id: self.payment_id,
+            transaction_id: attention.transaction_id("transaction_id", &self.transaction_id)?,
+            amount_minor: self.amount_minor,
+            currency: self.currency,
+            cancelled_minor: self.cancelled_minor,
+            first_seen_at: attention.time("first_seen_at", self.first_seen_at)?,
+            last_seen_at: attention.time("last_seen_at", self.last_seen_at)?,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct SettledRow {
+    #[sqlx(flatten)]
+    item: ItemRow,
+    settled_at: i64,
+    settled_by: String,
+    note: String,
+}
+
+impl SettledRow {
+    fn into_domain(self) -> Result<Settled, Failure> {
+        Ok(Settled {
+            item: self.item.into_domain()?,
+            at: Table("settled").time("settled_at", self.settled_at)?,
+            by: self.settled_by,
+            note: self.note,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct ReceivedRow {
+    received_at: i64,
+    version: String,
+    payment_id: String,
+    transaction_id: Option<String>,
+    claimed_status: Option<String>,
+    state: String,
+    order_portone: Option<String>,
+}
+
+impl ReceivedRow {
+    fn into_domain(self) -> Result<ReceivedWebhook, Failure> {
+        let inbox = Table("inbox");
+        let portone = inbox.read("version", Portone::from_word(&self.version))?;
+        let of_order = self
+            .order_portone
+            .map(|word| Table("orders").read("portone", Portone::from_word(&word)));
+        Ok(ReceivedWebhook {
+            at: inbox.time("received_at", self.received_at)?,
+            portone,
+            arrival: Arrival::of(
+                portone,
+                &self.payment_id,
+                of_order.transpose()?,
+                self.state == "waiting",
+            ),
+            payment_id: inbox.payment_id(&self.payment_id)?,
+            transaction_id: inbox
+                .transaction_id_or_none("transaction_id", self.transaction_id.as_deref())?,
+            claimed_status: self.claimed_status,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct SweepRow {
+    version: i64,
+    due_at: i64,
+    run: Option<String>,
+    finished: Option<String>,
+}
+
+impl SweepRow {
+    fn into_domain(self) -> Result<Sweep, Failure> {
+        Ok(Sweep {
+            version: self.version,
+            due_at: Table("sweep").time("due_at", self.due_at)?,
+            run: from_json("run", self.run),
+            finished: from_json("finished", self.finished),
+        })
+    }
+}
+
+/// What this version cannot read is as good as not there: a sweep that cannot go on begins anew.
+fn from_json<T: serde::de::DeserializeOwned>(column: &str, text: Option<String>) -> Option<T> {
+    serde_json::from_str(&text?)
+        .inspect_err(|error| {
+            tracing::warn!(column, %error, "where the sweep stands cannot be read");
+        })
+        .ok()
+}
+
+#[async_trait]
+impl AttentionStore for Database {
+    async fn report(&self, finding: &Finding) -> Result<(), StoreError> {
+        self.write(Report(finding.clone())).await
+    }
+
+    async fn withdraw_unseen(
+        &self,
+        swept_from: Timestamp,
+        paid_from: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(WithdrawUnseen {
+            swept_from,
+            paid_from,
+        })
+        .await
+    }
+
+    async fn settle(
+        &self,
+        kind: AttentionKind,
+        transaction_id: &TransactionId,
+        by: &str,
+        note: &str,
+        at: Timestamp,
+    ) -> Result<Settling, StoreError> {
+        self.write(Settle {
+            kind,
+            transaction_id: transaction_id.clone(),
+            by: by.to_owned(),
+            note: note.to_owned(),
+            at,
+        })
+        .await
+    }
+
+    async fn list_attention(
+        &self,
+        after: Option<&After>,
+        limit: u32,
+    ) -> Result<Vec<AttentionItem>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let rows: Vec<ItemRow> = fetch_all!(
+                &mut conn,
+                concat!(
+                    "SELECT ",
+                    item_columns!(),
+                    " FROM attention
+                    WHERE $1 IS NULL OR (first_seen_at, kind, transaction_id) < ($1, $2, $3)
+                    ORDER BY first_seen_at DESC, kind DESC, transaction_id DESC LIMIT $4"
+                ),
+                after.map(|after| micros(after.first_seen_at)),
+                after.map(|after| after.kind.as_str()),
+                after.map(|after| after.transaction_id.as_str()),
+                i64::from(limit.min(ROWS_MAX)),
+            )?;
+            rows.into_iter().map(ItemRow::into_domain).collect()
+        })
+        .await
+    }
+
+    async fn count_attention(&self, max: u32) -> Result<u32, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let rows: Vec<(i64,)> = fetch_all!(
+                &mut conn,
+                "SELECT COUNT(*) FROM (SELECT 1 FROM attention LIMIT $1) AS items",
+                i64::from(max),
+            )?;
+            let count = rows.into_iter().next().map_or(0, |(count,)| count);
+            Ok(u32::try_from(count).unwrap_or(max))
+        })
+        .await
+    }
+
+    async fn list_settled(&self, limit: u32) -> Result<Vec<Settled>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let rows: Vec<SettledRow> = fetch_all!(
+                &mut conn,
+                concat!(
+                    "SELECT ",
+                    item_columns!(),
+                    ", settled_at, settled_by, note FROM settled ORDER BY settled_at DESC, transaction_id DESC LIMIT $1"
+                ),
+                i64::from(limit.min(ROWS_MAX)),
+            )?;
+            rows.into_iter().map(SettledRow::into_domain).collect()
+        })
+        .await
+    }
+
+    async fn list_received(&self, limit: u32) -> Result<Vec<ReceivedWebhook>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let rows: Vec<ReceivedRow> = fetch_all!(
+                &mut conn,
+                "SELECT i.received_at, i.version, i.payment_id, i.transaction_id, i.claimed_status, i.state, o.portone AS order_portone
+                FROM inbox AS i LEFT JOIN orders AS o ON o.payment_id = i.payment_id
+                ORDER BY i.id DESC LIMIT $1",
+                i64::from(limit.min(ROWS_MAX)),
+            )?;
+            rows.into_iter().map(ReceivedRow::into_domain).collect()
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl SweepStore for Database {
+    async fn find_sweep(&self) -> Result<Option<Sweep>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let found: Option<SweepRow> = fetch_optional!(
+                &mut conn,
+                "SELECT version, due_at, run, finished FROM sweep WHERE id = 1"
+            )?;
+            found.map(SweepRow::into_domain).transpose()
+        })
+        .await
+    }
+
+    async fn plan_sweep(&self, due_at: Timestamp) -> Result<(), StoreError> {
+        self.write(Plan(due_at)).await
+    }
+
+    async fn lease_sweep(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Sweep>, StoreError> {
+        self.write(Lease { now, lease_until }).await
+    }
+
+    async fn save_sweep(&self, sweep: &Sweep) -> Result<bool, StoreError> {
+        self.write(Save(sweep.clone())).await
+    }
+
+    async fn first_order_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let rows: Vec<(i64,)> = fetch_all!(
+                &mut conn,
+                "SELECT created_at FROM orders ORDER BY created_at, payment_id LIMIT 1"
+            )?;
+            rows.into_iter()
+                .next()
+                .map(|(at,)| Table("orders").time("created_at", at))
+                .transpose()
+        })
+        .await
+    }
+}
+
+struct Report(Finding);
+
+#[async_trait]
+impl Change for Report {
+    type Answer = ();
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        let Finding { item, paid_at } = &self.0;
+        execute!(
+            tx,
+            "INSERT INTO findings (kind, transaction_id, portone, payment_id, amount_minor, currency, cancelled_minor, paid_at,
+                first_seen_at, last_seen_at, gone_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)
+            ON CONFLICT (kind, transaction_id) DO UPDATE SET amount_minor = excluded.amount_minor, currency = excluded.currency,
+                cancelled_minor = excluded.cancelled_minor, paid_at = excluded.paid_at, last_seen_at = excluded.last_seen_at,
+                gone_at = NULL",
+            item.kind.as_str(),
+            item.transaction_id.as_str(),
+            item.portone.as_str(),
+            &item.payment_id,
+            item.amount_minor,
+            &item.currency,
+            item.cancelled_minor,
+            paid_at.map(micros),
+            micros(item.first_seen_at),
+            micros(item.last_seen_at),
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+
+    /// Written twice it does no harm; taken for written when it is not, it would be missing until the next day.
+    async fn is_there(&self, tx: &mut Tx, (): &()) -> Result<bool, Failure> {
+        let item = &self.0.item;
+        let found: Option<(i64,)> = fetch_optional!(
+            tx,
+            "SELECT last_seen_at FROM findings WHERE kind = $1 AND transaction_id = $2 AND last_seen_at >= $3",
+            item.kind.as_str(),
+            item.transaction_id.as_str(),
+            micros(item.last_seen_at),
+        )?;
+        Ok(found.is_some())
+    }
+}
+
+struct WithdrawUnseen {
+    swept_from: Timestamp,
+    paid_from: Timestamp,
+}
+
+#[async_trait]
+impl Change for WithdrawUnseen {
+    type Answer = ();
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        execute!(
+            tx,
+            "UPDATE findings SET gone_at = $1
+            WHERE gone_at IS NULL AND last_seen_at < $1 AND COALESCE(paid_at, first_seen_at) >= $2",
+            micros(self.swept_from),
+            micros(self.paid_from),
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct Settle {
+    kind: AttentionKind,
+    transaction_id: TransactionId,
+    by: String,
+    note: String,
+    at: Timestamp,
+}
+
+#[async_trait]
+impl Change for Settle {
+    type Answer = Settling;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Settling>, Failure> {
+        let written = execute!(
+            tx,
+            concat!(
+                "INSERT INTO settled (",
+                item_columns!(),
+                ", settled_at, settled_by, note) SELECT ",
+                item_columns!(),
+                ", $3, $4, $5 FROM attention WHERE kind = $1 AND transaction_id = $2
+                ON CONFLICT (kind, transaction_id) DO NOTHING"
+            ),
+            self.kind.as_str(),
+            self.transaction_id.as_str(),
+            micros(self.at),
+            &self.by,
+            &self.note,
+        )?;
+        if written == 1 {
+            return Ok(Verdict::Keep(Settling::Done));
+        }
+        let before: Vec<(i64,)> = fetch_all!(
+            tx,
+            "SELECT settled_at FROM settled WHERE kind = $1 AND transaction_id = $2",
+            self.kind.as_str(),
+            self.transaction_id.as_str(),
+        )?;
+        Ok(Verdict::Undo(if before.is_empty() {
+            Settling::NothingThere
+        } else {
+            Settling::Before
+        }))
+    }
+
+    /// Written again it would be told that somebody was faster, who is itself.
+    async fn is_there(&self, tx: &mut Tx, _done: &Settling) -> Result<bool, Failure> {
+        let own: Vec<(i64,)> = fetch_all!(
+            tx,
+            "SELECT settled_at FROM settled
+            WHERE kind = $1 AND transaction_id = $2 AND settled_at = $3 AND settled_by = $4 AND note = $5",
+            self.kind.as_str(),
+            self.transaction_id.as_str(),
+            micros(self.at),
+            &self.by,
+            &self.note,
+        )?;
+        Ok(!own.is_empty())
+    }
+}
+
+struct Plan(Timestamp);
+
+#[async_trait]
+impl Change for Plan {
+    type Answer = ();
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        execute!(
+            tx,
+            "INSERT INTO sweep (id, version, due_at) VALUES (1, 0, $1) ON CONFLICT (id) DO NOTHING",
+            micros(self.0),
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct Lease {
+    now: Timestamp,
+    lease_until: Timestamp,
+}
+
+#[async_trait]
+impl Change for Lease {
+    type Answer = Option<Sweep>;
+    const ONE_STATEMENT: bool = true;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Option<Sweep>>, Failure> {
+        // One statement: of two instances that want it at once, the second finds that it is due no more.
+        let rows: Vec<SweepRow> = fetch_all!(
+            tx,
+            "UPDATE sweep SET version = version + 1, due_at = $2 WHERE id = 1 AND due_at <= $1
+            RETURNING version, due_at, run, finished",
+            micros(self.now),
+            micros(self.lease_until),
+        )?;
+        let leased = rows.into_iter().next().map(SweepRow::into_domain);
+        Ok(Verdict::Keep(leased.transpose()?))
+    }
+
+    /// Two instances must not both believe that the step is theirs.
+    async fn is_there(&self, tx: &mut Tx, leased: &Option<Sweep>) -> Result<bool, Failure> {
+        match leased {
+            Some(sweep) => has_version(tx, sweep.version).await,
+            None => Ok(true),
+        }
+    }
+}
+
+struct Save(Sweep);
+
+#[async_trait]
+impl Change for Save {
+    type Answer = bool;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        let Sweep {
+            version,
+            due_at,
+            run,
+            finished,
+        } = &self.0;
+        let run = run.as_ref().map(|run| serde_json::json!(run).to_string());
+        let finished = finished
+            .as_ref()
+            .map(|finished| serde_json::json!(finished).to_string());
+        let written = execute!(
+            tx,
+            "UPDATE sweep SET version = version + 1, due_at = $2, run = $3, finished = $4 WHERE id = 1 AND version = $1",
+            version,
+            micros(*due_at),
+            &run,
+            &finished,
+        )?;
+        Ok(if written == 1 {
+            Verdict::Keep(true)
+        } else {
+            Verdict::Undo(false)
+        })
+    }
+
+    async fn is_there(&self, tx: &mut Tx, _saved: &bool) -> Result<bool, Failure> {
+        has_version(tx, self.0.version + 1).await
+    }
+}
+
+/// Whether the sweep's row came this far.
+async fn has_version(tx: &mut Tx, version: i64) -> Result<bool, Failure> {
+    let found: Option<(i64,)> = fetch_optional!(
+        tx,
+        "SELECT version FROM sweep WHERE id = 1 AND version >= $1",
+        version
+    )?;
+    Ok(found.is_some())
+}

@@ -1,0 +1,116 @@
+//! What needs attention, where the sweep stands, and what was received: what the shop's people look at beside their orders.
+//!
+//! Every implementation passes `tests/it/sweep.rs`.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::store::StoreError;
+use crate::domain::attention::{Arrival, AttentionItem, AttentionKind, Finding, Settled};
+use crate::domain::ids::{PaymentId, TransactionId};
+use crate::domain::order::Portone;
+use crate::domain::sweep::Sweep;
+
+/// Where a list of items goes on: after this one, latest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct After {
+    /// When the last item was first seen.
+    pub first_seen_at: Timestamp,
+    /// Its kind.
+    pub kind: AttentionKind,
+    /// Its transaction.
+    pub transaction_id: TransactionId,
+}
+
+/// What came of settling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settling {
+    /// It is settled now.
+    Done,
+    /// Somebody was faster; that word stays.
+    Before,
+    /// Nothing of the kind needs attention.
+    NothingThere,
+}
+
+/// A webhook that was received, with what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedWebhook {
+    /// When.
+    pub at: Timestamp,
+    /// Which generation it is of.
+    pub portone: Portone,
+    /// The payment it speaks of.
+    pub payment_id: PaymentId,
+    /// The transaction it speaks of.
+    pub transaction_id: Option<TransactionId>,
+    /// The status it claims. Decides nothing.
+    pub claimed_status: Option<String>,
+    /// What became of it.
+    pub arrival: Arrival,
+}
+
+/// What needs attention. A transaction whose verdict is `duplicate`, `late` or `held` and that holds money needs it by itself,
+/// and so does every finding, until a person settled it or its cause is gone.
+#[async_trait]
+pub trait AttentionStore: Send + Sync {
+    /// Writes a finding. One that is there already is seen again: its figures are renewed, and when it was first seen stays.
+    async fn report(&self, finding: &Finding) -> Result<(), StoreError>;
+
+    /// Findings that were last seen before `swept_from`, and whose payments are no older than `paid_from`, were looked for and
+    /// not found: their cause is gone.
+    async fn withdraw_unseen(
+        &self,
+        swept_from: Timestamp,
+        paid_from: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Notes that a person took care of an item. The first word stays.
+    async fn settle(
+        &self,
+        kind: AttentionKind,
+        transaction_id: &TransactionId,
+        by: &str,
+        note: &str,
+        at: Timestamp,
+    ) -> Result<Settling, StoreError>;
+
+    /// Lists what needs attention, latest first, at most 100.
+    async fn list_attention(
+        &self,
+        after: Option<&After>,
+        limit: u32,
+    ) -> Result<Vec<AttentionItem>, StoreError>;
+
+    /// How many items need attention, counted up to `max`.
+    async fn count_attention(&self, max: u32) -> Result<u32, StoreError>;
+
+    /// Lists what was settled, latest first, at most 100.
+    async fn list_settled(&self, limit: u32) -> Result<Vec<Settled>, StoreError>;
+
+    /// Lists the webhooks that came last, latest first, at most 100.
+    async fn list_received(&self, limit: u32) -> Result<Vec<ReceivedWebhook>, StoreError>;
+}
+
+/// Where the sweep stands, once for all instances.
+#[async_trait]
+pub trait SweepStore: Send + Sync {
+    /// Reads it; `None` before it was ever planned.
+    async fn find_sweep(&self) -> Result<Option<Sweep>, StoreError>;
+
+    /// Plans the first sweep, unless there is a plan.
+    async fn plan_sweep(&self, due_at: Timestamp) -> Result<(), StoreError>;
+
+    /// Takes the next step when it is due, and moves it to `lease_until`, so that nobody else takes it before.
+    async fn lease_sweep(
+        &self,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Option<Sweep>, StoreError>;
+
+    /// Writes where the sweep stands, unless somebody else took it since. Says whether it was written.
+    async fn save_sweep(&self, sweep: &Sweep) -> Result<bool, StoreError>;
+
+    /// When the first order was made.
+    async fn first_order_at(&self) -> Result<Option<Timestamp>, StoreError>;
+}
