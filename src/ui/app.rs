@@ -7,7 +7,7 @@ use leptos_router::{ParamSegment, SsrMode, StaticSegment};
 
 use super::pages::complete::CompletePage;
 use super::pages::no_page::NoPage;
-use super::pages::office::{LoginPage, OrderPage, OrdersPage};
+use super::pages::office::{AttentionPage, LoginPage, OrderPage, OrdersPage};
 use super::pages::pay::PayPage;
 use super::pages::status::StatusPage;
 
@@ -23,6 +23,7 @@ pub fn App() -> impl IntoView {
                 <Route path=(StaticSegment("o"), ParamSegment("token")) view=StatusPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("pay"), ParamSegment("payment_id")) view=PayPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("login") view=LoginPage ssr=SsrMode::Async />
+                <Route path=StaticSegment("attention") view=AttentionPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("orders") view=OrdersPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("orders"), ParamSegment("payment_id")) view=OrderPage ssr=SsrMode::Async />
             </Routes>

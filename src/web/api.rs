@@ -1,5 +1,6 @@
-//! `/api/v1`: the shop's server makes, reads, checks, closes and refunds orders.
+//! `/api/v1`: the shop's server makes, reads, checks, closes and refunds orders, and reads what needs attention.
 
+pub mod attention;
 pub mod body;
 pub mod refunds;
 
@@ -168,13 +169,29 @@ struct FieldRefused {
     right: &'static str,
 }
 
+/// What a parameter says, when it says anything. Control characters match nothing, and PostgreSQL refuses one of them.
+fn filled(text: Option<String>) -> Option<String> {
+    text.map(|text| text.replace(char::is_control, ""))
+        .filter(|text| !text.is_empty())
+}
+
+fn page_limit(text: Option<String>) -> Result<u32, FieldRefused> {
+    let refused = FieldRefused {
+        field: "limit",
+        right: "must be 1 to 100",
+    };
+    match filled(text) {
+        None => Ok(PAGE_DEFAULT),
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=PAGE_MAX).contains(limit))
+            .ok_or(refused),
+    }
+}
+
 fn filter(query: ListQuery) -> Result<OrderFilter, FieldRefused> {
     let refused = |field, right| FieldRefused { field, right };
-    // Control characters match nothing, and PostgreSQL refuses one of them.
-    let filled = |text: Option<String>| {
-        text.map(|text| text.replace(char::is_control, ""))
-            .filter(|text| !text.is_empty())
-    };
     let time = |field, text: Option<String>| match filled(text) {
         None => Ok(None),
         Some(text) => text.parse::<Timestamp>().map(Some).map_err(|_| {
@@ -190,14 +207,7 @@ fn filter(query: ListQuery) -> Result<OrderFilter, FieldRefused> {
             OrderStatus::from_word(&word).ok_or(refused("status", "must be an order status"))?,
         ),
     };
-    let limit = match filled(query.limit) {
-        None => PAGE_DEFAULT,
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|limit| (1..=PAGE_MAX).contains(limit))
-            .ok_or(refused("limit", "must be 1 to 100"))?,
-    };
+    let limit = page_limit(query.limit)?;
     let after = match filled(query.cursor) {
         None => None,
         Some(text) => Some(cursor::read(&text).ok_or(refused(

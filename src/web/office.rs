@@ -11,9 +11,11 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{App, Network};
+use crate::domain::attention::AttentionKind;
 use crate::domain::history::Actor;
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{PaymentId, TransactionId};
 use crate::service::access::{self, AccessError};
+use crate::service::attention::{self, SettleError};
 use crate::service::orders::{self, CloseError};
 use crate::service::sync::{Ask, SyncError, sync};
 use crate::ui::context::SignedIn;
@@ -154,6 +156,45 @@ pub async fn close_order(
     see_other(&format!("{}?{result}", order_page(&payment_id)))
 }
 
+/// A person's word about a payment.
+#[derive(Deserialize)]
+pub struct SettleForm {
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    transaction_id: String,
+    #[serde(default)]
+    note: String,
+}
+
+/// `POST /attention/settle`
+pub async fn settle_attention(
+    State(app): State<App>,
+    axum::Extension(person): axum::Extension<SignedIn>,
+    Form(form): Form<SettleForm>,
+) -> Response {
+    let kind = AttentionKind::from_word(&form.kind);
+    let id = TransactionId::parse(&form.transaction_id);
+    let (Some(kind), Ok(id)) = (kind, id) else {
+        return see_other("/attention?error=nothing_there");
+    };
+    let actor = Actor::Staff(person.email);
+    let result = match attention::settle(&app.core, kind, &id, &form.note, &actor).await {
+        Ok(()) => "done=settled",
+        Err(SettleError::NoNote | SettleError::NoteTooLong) => "error=no_note",
+        Err(SettleError::SettledBefore) => "error=settled_before",
+        Err(SettleError::NothingThere) => "error=nothing_there",
+        Err(SettleError::Store(error)) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a person's word could not be kept"
+            );
+            "error=unavailable"
+        }
+    };
+    see_other(&format!("/attention?{result}"))
+}
+
 fn order_page(id: &PaymentId) -> String {
     format!(
         "/orders/{}",
@@ -164,7 +205,10 @@ fn order_page(id: &PaymentId) -> String {
 /// Where a form may send a person on: our own back office, nothing else, however it is spelled.
 fn own_page(next: &str) -> &str {
     let harmless = next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') && !next.contains("//");
-    let office = next == "/orders" || next.starts_with("/orders/") || next.starts_with("/orders?");
+    let office = ["/orders", "/attention"].iter().any(|page| {
+        next.strip_prefix(page)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+    });
     if harmless && office { next } else { "/orders" }
 }
 
@@ -221,10 +265,18 @@ mod tests {
             "/login",
             "/orders\\@evil",
             "/ordersx",
+            "/attention//evil",
         ] {
             assert_eq!(own_page(next), "/orders", "{next:?}");
         }
-        assert_eq!(own_page("/orders/ORD%2D1"), "/orders/ORD%2D1");
+        for page in [
+            "/orders",
+            "/orders/ORD%2D1",
+            "/attention",
+            "/attention?after=a",
+        ] {
+            assert_eq!(own_page(page), page);
+        }
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub enum Problem {
     IdempotencyKeyReused,
     /// The first request with this name is being answered.
     IdempotencyKeyInUse,
+    /// What needed attention was settled before.
+    SettledBefore,
     /// This generation of PortOne is not configured here.
     PortoneNotConfigured,
     /// A webhook of V2 without a signature that fits.
@@ -48,7 +50,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Unauthorized,
         Self::MalformedBody,
         Self::InvalidField,
@@ -63,6 +65,7 @@ impl Problem {
         Self::IdempotencyKeyNeeded,
         Self::IdempotencyKeyReused,
         Self::IdempotencyKeyInUse,
+        Self::SettledBefore,
         Self::PortoneNotConfigured,
         Self::InvalidSignature,
         Self::SourceRefused,
@@ -154,6 +157,12 @@ impl Problem {
                 "idempotency-key-in-use",
                 "The first request with this key is being answered",
                 "Send the same request again in a moment.",
+            ),
+            Self::SettledBefore => (
+                StatusCode::CONFLICT,
+                "settled-before",
+                "Somebody settled this before",
+                "What was said first about a payment stays. The back office shows it.",
             ),
             Self::PortoneNotConfigured => (
                 StatusCode::UNPROCESSABLE_ENTITY,

@@ -42,6 +42,8 @@ pub fn router(app: App) -> Router {
         .route("/orders/{payment_id}", get(page_route))
         .route("/orders/{payment_id}/sync", post(office::sync_order))
         .route("/orders/{payment_id}/close", post(office::close_order))
+        .route("/attention", get(page_route))
+        .route("/attention/settle", post(office::settle_attention))
         .layer(from_fn_with_state(app.clone(), office::require_person));
     let office = Router::new()
         .route("/login", get(page_route).post(office::sign_in))
@@ -62,6 +64,11 @@ pub fn router(app: App) -> Router {
         .route(
             "/api/v1/orders/{payment_id}/refunds",
             get(api::refunds::list_refunds).post(api::refunds::make_refund),
+        )
+        .route("/api/v1/attention", get(api::attention::list_attention))
+        .route(
+            "/api/v1/attention/{kind}/{transaction_id}/settle",
+            post(api::attention::settle_attention),
         )
         .route("/api/v1/{*rest}", any(api::nothing_here))
         .route("/api/v1", any(api::nothing_here))

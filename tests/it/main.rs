@@ -6,6 +6,7 @@
 )]
 
 mod app;
+mod attention;
 mod budgets;
 mod confirm;
 mod deadlines;
@@ -19,4 +20,5 @@ mod shop;
 mod store;
 mod store_refunds;
 mod support;
+mod sweep;
 mod webhooks_v2;

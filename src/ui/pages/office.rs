@@ -1,4 +1,5 @@
-//! The back office: sign-in, the list of orders, and one order with the whole record of why it stands where it stands.
+//! The back office: sign-in, the list of orders, one order with the whole record of why it stands where it stands,
+//! and what needs attention.
 //!
 //! Plain documents and plain forms: no page here runs a script, and each is whole in its first response. Nothing here moves
 //! an order; forms post to handlers that do. Only these pages show a buyer's personal data, and only to a person who is
@@ -8,6 +9,7 @@
 //! entries) is tested beside its code.
 
 mod address;
+pub mod attention;
 mod checks;
 mod frame;
 pub mod login;
@@ -18,6 +20,7 @@ mod text;
 mod timeline;
 mod transactions;
 
+pub use attention::AttentionPage;
 pub use login::LoginPage;
 pub use order::OrderPage;
 pub use orders::OrdersPage;

@@ -98,7 +98,8 @@ async fn both_databases_have_the_same_tables_columns_and_constraints() {
     with_postgres(|test| async move {
         test.open().await.close().await;
         let columns = "SELECT table_name || '.' || column_name || CASE is_nullable WHEN 'NO' THEN ' NOT NULL' ELSE '' END
-            FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations'";
+            FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> '_sqlx_migrations'
+            AND table_name NOT IN (SELECT viewname FROM pg_views WHERE schemaname = 'public')";
         let indexes = "SELECT indexname::text FROM pg_indexes WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations'
             AND indexname NOT IN (SELECT conname FROM pg_constraint)";
         let constraints = test.read("SELECT conname::text FROM pg_constraint WHERE conrelid::regclass::text <> '_sqlx_migrations' AND connamespace = 'public'::regnamespace").await;

@@ -42,6 +42,11 @@ impl Address {
             .filter(|value| !value.is_empty())
     }
 
+    /// Whether this is the page at a path.
+    pub(super) fn is_at(&self, path: &str) -> bool {
+        self.path == path
+    }
+
     /// The language as forms hand it on.
     pub(super) fn asked(&self) -> Option<&'static str> {
         self.asked.map(Locale::tag)

@@ -10,12 +10,18 @@ use super::Request;
 use super::text::Words;
 use crate::domain::order::Mode;
 use crate::i18n::Locale;
+use crate::service::Core;
 use crate::ui::context::{Site, site};
+
+/// Payments needing attention that are counted; beyond it the navigation says "more than".
+const ATTENTION_COUNTED_MAX: u32 = 99;
 
 /// What a page needs of the site and its request to be framed; read before the first await, like [`Request`] itself.
 pub(super) struct Frame {
     request: Request,
     site: Arc<Site>,
+    /// How many payments need attention, as far as they were counted.
+    attention: u32,
 }
 
 impl Frame {
@@ -23,12 +29,35 @@ impl Frame {
         Self {
             request: request.clone(),
             site: site(),
+            attention: 0,
+        }
+    }
+
+    /// Counts what needs attention, so that every page says it. Not being able to is no reason to show no page.
+    pub(super) async fn counted(self, core: &Core) -> Self {
+        let counted = core
+            .attention
+            .count_attention(ATTENTION_COUNTED_MAX + 1)
+            .await;
+        match counted {
+            Ok(attention) => Self { attention, ..self },
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "what needs attention could not be counted"
+                );
+                self
+            }
         }
     }
 
     /// The document: header, banner, and the page's own content.
     pub(super) fn around(self, title: String, content: AnyView) -> AnyView {
-        let Self { request, site } = self;
+        let Self {
+            request,
+            site,
+            attention,
+        } = self;
         let text = request.text();
         let other = match request.locale {
             Locale::Ko => Locale::En,
@@ -47,6 +76,10 @@ impl Frame {
                 </form>
             }
         });
+        let navigation = request
+            .person
+            .is_some()
+            .then(|| navigation(&request, attention));
         let test_mode = (site.mode == Mode::Test).then(
             || view! { <p class="office-banner" data-kind="test">{text.frame.test_mode}</p> },
         );
@@ -61,6 +94,7 @@ impl Frame {
             <div class="office">
                 <header class="office-header">
                     <a class="office-brand" href=home><bdi>{brand}</bdi>" "<span>{text.frame.office}</span></a>
+                    {navigation}
                     <div class="office-header-end">
                         <a class="office-language" href=request.address.in_language(other) hreflang=other.tag() lang=other.tag()>{text.frame.other_language}</a>
                         {person}
@@ -111,4 +145,25 @@ impl Frame {
             None,
         )
     }
+}
+
+/// The pages of the back office, for who is signed in.
+fn navigation(request: &Request, attention: u32) -> AnyView {
+    let text = request.text();
+    let count = (attention > 0).then(|| {
+        let shown = if attention > ATTENTION_COUNTED_MAX {
+            format!("{ATTENTION_COUNTED_MAX}+")
+        } else {
+            attention.to_string()
+        };
+        view! { " "<span class="office-count">{shown}</span> }
+    });
+    let current = |path| request.address.is_at(path).then_some("page");
+    view! {
+        <nav class="office-nav" aria-label=text.frame.pages>
+            <a href=request.address.link("/orders", &[]) aria-current=current("/orders")>{text.list.title}</a>
+            <a href=request.address.link("/attention", &[]) aria-current=current("/attention")>{text.attention.title}{count}</a>
+        </nav>
+    }
+    .into_any()
 }

@@ -52,6 +52,7 @@ async fn page(request: Request, frame: Frame, asked: String) -> AnyView {
     match found {
         Ok(Some(record)) => {
             let title = (text.order.title)(record.order.payment_id.as_str());
+            let frame = frame.counted(&core).await;
             frame.around(title, content(&request, &core, record))
         }
         Ok(None) => {
@@ -146,7 +147,7 @@ fn content(request: &Request, core: &Core, record: Record) -> AnyView {
 }
 
 /// What the form that led here reported, by code.
-fn notices(request: &Request) -> AnyView {
+pub(super) fn notices(request: &Request) -> AnyView {
     let text = request.text();
     let done = request.address.parameter("done").and_then(Notice::done);
     let error = request.address.parameter("error").and_then(Notice::error);

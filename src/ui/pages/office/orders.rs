@@ -37,6 +37,7 @@ async fn page(request: Request, frame: Frame) -> AnyView {
     match load(&core, &asked).await {
         Ok(list) => {
             let text = request.text();
+            let frame = frame.counted(&core).await;
             frame.around(text.list.title.to_owned(), content(&request, &asked, list))
         }
         Err(error) => {

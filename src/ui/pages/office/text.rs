@@ -3,6 +3,7 @@
 mod en;
 mod ko;
 
+use crate::domain::attention::{Arrival, AttentionKind};
 use crate::domain::confirmation::Stop;
 use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
@@ -27,6 +28,14 @@ pub(super) enum Notice {
     Synced,
     /// The order is closed.
     Closed,
+    /// A payment is marked as taken care of.
+    Settled,
+    /// What was done has to be said.
+    NoNote,
+    /// Somebody was faster.
+    SettledBefore,
+    /// It does not need attention any more.
+    NothingThere,
     /// PortOne could not be asked.
     Unconfirmed,
     /// The order is paid, so it cannot be closed.
@@ -42,6 +51,7 @@ impl Notice {
         match code {
             "synced" => Some(Self::Synced),
             "closed" => Some(Self::Closed),
+            "settled" => Some(Self::Settled),
             _ => None,
         }
     }
@@ -50,6 +60,9 @@ impl Notice {
         match code {
             "unconfirmed" => Some(Self::Unconfirmed),
             "paid" => Some(Self::Paid),
+            "no_note" => Some(Self::NoNote),
+            "settled_before" => Some(Self::SettledBefore),
+            "nothing_there" => Some(Self::NothingThere),
             "busy" => Some(Self::Busy),
             "unavailable" => Some(Self::Unavailable),
             _ => None,
@@ -58,8 +71,14 @@ impl Notice {
 
     pub(super) fn is_error(self) -> bool {
         match self {
-            Self::Synced | Self::Closed => false,
-            Self::Unconfirmed | Self::Paid | Self::Busy | Self::Unavailable => true,
+            Self::Synced | Self::Closed | Self::Settled => false,
+            Self::NoNote
+            | Self::SettledBefore
+            | Self::NothingThere
+            | Self::Unconfirmed
+            | Self::Paid
+            | Self::Busy
+            | Self::Unavailable => true,
         }
     }
 }
@@ -131,6 +150,7 @@ pub(super) struct Text {
     pub(super) frame: Frame,
     pub(super) login: Login,
     pub(super) list: List,
+    pub(super) attention: Attention,
     pub(super) order: OrderText,
     pub(super) history: History,
     pub(super) status: fn(OrderStatus) -> &'static str,
@@ -152,6 +172,7 @@ pub(super) struct Text {
 /// Around every page.
 pub(super) struct Frame {
     pub(super) office: &'static str,
+    pub(super) pages: &'static str,
     pub(super) other_language: &'static str,
     pub(super) sign_out: &'static str,
     pub(super) test_mode: &'static str,
@@ -198,6 +219,34 @@ pub(super) struct List {
     pub(super) first: &'static str,
     pub(super) none: Words,
     pub(super) none_match: Words,
+}
+
+pub(super) struct Attention {
+    pub(super) title: &'static str,
+    pub(super) lead: &'static str,
+    /// So many payments of PortOne's lists were compared; the time follows.
+    pub(super) swept: fn(u64) -> String,
+    pub(super) swept_in_part: &'static str,
+    pub(super) never_swept: &'static str,
+    pub(super) kind: fn(AttentionKind) -> &'static str,
+    pub(super) meaning: fn(AttentionKind) -> &'static str,
+    pub(super) to_do: fn(AttentionKind) -> &'static str,
+    pub(super) open_order: &'static str,
+    pub(super) settle: &'static str,
+    pub(super) note: &'static str,
+    pub(super) note_hint: &'static str,
+    pub(super) settle_confirm: &'static str,
+    pub(super) settled: &'static str,
+    pub(super) why: &'static str,
+    pub(super) who: &'static str,
+    pub(super) pages: &'static str,
+    pub(super) next: &'static str,
+    pub(super) none: Words,
+    pub(super) webhooks: &'static str,
+    pub(super) webhooks_hint: &'static str,
+    pub(super) no_webhooks: &'static str,
+    pub(super) arrival_head: &'static str,
+    pub(super) arrival: fn(Arrival) -> &'static str,
 }
 
 pub(super) struct OrderText {

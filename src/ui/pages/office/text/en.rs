@@ -1,6 +1,9 @@
 //! English.
 
-use super::{Frame, History, List, Login, LoginError, Notice, OrderText, Text, Who, Words};
+use super::{
+    Attention, Frame, History, List, Login, LoginError, Notice, OrderText, Text, Who, Words,
+};
+use crate::domain::attention::{Arrival, AttentionKind};
 use crate::domain::confirmation::Stop;
 use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
@@ -12,6 +15,7 @@ use crate::domain::verification::CheckName;
 pub(super) const TEXT: Text = Text {
     frame: Frame {
         office: "Payments",
+        pages: "Pages of the back office",
         other_language: "한국어",
         sign_out: "Sign out",
         test_mode: "Test mode: no payment on this server moves real money.",
@@ -77,6 +81,77 @@ pub(super) const TEXT: Text = Text {
         none_match: Words {
             title: "No order matches",
             body: "Use fewer conditions, or check the order number.",
+        },
+    },
+    attention: Attention {
+        title: "Needs a look",
+        lead: "Money that fits no order as it is. Look at each payment and decide.",
+        swept: |seen| format!("Last compared with PortOne's lists ({seen} payments):"),
+        swept_in_part: "PortOne did not tell a part of them; it is asked again the next day.",
+        never_swept: "PortOne's lists have not been compared yet. That happens once a day from the first order on.",
+        kind: |kind| match kind {
+            AttentionKind::Orphan => "Payment without an order",
+            AttentionKind::Drift => "Differs from PortOne's list",
+            AttentionKind::Duplicate => "Second payment",
+            AttentionKind::Late => "Late",
+            AttentionKind::Held => "Held",
+        },
+        meaning: |kind| match kind {
+            AttentionKind::Orphan => {
+                "PortOne holds this payment, and no order here has its number."
+            }
+            AttentionKind::Drift => {
+                "PortOne's list shows more of this payment than PortOne tells when it is asked about the order. Nothing was changed."
+            }
+            AttentionKind::Duplicate => "The order had been paid already when this payment came.",
+            AttentionKind::Late => "Paid after the order was closed or its time ran out.",
+            AttentionKind::Held => {
+                "Paid, but something does not match the order, so it was not accepted."
+            }
+        },
+        to_do: |kind| match kind {
+            AttentionKind::Orphan => {
+                "Look for the order in your shop. If nobody knows the payment, refund it in PortOne's console; if another system of yours took it, mark it as settled."
+            }
+            AttentionKind::Drift => {
+                "Open the order and ask PortOne again. If nothing changes, write to PortOne's support."
+            }
+            AttentionKind::Duplicate => {
+                "Refund this transaction in PortOne's console. Once it is refunded, it disappears from here."
+            }
+            AttentionKind::Late => {
+                "Decide whether to ship or to refund. A refunded payment disappears from here; otherwise mark it as settled."
+            }
+            AttentionKind::Held => {
+                "Do not ship. Open the order, look at the checks, and refund in PortOne's console if need be."
+            }
+        },
+        open_order: "Open the order",
+        settle: "Mark as settled",
+        note: "What was done",
+        note_hint: "Kept for good, with your name and the time. No money moves.",
+        settle_confirm: "Settle",
+        settled: "Settled",
+        why: "Why",
+        who: "Who",
+        pages: "More payments",
+        next: "Earlier ones",
+        none: Words {
+            title: "Nothing needs a look",
+            body: "Payments without an order, second, late and held payments appear here.",
+        },
+        webhooks: "Webhooks received",
+        webhooks_hint: "The latest ones. What a webhook says is never believed; PortOne is asked. A test call from PortOne's console comes with a number that no order has.",
+        no_webhooks: "None has come yet. Set this server's webhook address in PortOne's console and try it with a test call.",
+        arrival_head: "What became of it",
+        arrival: |arrival| match arrival {
+            Arrival::Matched => "Belongs to an order",
+            Arrival::Waiting => "No order has this number yet; waiting for one",
+            Arrival::NoOrder => "No order has this number",
+            Arrival::OtherGeneration => {
+                "The order is paid through the other version of PortOne; not followed"
+            }
+            Arrival::TestCall => "Test call from PortOne's console",
         },
     },
     order: OrderText {
@@ -363,6 +438,10 @@ pub(super) const TEXT: Text = Text {
     notice: |notice| match notice {
         Notice::Synced => "PortOne was asked and has answered.",
         Notice::Closed => "The order is closed.",
+        Notice::Settled => "Marked as settled.",
+        Notice::NoNote => "Please say what was done, in at most 500 characters.",
+        Notice::SettledBefore => "Somebody settled this before. What was said first stays.",
+        Notice::NothingThere => "This does not need a look any more.",
         Notice::Unconfirmed => {
             "PortOne did not answer. Below is what was known before; it is asked again in a moment."
         }

@@ -1,6 +1,9 @@
 //! Korean.
 
-use super::{Frame, History, List, Login, LoginError, Notice, OrderText, Text, Who, Words};
+use super::{
+    Attention, Frame, History, List, Login, LoginError, Notice, OrderText, Text, Who, Words,
+};
+use crate::domain::attention::{Arrival, AttentionKind};
 use crate::domain::confirmation::Stop;
 use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
@@ -12,6 +15,7 @@ use crate::domain::verification::CheckName;
 pub(super) const TEXT: Text = Text {
     frame: Frame {
         office: "결제 관리",
+        pages: "관리 화면",
         other_language: "English",
         sign_out: "로그아웃",
         test_mode: "테스트 모드예요. 이 서버의 결제에서는 실제로 돈이 오가지 않아요.",
@@ -75,6 +79,71 @@ pub(super) const TEXT: Text = Text {
         none_match: Words {
             title: "조건에 맞는 주문이 없어요",
             body: "조건을 줄이거나 주문번호를 다시 확인해 주세요.",
+        },
+    },
+    attention: Attention {
+        title: "확인 필요",
+        lead: "그대로는 주문과 맞지 않는 돈이에요. 하나씩 보고 어떻게 할지 정해 주세요.",
+        swept: |seen| format!("PortOne의 결제 목록과 마지막으로 대조한 시각({seen}건):"),
+        swept_in_part: "PortOne이 답하지 않은 일부는 다음 날 다시 대조해요.",
+        never_swept: "아직 PortOne의 결제 목록과 대조하지 않았어요. 첫 주문이 생긴 뒤부터 하루에 한 번 대조해요.",
+        kind: |kind| match kind {
+            AttentionKind::Orphan => "주문 없는 결제",
+            AttentionKind::Drift => "PortOne 목록과 다름",
+            AttentionKind::Duplicate => "중복 결제",
+            AttentionKind::Late => "늦은 결제",
+            AttentionKind::Held => "보류",
+        },
+        meaning: |kind| match kind {
+            AttentionKind::Orphan => "PortOne에는 결제가 있는데, 이 번호의 주문이 여기에 없어요.",
+            AttentionKind::Drift => {
+                "PortOne의 목록이 주문을 물었을 때의 답보다 더 나아가 있어요. 그래서 아무것도 바꾸지 않았어요."
+            }
+            AttentionKind::Duplicate => "이미 결제된 주문에 한 번 더 결제됐어요.",
+            AttentionKind::Late => "주문이 닫히거나 기한이 지난 뒤에 결제됐어요.",
+            AttentionKind::Held => "결제됐지만 주문과 다른 항목이 있어 인정하지 않았어요.",
+        },
+        to_do: |kind| match kind {
+            AttentionKind::Orphan => {
+                "쇼핑몰에 이 주문이 있는지 찾아봐 주세요. 아무도 모르는 결제면 PortOne 콘솔에서 환불하고, 다른 시스템에서 받은 결제면 처리한 것으로 표시해 주세요."
+            }
+            AttentionKind::Drift => {
+                "주문을 열어 PortOne에 다시 물어봐 주세요. 그대로면 PortOne 고객센터에 문의해 주세요."
+            }
+            AttentionKind::Duplicate => {
+                "PortOne 콘솔에서 이 거래를 환불해 주세요. 환불되면 여기에서 사라져요."
+            }
+            AttentionKind::Late => {
+                "상품을 보낼지 환불할지 정해 주세요. 환불하면 여기에서 사라지고, 아니면 처리한 것으로 표시해 주세요."
+            }
+            AttentionKind::Held => {
+                "상품을 보내지 말고 주문을 열어 근거를 확인한 뒤, 필요하면 PortOne 콘솔에서 환불해 주세요."
+            }
+        },
+        open_order: "주문 열기",
+        settle: "처리한 것으로 표시",
+        note: "처리한 내용",
+        note_hint: "이름, 시각과 함께 기록으로 계속 남아요. 돈은 움직이지 않아요.",
+        settle_confirm: "표시하기",
+        settled: "처리한 결제",
+        why: "까닭",
+        who: "누가",
+        pages: "결제 넘기기",
+        next: "이전 결제 더 보기",
+        none: Words {
+            title: "확인할 결제가 없어요",
+            body: "주문 없는 결제와 중복, 늦은, 보류된 결제가 생기면 여기에 나타나요.",
+        },
+        webhooks: "받은 웹훅",
+        webhooks_hint: "최근에 온 것이에요. 웹훅의 말은 믿지 않고 PortOne에 직접 물어봐요. PortOne 콘솔의 호출 테스트는 주문에 없는 번호로 와요.",
+        no_webhooks: "아직 온 웹훅이 없어요. PortOne 콘솔에 이 서버의 웹훅 주소를 넣고 호출 테스트를 해 보세요.",
+        arrival_head: "어떻게 됐나요",
+        arrival: |arrival| match arrival {
+            Arrival::Matched => "주문에 속해요",
+            Arrival::Waiting => "아직 이 번호의 주문이 없어 기다려요",
+            Arrival::NoOrder => "이 번호의 주문이 없어요",
+            Arrival::OtherGeneration => "다른 버전의 PortOne으로 결제하는 주문이라 따르지 않았어요",
+            Arrival::TestCall => "PortOne 콘솔의 호출 테스트",
         },
     },
     order: OrderText {
@@ -349,6 +418,10 @@ pub(super) const TEXT: Text = Text {
     notice: |notice| match notice {
         Notice::Synced => "PortOne에서 새로 확인했어요.",
         Notice::Closed => "주문을 닫았어요.",
+        Notice::Settled => "처리한 것으로 표시했어요.",
+        Notice::NoNote => "처리한 내용을 500자 안으로 적어 주세요.",
+        Notice::SettledBefore => "다른 사람이 먼저 표시했어요. 먼저 남긴 기록이 그대로 있어요.",
+        Notice::NothingThere => "이제 확인하지 않아도 되는 결제예요.",
         Notice::Unconfirmed => {
             "PortOne이 답하지 않았어요. 아래는 그 전에 확인한 내용이고, 잠시 뒤 저절로 다시 물어봐요."
         }

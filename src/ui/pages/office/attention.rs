@@ -1,0 +1,301 @@
+//! `GET /attention`: the payments that a person has to look at, and what PortOne sent lately.
+
+use leptos::prelude::*;
+
+use super::Request;
+use super::address::order_path;
+use super::frame::Frame;
+use super::order::notices;
+use super::parts::{empty, fact, fact_if_known, foreign, id, stored_money, time};
+use super::text::{Text, Who};
+use crate::domain::attention::{AttentionItem, NOTE_CHARS_MAX, Settled};
+use crate::domain::ids::PaymentId;
+use crate::domain::sweep::Finished;
+use crate::ports::attention::ReceivedWebhook;
+use crate::ports::store::StoreError;
+use crate::service::{Core, cursor};
+
+/// Items on one page.
+const PAGE_ITEMS_MAX: u32 = 20;
+/// Webhooks on the page.
+const WEBHOOKS_MAX: u32 = 20;
+/// Settled items on the page; every one is kept.
+const SETTLED_MAX: u32 = 20;
+
+/// What needs attention, latest first.
+#[component]
+pub fn AttentionPage() -> impl IntoView {
+    let request = Request::read();
+    let frame = Frame::new(&request);
+    view! { <Suspense>{Suspend::new(async move { page(request, frame).await })}</Suspense> }
+}
+
+async fn page(request: Request, frame: Frame) -> AnyView {
+    if request.person.is_none() {
+        return frame.signed_out();
+    }
+    let Some(core) = request.core.clone() else {
+        return frame.unavailable();
+    };
+    let after = request
+        .address
+        .parameter("after")
+        .filter(|place| cursor::read_item(place).is_some())
+        .map(str::to_owned);
+    match load(&core, after.as_deref()).await {
+        Ok(found) => {
+            let title = request.text().attention.title.to_owned();
+            let frame = frame.counted(&core).await;
+            frame.around(title, content(&request, after.as_deref(), found))
+        }
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "what needs attention could not be read"
+            );
+            frame.unavailable()
+        }
+    }
+}
+
+struct Found {
+    items: Vec<AttentionItem>,
+    /// Where the next page begins, when there is one.
+    next: Option<String>,
+    settled: Vec<Settled>,
+    received: Vec<ReceivedWebhook>,
+    swept: Option<Finished>,
+}
+
+async fn load(core: &Core, after: Option<&str>) -> Result<Found, StoreError> {
+    let after = after.and_then(cursor::read_item);
+    // One more than is shown, to know whether there is a next page.
+    let mut items = core
+        .attention
+        .list_attention(after.as_ref(), PAGE_ITEMS_MAX + 1)
+        .await?;
+    let shown = PAGE_ITEMS_MAX as usize;
+    let more = items.len() > shown;
+    items.truncate(shown);
+    Ok(Found {
+        next: items.last().filter(|_| more).map(cursor::after_item),
+        items,
+        settled: core.attention.list_settled(SETTLED_MAX).await?,
+        received: core.attention.list_received(WEBHOOKS_MAX).await?,
+        swept: core
+            .sweep
+            .find_sweep()
+            .await?
+            .and_then(|sweep| sweep.finished),
+    })
+}
+
+fn content(request: &Request, after: Option<&str>, found: Found) -> AnyView {
+    let text = request.text();
+    let Found {
+        items,
+        next,
+        settled,
+        received,
+        swept,
+    } = found;
+    let body = if items.is_empty() {
+        empty(&text.attention.none)
+    } else {
+        let items = items.into_iter().map(|one| item(request, one));
+        items.collect_view().into_any()
+    };
+    view! {
+        <h1 class="office-title">{text.attention.title}</h1>
+        {notices(request)}
+        <p>{text.attention.lead}</p>
+        {sweep(text, swept)}
+        {body}
+        {pages(request, after, next)}
+        {settled_section(request, settled)}
+        {webhooks(text, received)}
+        <p class="office-note">{text.frame.times}</p>
+    }
+    .into_any()
+}
+
+/// When PortOne's lists were last compared: an empty page says little before they were.
+fn sweep(text: &'static Text, swept: Option<Finished>) -> AnyView {
+    let Some(Finished { at, seen, left_out }) = swept else {
+        return view! { <p class="office-note">{text.attention.never_swept}</p> }.into_any();
+    };
+    let left_out = left_out.then(|| view! { " "{text.attention.swept_in_part} });
+    view! { <p class="office-note">{(text.attention.swept)(seen)}" "{time(at)}{left_out}</p> }
+        .into_any()
+}
+
+fn item(request: &Request, item: AttentionItem) -> AnyView {
+    let text = request.text();
+    let locale = request.locale;
+    let currency = item.currency.as_deref();
+    let amount = stored_money(locale, item.amount_minor, currency);
+    let cancelled = (item.cancelled_minor > 0)
+        .then(|| stored_money(locale, Some(item.cancelled_minor), currency))
+        .flatten();
+    let order = PaymentId::parse(&item.payment_id)
+        .ok()
+        .filter(|_| item.kind.has_order())
+        .map(|payment_id| {
+            let href = request.address.link(&order_path(&payment_id, None), &[]);
+            view! { <p><a class="button" href=href>{text.attention.open_order}</a></p> }
+        });
+    let settle = settle_form(request, &item);
+    view! {
+        <article class="office-section office-transaction" data-attention=item.kind.as_str()>
+            <h2>{foreign(&item.payment_id)}</h2>
+            <p class="office-verdict"><span class="office-attention">{(text.attention.kind)(item.kind)}</span></p>
+            <p>{(text.attention.meaning)(item.kind)}</p>
+            <p>{(text.attention.to_do)(item.kind)}</p>
+            <dl class="office-facts">
+                {fact(text.order.paid_amount, amount.unwrap_or_else(|| text.order.not_told.to_owned()))}
+                {fact_if_known(text.order.cancelled_amount, cancelled)}
+                {fact(text.order.transaction_id, id(item.transaction_id.as_str()))}
+                {fact(text.order.portone, item.portone.as_str().to_uppercase())}
+                {fact(text.order.first_seen, time(item.first_seen_at))}
+                {fact(text.order.checked, time(item.last_seen_at))}
+            </dl>
+            {order}
+            {settle}
+        </article>
+    }
+    .into_any()
+}
+
+/// Opened on purpose before it can be pressed: a word that was given stays.
+fn settle_form(request: &Request, item: &AttentionItem) -> AnyView {
+    let text = request.text();
+    let (kind, transaction_id) = (item.kind.as_str(), item.transaction_id.to_string());
+    let field = format!("note-{kind}-{transaction_id}");
+    let hint = format!("{field}-hint");
+    let action = request.address.link("/attention/settle", &[]);
+    view! {
+        <details class="office-careful">
+            <summary>{text.attention.settle}</summary>
+            <form class="office-settle" method="post" action=action>
+                <input type="hidden" name="kind" value=kind />
+                <input type="hidden" name="transaction_id" value=transaction_id />
+                <div class="office-field">
+                    <label for=field.clone()>{text.attention.note}</label>
+                    <textarea id=field name="note" rows="2" maxlength=NOTE_CHARS_MAX.to_string() required=true aria-describedby=hint.clone()></textarea>
+                    <p class="office-hint" id=hint>{text.attention.note_hint}</p>
+                </div>
+                <button class="button" type="submit">{text.attention.settle_confirm}</button>
+            </form>
+        </details>
+    }
+    .into_any()
+}
+
+fn pages(request: &Request, after: Option<&str>, next: Option<String>) -> Option<AnyView> {
+    let text = request.text();
+    let first = after.map(|_| {
+        let href = request.address.link("/attention", &[]);
+        view! { <a class="button" href=href>{text.list.first}</a> }
+    });
+    let next = next.map(|place| {
+        let href = request.address.link("/attention", &[("after", &place)]);
+        view! { <a class="button" href=href rel="next">{text.attention.next}</a> }
+    });
+    (first.is_some() || next.is_some()).then(|| {
+        view! { <nav class="office-pages" aria-label=text.attention.pages>{first}{next}</nav> }
+            .into_any()
+    })
+}
+
+/// What was settled, with whose word: nothing that needed attention goes without a trace.
+fn settled_section(request: &Request, settled: Vec<Settled>) -> Option<AnyView> {
+    let text = request.text();
+    if settled.is_empty() {
+        return None;
+    }
+    let columns = [
+        text.order.time,
+        text.order.payment_id,
+        text.attention.why,
+        text.attention.who,
+        text.attention.note,
+    ];
+    let rows = settled.into_iter().map(|Settled { item, at, by, note }| {
+        view! {
+            <tr>
+                <td>{time(at)}</td>
+                <td>{foreign(&item.payment_id)}" "{id(item.transaction_id.as_str())}</td>
+                <td>{(text.attention.kind)(item.kind)}</td>
+                <td><bdi>{(text.who)(Who::read(&by))}</bdi></td>
+                <td>{foreign(&note)}</td>
+            </tr>
+        }
+    });
+    let table = table(
+        text.attention.settled,
+        &columns,
+        rows.collect_view().into_any(),
+    );
+    Some(
+        view! { <section class="office-section"><h2>{text.attention.settled}</h2>{table}</section> }
+            .into_any(),
+    )
+}
+
+fn webhooks(text: &'static Text, received: Vec<ReceivedWebhook>) -> AnyView {
+    let body = if received.is_empty() {
+        view! { <p class="office-note">{text.attention.no_webhooks}</p> }.into_any()
+    } else {
+        let columns = [
+            text.order.time,
+            text.order.portone,
+            text.order.payment_id,
+            text.order.transaction_id,
+            text.history.claimed_status,
+            text.attention.arrival_head,
+        ];
+        let rows = received.into_iter().map(|one| {
+            let claimed = one.claimed_status.as_deref().map(foreign);
+            let transaction_id = one.transaction_id.as_ref().map(|found| id(found.as_str()));
+            view! {
+                <tr data-arrival=one.arrival.as_str()>
+                    <td>{time(one.at)}</td>
+                    <td>{one.portone.as_str().to_uppercase()}</td>
+                    <td>{foreign(one.payment_id.as_str())}</td>
+                    <td>{transaction_id}</td>
+                    <td>{claimed}</td>
+                    <td>{(text.attention.arrival)(one.arrival)}</td>
+                </tr>
+            }
+        });
+        table(
+            text.attention.webhooks,
+            &columns,
+            rows.collect_view().into_any(),
+        )
+    };
+    view! {
+        <section class="office-section">
+            <h2>{text.attention.webhooks}</h2>
+            <p class="office-hint">{text.attention.webhooks_hint}</p>
+            {body}
+        </section>
+    }
+    .into_any()
+}
+
+fn table(label: &'static str, columns: &[&'static str], rows: AnyView) -> AnyView {
+    let heads = columns
+        .iter()
+        .map(|column| view! { <th scope="col">{*column}</th> })
+        .collect_view();
+    view! {
+        <div class="office-scroll" role="region" aria-label=label tabindex="0">
+            <table class="office-table office-events">
+                <thead><tr>{heads}</tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,105 @@
+//! `/api/v1/attention`: the payments that a person has to look at.
+
+use axum::Json;
+use axum::extract::{Path, Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{BODY_BYTES_MAX, FieldRefused, Shop, filled, page_limit, unavailable};
+use crate::domain::attention::{AttentionItem, AttentionKind};
+use crate::domain::ids::TransactionId;
+use crate::service::attention::{self, SettleError};
+use crate::service::cursor;
+use crate::web::App;
+use crate::web::problem::Problem;
+
+/// Query of the list.
+#[derive(Debug, Deserialize)]
+pub struct AttentionQuery {
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+/// `GET /api/v1/attention`
+pub async fn list_attention(
+    _shop: Shop,
+    State(app): State<App>,
+    Query(query): Query<AttentionQuery>,
+) -> Response {
+    let limit = match page_limit(query.limit) {
+        Ok(limit) => limit,
+        Err(FieldRefused { field, right }) => return Problem::field(field, right),
+    };
+    let after = match filled(query.cursor) {
+        None => None,
+        Some(text) => match cursor::read_item(&text) {
+            Some(after) => Some(after),
+            None => return Problem::field("cursor", "must be a next_cursor of an earlier answer"),
+        },
+    };
+    let found = app
+        .core
+        .attention
+        .list_attention(after.as_ref(), limit)
+        .await;
+    match found {
+        Ok(items) => {
+            let full = u32::try_from(items.len()).is_ok_and(|count| count == limit);
+            let next = items.last().filter(|_| full).map(cursor::after_item);
+            let items: Vec<Value> = items.iter().map(item_json).collect();
+            Json(json!({ "items": items, "next_cursor": next })).into_response()
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn item_json(item: &AttentionItem) -> Value {
+    json!({
+        "kind": item.kind.as_str(),
+        "portone": item.portone.as_str(),
+        "payment_id": item.payment_id,
+        "transaction_id": item.transaction_id.as_str(),
+        "amount": item.amount_minor,
+        "currency": item.currency,
+        "refunded_amount": item.cancelled_minor,
+        "first_seen_at": item.first_seen_at,
+        "last_seen_at": item.last_seen_at,
+    })
+}
+
+/// What was done about it.
+#[derive(Deserialize)]
+struct Word {
+    note: String,
+}
+
+/// `POST /api/v1/attention/{kind}/{transaction_id}/settle`
+pub async fn settle_attention(
+    shop: Shop,
+    State(app): State<App>,
+    Path((kind, id)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let Ok(bytes) = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await else {
+        return Problem::TooLarge.response();
+    };
+    let (Some(kind), Ok(id)) = (AttentionKind::from_word(&kind), TransactionId::parse(&id)) else {
+        return Problem::NotFound.response();
+    };
+    let Ok(body) = serde_json::from_slice::<Value>(&bytes) else {
+        return Problem::MalformedBody.response();
+    };
+    let needed = "must be text of 1 to 500 characters";
+    let Ok(Word { note }) = serde_json::from_value(body) else {
+        return Problem::field("note", needed);
+    };
+    match attention::settle(&app.core, kind, &id, &note, &shop.actor()).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(SettleError::NoNote | SettleError::NoteTooLong) => Problem::field("note", needed),
+        Err(SettleError::SettledBefore) => Problem::SettledBefore.response(),
+        Err(SettleError::NothingThere) => Problem::NotFound.response(),
+        Err(SettleError::Store(error)) => unavailable(&error),
+    }
+}

@@ -1,0 +1,232 @@
+//! What a person of the shop has to look at: the page, the API, and the word that settles a payment.
+
+use reqwest::{Method, StatusCode};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use wanryo::service::access;
+
+use crate::app::{Answer, TestApp};
+use crate::payments::eventually;
+use crate::support::{TestDatabase, on_both_databases};
+
+/// A person who is signed in.
+struct Staff<'a> {
+    app: &'a TestApp,
+    cookie: String,
+}
+
+impl<'a> Staff<'a> {
+    async fn sign_in(app: &'a TestApp) -> Self {
+        let password = "correct horse battery";
+        access::put_user(
+            &app.running.core,
+            "staff@example.com",
+            SecretString::from(password),
+        )
+        .await
+        .unwrap();
+        let form = [
+            ("email", "staff@example.com"),
+            ("password", password),
+            ("next", "/attention"),
+        ];
+        let answer = app
+            .send(app.client.post(app.url("/login")).form(&form))
+            .await;
+        assert_eq!(
+            answer.headers["location"], "/attention",
+            "the page that was wanted is opened"
+        );
+        let cookie = answer.headers["set-cookie"]
+            .to_str()
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned();
+        Self { app, cookie }
+    }
+
+    async fn page(&self, path: &str) -> String {
+        let request = self
+            .app
+            .client
+            .get(self.app.url(path))
+            .header("cookie", &self.cookie)
+            .header("accept", "text/html");
+        let answer = self.app.send(request).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        answer.text
+    }
+
+    /// Where the form leads.
+    async fn settle(&self, kind: &str, transaction_id: &str, note: &str) -> String {
+        let form = [
+            ("kind", kind),
+            ("transaction_id", transaction_id),
+            ("note", note),
+        ];
+        let request = self
+            .app
+            .client
+            .post(self.app.url("/attention/settle"))
+            .header("cookie", &self.cookie)
+            .form(&form);
+        let answer = self.app.send(request).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        answer.headers["location"].to_str().unwrap().to_owned()
+    }
+}
+
+async fn list(app: &TestApp) -> Vec<Value> {
+    let answer = app.api(Method::GET, "/api/v1/attention", None).await;
+    answer.json()["items"].as_array().unwrap().clone()
+}
+
+async fn settle(app: &TestApp, kind: &str, transaction_id: &str, body: Value) -> Answer {
+    app.api(
+        Method::POST,
+        &format!("/api/v1/attention/{kind}/{transaction_id}/settle"),
+        Some(body),
+    )
+    .await
+}
+
+/// An order that was paid twice; the second transaction.
+async fn paid_twice(app: &TestApp, payment_id: &str) -> String {
+    app.order(payment_id).await;
+    let (first, second) = (
+        app.pay(payment_id, json!({})),
+        app.pay(payment_id, json!({})),
+    );
+    for imp_uid in [&first, &second] {
+        app.complete(&format!("imp_uid={imp_uid}&merchant_uid={payment_id}"))
+            .await;
+    }
+    second
+}
+
+/// How many of the page's table rows have this word.
+fn arrivals(page: &str, word: &str) -> usize {
+    page.matches(&format!("data-arrival=\"{word}\"")).count()
+}
+
+on_both_databases! {
+    async fn money_that_nobody_decided_about_is_listed_until_it_is_given_back(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let second = paid_twice(&app, "TWICE").await;
+        app.order("WRONG").await;
+        let wrong = app.pay("WRONG", json!({ "amount": 100 }));
+        app.complete(&format!("imp_uid={wrong}&merchant_uid=WRONG")).await;
+        app.order("OVER").await;
+        app.api(Method::POST, "/api/v1/orders/OVER/close", None).await;
+        let late = app.pay("OVER", json!({}));
+        app.complete(&format!("imp_uid={late}&merchant_uid=OVER")).await;
+        app.order("FINE").await;
+        let fine = app.pay("FINE", json!({}));
+        app.complete(&format!("imp_uid={fine}&merchant_uid=FINE")).await;
+
+        let found = list(&app).await;
+        let of = |item: &Value| [&item["kind"], &item["payment_id"], &item["transaction_id"], &item["amount"]].map(Clone::clone);
+        assert_eq!(
+            found.iter().map(of).collect::<Vec<_>>(),
+            [[json!("late"), json!("OVER"), json!(late), json!(65_000)], [json!("held"), json!("WRONG"), json!(wrong), json!(100)], [json!("duplicate"), json!("TWICE"), json!(second), json!(65_000)]],
+            "latest first"
+        );
+
+        for (imp_uid, id, amount) in [(&second, "TWICE", 65_000), (&wrong, "WRONG", 100)] {
+            app.sandbox.patch_payment(imp_uid, json!({ "status": "cancelled", "cancel_amount": amount })).unwrap();
+            app.complete(&format!("imp_uid={imp_uid}&merchant_uid={id}")).await;
+        }
+        assert_eq!(list(&app).await.iter().map(|item| item["kind"].clone()).collect::<Vec<_>>(), ["late"]);
+    }
+
+    async fn a_persons_word_settles_once_and_stays(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let second = paid_twice(&app, "TWICE").await;
+        let staff = Staff::sign_in(&app).await;
+        let page = staff.page("/attention").await;
+        assert!(page.contains("data-attention=\"duplicate\"") && page.contains(&second) && page.contains("65,000원"), "{page}");
+        assert!(page.contains("<span class=\"office-count\">1</span>"), "the navigation counts");
+
+        assert_eq!(staff.settle("duplicate", &second, " \u{0} \r\n").await, "/attention?error=no_note");
+        assert_eq!(staff.settle("duplicate", &second, &"가".repeat(501)).await, "/attention?error=no_note");
+        assert_eq!(staff.settle("late", &second, "환불").await, "/attention?error=nothing_there");
+        assert_eq!(staff.settle("duplicate", "imp_of_nobody", "환불").await, "/attention?error=nothing_there");
+        assert_eq!(staff.settle("robbery", "../", "환불").await, "/attention?error=nothing_there");
+        assert_eq!(list(&app).await.len(), 1, "nothing of that settled anything");
+
+        assert_eq!(staff.settle("duplicate", &second, "11월 21일 <b>환불</b>").await, "/attention?done=settled");
+        assert_eq!(staff.settle("duplicate", &second, "아니에요").await, "/attention?error=settled_before");
+
+        assert_eq!(list(&app).await, Vec::<Value>::new());
+        let page = staff.page("/attention?done=settled").await;
+        assert!(!page.contains("data-attention=") && !page.contains("class=\"office-count\""), "{page}");
+        assert!(page.contains("11월 21일 &lt;b&gt;환불&lt;/b&gt;") && page.contains("담당자 (staff@example.com)"), "who and what stays to be read: {page}");
+        assert_eq!(app.read_order("TWICE").await["status"], "paid", "settling moves nothing");
+        assert_eq!(app.sandbox.calls("cancel"), 0);
+    }
+
+    async fn a_shops_server_settles_by_the_api(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let second = paid_twice(&app, "TWICE").await;
+        for body in [json!({}), json!({ "note": "" }), json!({ "note": 1 }), json!({ "note": "x".repeat(501) }), json!([])] {
+            let refused = settle(&app, "duplicate", &second, body.clone()).await;
+            assert_eq!((refused.status, &refused.json()["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("note")), "{body}");
+        }
+        for (kind, id) in [("held", second.as_str()), ("duplicate", "imp_of_nobody"), ("robbery", second.as_str())] {
+            assert_eq!(settle(&app, kind, id, json!({ "note": "n" })).await.status, StatusCode::NOT_FOUND);
+        }
+        let without_key = app.client.get(app.url("/api/v1/attention"));
+        assert_eq!(app.send(without_key).await.status, StatusCode::UNAUTHORIZED);
+        for query in ["limit=0", "limit=101", "cursor=x"] {
+            assert_eq!(app.api(Method::GET, &format!("/api/v1/attention?{query}"), None).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
+        }
+
+        assert_eq!(settle(&app, "duplicate", &second, json!({ "note": "refunded" })).await.status, StatusCode::NO_CONTENT);
+        let again = settle(&app, "duplicate", &second, json!({ "note": "kept" })).await;
+
+        assert_eq!((again.status, &again.json()["type"]), (StatusCode::CONFLICT, &json!("/problems/settled-before")));
+        assert_eq!(db.read("SELECT settled_by || ' ' || note FROM settled").await, ["shop:test refunded"]);
+    }
+
+    async fn received_webhooks_say_what_became_of_them(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let staff = Staff::sign_in(&app).await;
+        let empty = staff.page("/attention?lang=en").await;
+        assert!(empty.contains("None has come yet") && empty.contains("Nothing needs a look"), "{empty}");
+        app.order("ORD-1").await;
+        app.order_v2("ORD-2").await;
+        let imp_uid = app.pay("ORD-1", json!({}));
+
+        app.webhook(&imp_uid, "ORD-1", "paid").await;
+        app.webhook("imp_2", "ORD-2", "paid").await;
+        app.webhook("imp_1234567890", "merchant_1234567890", "paid").await;
+        app.webhook_v2("wh-1", "Transaction.Paid", "NO-SUCH", "tx-1").await;
+        eventually(&app, "ORD-1", "paid").await;
+
+        let page = staff.page("/attention").await;
+        for (word, count) in [("matched", 1), ("other_generation", 1), ("test_call", 1), ("waiting", 1), ("no_order", 0)] {
+            assert_eq!(arrivals(&page, word), count, "{word}: {page}");
+        }
+        db.run("UPDATE inbox SET state = 'dropped', try_at = NULL WHERE payment_id = 'NO-SUCH'").await;
+        assert_eq!(arrivals(&staff.page("/attention").await, "no_order"), 1);
+        assert!(page.contains("NO-SUCH") && page.contains("merchant_1234567890"));
+    }
+
+    async fn strangers_see_nothing_and_settle_nothing(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let second = paid_twice(&app, "TWICE").await;
+        let page = app.page("/attention").await;
+        assert_eq!((page.status, page.headers["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/login?next=%2Fattention"));
+        let form = [("kind", "duplicate"), ("transaction_id", &second), ("note", "n")];
+
+        let stranger = app.send(app.client.post(app.url("/attention/settle")).form(&form)).await;
+        let staff = Staff::sign_in(&app).await;
+        let across = app.client.post(app.url("/attention/settle")).header("cookie", &staff.cookie).header("origin", "https://evil.example").header("sec-fetch-site", "cross-site").form(&form);
+
+        assert!(stranger.headers["location"].to_str().unwrap().starts_with("/login"));
+        assert_eq!(app.send(across).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(list(&app).await.len(), 1);
+    }
+}
