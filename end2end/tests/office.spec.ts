@@ -186,6 +186,41 @@ test("closing an order is asked twice, and a payment after that is late", async 
   await expectAccessible(page);
 });
 
+test("what needs a look is listed, counted, and settled with a word that stays", async ({ page, stack }) => {
+  const seen = record(page);
+  const { order, impUid } = await heldOrder(stack);
+  await signIn(page);
+  const navigation = page.getByRole("navigation", { name: "관리 화면" });
+
+  await navigation.getByRole("link", { name: /^확인 필요/ }).click();
+
+  await expect(page).toHaveURL("/attention");
+  await expect(navigation.getByRole("link", { name: /^확인 필요/ })).toHaveAttribute("aria-current", "page");
+  const item = page.getByRole("article").filter({ hasText: impUid });
+  await expect(item).toContainText(order.payment_id);
+  await expect(item).toContainText("100원");
+  await expect(item.getByRole("link", { name: "주문 열기" })).toBeVisible();
+  await expectAccessible(page);
+  await expectNoSidewaysScroll(page);
+
+  await item.getByText("처리한 것으로 표시").click();
+  await expectAccessible(page);
+  await item.getByLabel("처리한 내용").fill("콘솔에서 환불했어요");
+  await item.getByRole("button", { name: "표시하기" }).click();
+
+  await expect(page.getByRole("status")).toHaveText("처리한 것으로 표시했어요.");
+  await expect(page.getByRole("article").filter({ hasText: impUid })).toHaveCount(0);
+  const settled = page.getByRole("region", { name: "처리한 결제" }).getByRole("row").filter({ hasText: impUid });
+  await expect(settled).toContainText("콘솔에서 환불했어요");
+  await expect(settled).toContainText(user.email);
+  await expectAccessible(page);
+
+  await page.getByRole("link", { name: "English" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Needs a look");
+  await expectAccessible(page);
+  expect(seen.errors).toEqual([]);
+});
+
 test("the sign-in page is a page for everybody, in both languages", async ({ page, context }) => {
   const seen = record(page);
   await page.goto("/login");
