@@ -201,6 +201,8 @@ CREATE TABLE refunds (
 -- A transaction has at most one refund in flight.
 CREATE UNIQUE INDEX refunds_one_in_flight ON refunds (transaction_id)
     WHERE state IN ('intended', 'calling', 'requested', 'in_doubt');
+-- So few that the back office counts them for every page.
+CREATE INDEX refunds_unclear_idx ON refunds (transaction_id) WHERE state IN ('requested', 'in_doubt');
 CREATE INDEX refunds_next_at_idx ON refunds (next_at, refund_id) WHERE next_at IS NOT NULL;
 
 -- Webhooks as they came. No foreign key: a webhook may be faster than its order, or speak of none.
@@ -271,28 +273,42 @@ CREATE TABLE settled (
     settled_at      INTEGER NOT NULL,
     settled_by      TEXT NOT NULL,
     note            TEXT NOT NULL,
+    -- Which refund of the transaction, as it may have several one after the other. Empty when it is about none: a key has no NULL.
+    refund_id       TEXT NOT NULL,
     -- The first word counts.
-    CONSTRAINT settled_pkey PRIMARY KEY (kind, transaction_id),
-    CONSTRAINT settled_kind_check CHECK (kind IN ('orphan', 'drift', 'duplicate', 'late', 'held')),
+    CONSTRAINT settled_pkey PRIMARY KEY (kind, transaction_id, refund_id),
+    CONSTRAINT settled_kind_check CHECK (kind IN ('orphan', 'drift', 'duplicate', 'late', 'held', 'refund_in_doubt')),
+    CONSTRAINT settled_refund_check CHECK ((kind = 'refund_in_doubt') = (refund_id <> '')),
     CONSTRAINT settled_portone_check CHECK (portone IN ('v1', 'v2'))
 ) STRICT;
 
 CREATE INDEX settled_at_idx ON settled (settled_at, transaction_id);
 
--- What needs attention: findings whose cause is not gone, and transactions that hold money nobody has decided about.
+-- What needs attention from its needs_from on: findings whose cause is not gone, transactions that hold money nobody has decided
+-- about, and refunds of which nobody knows whether the money went back.
 CREATE VIEW attention AS
-SELECT f.kind, f.portone, f.payment_id, f.transaction_id, f.amount_minor, f.currency, f.cancelled_minor, f.first_seen_at, f.last_seen_at
+SELECT f.kind, f.portone, f.payment_id, f.transaction_id, f.amount_minor, f.currency, f.cancelled_minor, f.first_seen_at, f.last_seen_at,
+    '' AS refund_id, 0 AS needs_from
 FROM findings AS f
 WHERE f.gone_at IS NULL
     -- The order was made after all, and has the payment now.
     AND NOT (f.kind = 'orphan' AND EXISTS (SELECT 1 FROM transactions AS t WHERE t.transaction_id = f.transaction_id))
     AND NOT EXISTS (SELECT 1 FROM settled AS s WHERE s.kind = f.kind AND s.transaction_id = f.transaction_id)
 UNION ALL
-SELECT t.verdict, o.portone, t.payment_id, t.transaction_id, t.amount_minor, t.currency, t.cancelled_minor, t.first_seen_at, t.checked_at
+SELECT t.verdict, o.portone, t.payment_id, t.transaction_id, t.amount_minor, t.currency, t.cancelled_minor, t.first_seen_at, t.checked_at, '', 0
 FROM transactions AS t JOIN orders AS o ON o.payment_id = t.payment_id
 WHERE t.verdict IN ('duplicate', 'late', 'held')
     AND (t.status = 'paid' OR (t.status = 'cancelled' AND (t.amount_minor IS NULL OR t.cancelled_minor < t.amount_minor)))
-    AND NOT EXISTS (SELECT 1 FROM settled AS s WHERE s.kind = t.verdict AND s.transaction_id = t.transaction_id);
+    AND NOT EXISTS (SELECT 1 FROM settled AS s WHERE s.kind = t.verdict AND s.transaction_id = t.transaction_id)
+UNION ALL
+SELECT 'refund_in_doubt', o.portone, r.payment_id, r.transaction_id, t.amount_minor, t.currency, t.cancelled_minor, r.created_at, r.updated_at,
+    r.refund_id,
+    -- PortOne has taken it, and a gateway may need hours: a day, in microseconds, from the call.
+    CASE r.state WHEN 'requested' THEN COALESCE(r.called_at, r.created_at) + 86400000000 ELSE 0 END
+FROM refunds AS r JOIN transactions AS t ON t.payment_id = r.payment_id AND t.transaction_id = r.transaction_id
+    JOIN orders AS o ON o.payment_id = r.payment_id
+WHERE r.state IN ('requested', 'in_doubt')
+    AND NOT EXISTS (SELECT 1 FROM settled AS s WHERE s.kind = 'refund_in_doubt' AND s.refund_id = r.refund_id);
 
 -- Where the daily sweep stands: one row for all instances.
 CREATE TABLE sweep (

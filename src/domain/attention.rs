@@ -1,6 +1,6 @@
 //! What needs attention: money that nobody has decided about. A person looks at each, and settles it or does what ends it.
 //!
-//! Most of it is in the transactions already, as their verdict; what has no order is kept as a [`Finding`] of the daily sweep
+//! Most of it is in the transactions already, as their verdict, or in the refunds, as their state; what has no order is kept as a [`Finding`] of the daily sweep
 //! ([`super::sweep`]). Nothing here moves money or an order.
 
 use jiff::Timestamp;
@@ -26,6 +26,8 @@ pub enum AttentionKind {
     Late,
     /// Paid, and a check failed.
     Held,
+    /// A refund was asked for, and nobody knows whether the money went back, or it takes longer than a day.
+    RefundInDoubt,
 }
 words!(AttentionKind {
     Orphan = "orphan",
@@ -33,6 +35,7 @@ words!(AttentionKind {
     Duplicate = "duplicate",
     Late = "late",
     Held = "held",
+    RefundInDoubt = "refund_in_doubt",
 });
 
 impl AttentionKind {
@@ -41,7 +44,7 @@ impl AttentionKind {
     pub const fn has_order(self) -> bool {
         match self {
             Self::Orphan => false,
-            Self::Drift | Self::Duplicate | Self::Late | Self::Held => true,
+            Self::Drift | Self::Duplicate | Self::Late | Self::Held | Self::RefundInDoubt => true,
         }
     }
 }

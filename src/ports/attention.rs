@@ -51,7 +51,8 @@ pub struct ReceivedWebhook {
 }
 
 /// What needs attention. A transaction whose verdict is `duplicate`, `late` or `held` and that holds money needs it by itself,
-/// and so does every finding, until a person settled it or its cause is gone.
+/// and so do every finding, every refund in doubt, and every one that PortOne took a day ago and does not show, until a person
+/// settled it or its cause is gone.
 #[async_trait]
 pub trait AttentionStore: Send + Sync {
     /// Writes a finding. One that is there already is seen again: its figures are renewed, and when it was first seen stays.
@@ -75,15 +76,16 @@ pub trait AttentionStore: Send + Sync {
         at: Timestamp,
     ) -> Result<Settling, StoreError>;
 
-    /// Lists what needs attention, latest first, at most 100.
+    /// Lists what needs attention now, latest first, at most 100.
     async fn list_attention(
         &self,
+        now: Timestamp,
         after: Option<&After>,
         limit: u32,
     ) -> Result<Vec<AttentionItem>, StoreError>;
 
-    /// How many items need attention, counted up to `max`.
-    async fn count_attention(&self, max: u32) -> Result<u32, StoreError>;
+    /// How many items need attention now, counted up to `max`.
+    async fn count_attention(&self, now: Timestamp, max: u32) -> Result<u32, StoreError>;
 
     /// Lists what was settled, latest first, at most 100.
     async fn list_settled(&self, limit: u32) -> Result<Vec<Settled>, StoreError>;

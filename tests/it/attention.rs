@@ -1,5 +1,8 @@
 //! What a person of the shop has to look at: the page, the API, and the word that settles a payment.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -7,7 +10,14 @@ use wanryo::service::access;
 
 use crate::app::{Answer, TestApp};
 use crate::payments::eventually;
+use crate::refunds::{becomes, paid};
+use crate::scenarios::Ahead;
 use crate::support::{TestDatabase, on_both_databases};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+/// PortOne is asked about a refund in doubt after this time at the latest.
+const REFUND_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 /// A person who is signed in.
 struct Staff<'a> {
@@ -83,6 +93,21 @@ async fn list(app: &TestApp) -> Vec<Value> {
     answer.json()["items"].as_array().unwrap().clone()
 }
 
+/// Each item as kind, payment id and transaction id.
+fn kinds(items: &[Value]) -> Vec<(String, String, String)> {
+    let word = |item: &Value, name: &str| item[name].as_str().unwrap().to_owned();
+    let items = items.iter();
+    items
+        .map(|item| {
+            (
+                word(item, "kind"),
+                word(item, "payment_id"),
+                word(item, "transaction_id"),
+            )
+        })
+        .collect()
+}
+
 async fn settle(app: &TestApp, kind: &str, transaction_id: &str, body: Value) -> Answer {
     app.api(
         Method::POST,
@@ -139,6 +164,55 @@ on_both_databases! {
             app.complete(&format!("imp_uid={imp_uid}&merchant_uid={id}")).await;
         }
         assert_eq!(list(&app).await.iter().map(|item| item["kind"].clone()).collect::<Vec<_>>(), ["late"]);
+    }
+
+    async fn a_refund_in_doubt_needs_attention_until_it_is_known(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = TestApp::start_at(&db, TestApp::new_sandbox().await, |_| {}, Arc::clone(&clock) as _).await;
+        let imp_uid = paid(&app, "v1", "DOUBT").await;
+        let unclear = [("refund_in_doubt".to_owned(), "DOUBT".to_owned(), imp_uid.clone())];
+        for key in ["1", "2"] {
+            app.sandbox.fault(json!({ "call": "cancel", "kind": "truncated", "times": 1 })).unwrap();
+            let refund = app.refund("DOUBT", key, json!({ "reason": "x", "amount": 1_000 })).await.json();
+            assert_eq!(refund["state"], "in_doubt");
+            assert_eq!(kinds(&list(&app).await), unclear, "what was said of an earlier refund is not said of this one");
+            assert_eq!(settle(&app, "refund_in_doubt", &imp_uid, json!({ "note": "n" })).await.status, StatusCode::NO_CONTENT);
+            assert_eq!(kinds(&list(&app).await), []);
+            clock.push(REFUND_ASKED_AGAIN);
+            becomes(&app, "DOUBT", "done").await;
+        }
+        assert_eq!(db.read("SELECT note FROM settled").await, ["n", "n"]);
+
+        app.sandbox.fault(json!({ "call": "cancel", "kind": "truncated", "times": 1 })).unwrap();
+        app.refund("DOUBT", "3", json!({ "reason": "x", "amount": 1_000 })).await;
+        assert_eq!(kinds(&list(&app).await), unclear);
+        clock.push(REFUND_ASKED_AGAIN);
+        becomes(&app, "DOUBT", "done").await;
+        assert_eq!(kinds(&list(&app).await), [], "it is known, and nobody had to say so");
+    }
+
+    async fn a_refund_that_takes_longer_than_a_day_needs_attention(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = TestApp::start_at(&db, TestApp::new_sandbox().await, |_| {}, Arc::clone(&clock) as _).await;
+        let url = app.sandbox.url().join("_sandbox/v2/config").unwrap();
+        assert!(app.send(app.client.patch(url).json(&json!({ "cancel": "asynchronous" }))).await.status.is_success());
+        let transaction_id = paid(&app, "v2", "SLOW").await;
+        assert_eq!(app.refund("SLOW", "1", json!({ "reason": "x" })).await.json()["state"], "requested");
+
+        clock.push(DAY - MINUTE);
+        assert_eq!(kinds(&list(&app).await), []);
+        assert_eq!(settle(&app, "refund_in_doubt", &transaction_id, json!({ "note": "n" })).await.status, StatusCode::NOT_FOUND);
+        clock.push(MINUTE + MINUTE);
+
+        assert_eq!(kinds(&list(&app).await), [("refund_in_doubt".to_owned(), "SLOW".to_owned(), transaction_id)]);
+        let page = Staff::sign_in(&app).await.page("/attention?lang=en").await;
+        assert!(page.contains("data-attention=\"refund_in_doubt\"") && page.contains("Refund without an end"), "{page}");
+        let payment = app.control_v2(Method::GET, &["SLOW"], json!({})).await;
+        let cancellation = payment["cancellations"][0]["id"].as_str().unwrap();
+        app.control_v2(Method::POST, &["SLOW", "cancellations", cancellation], json!({ "status": "SUCCEEDED" })).await;
+        clock.push(DAY);
+        becomes(&app, "SLOW", "done").await;
+        assert_eq!(kinds(&list(&app).await), []);
     }
 
     async fn a_persons_word_settles_once_and_stays(db: TestDatabase) {

@@ -73,7 +73,7 @@ async fn pay(app: &TestApp, portone: &str, id: &str) -> String {
 }
 
 /// An order that is paid and known to be.
-async fn paid(app: &TestApp, portone: &str, id: &str) -> String {
+pub(crate) async fn paid(app: &TestApp, portone: &str, id: &str) -> String {
     make_order(app, portone, id).await;
     let transaction_id = pay(app, portone, id).await;
     let answer = app.complete(&query(portone, id, &transaction_id)).await;
@@ -158,7 +158,7 @@ async fn list(app: &TestApp, id: &str) -> Vec<Value> {
 }
 
 /// Works off what is due until the order's last refund is in this state.
-async fn becomes(app: &TestApp, id: &str, state: &str) -> Value {
+pub(crate) async fn becomes(app: &TestApp, id: &str, state: &str) -> Value {
     let wait = async {
         let mut round = tokio::time::interval(Duration::from_millis(30));
         loop {

@@ -176,6 +176,7 @@ impl AttentionStore for Database {
 
     async fn list_attention(
         &self,
+        now: Timestamp,
         after: Option<&After>,
         limit: u32,
     ) -> Result<Vec<AttentionItem>, StoreError> {
@@ -187,9 +188,10 @@ impl AttentionStore for Database {
                     "SELECT ",
                     item_columns!(),
                     " FROM attention
-                    WHERE $1 IS NULL OR (first_seen_at, kind, transaction_id) < ($1, $2, $3)
-                    ORDER BY first_seen_at DESC, kind DESC, transaction_id DESC LIMIT $4"
+                    WHERE needs_from <= $1 AND ($2 IS NULL OR (first_seen_at, kind, transaction_id) < ($2, $3, $4))
+                    ORDER BY first_seen_at DESC, kind DESC, transaction_id DESC LIMIT $5"
                 ),
+                micros(now),
                 after.map(|after| micros(after.first_seen_at)),
                 after.map(|after| after.kind.as_str()),
                 after.map(|after| after.transaction_id.as_str()),
@@ -200,12 +202,13 @@ impl AttentionStore for Database {
         .await
     }
 
-    async fn count_attention(&self, max: u32) -> Result<u32, StoreError> {
+    async fn count_attention(&self, now: Timestamp, max: u32) -> Result<u32, StoreError> {
         retried(|| async {
             let mut conn = self.reader().await?;
             let rows: Vec<(i64,)> = fetch_all!(
                 &mut conn,
-                "SELECT COUNT(*) FROM (SELECT 1 FROM attention LIMIT $1) AS items",
+                "SELECT COUNT(*) FROM (SELECT 1 FROM attention WHERE needs_from <= $1 LIMIT $2) AS items",
+                micros(now),
                 i64::from(max),
             )?;
             let count = rows.into_iter().next().map_or(0, |(count,)| count);
@@ -378,10 +381,10 @@ impl Change for Settle {
             concat!(
                 "INSERT INTO settled (",
                 item_columns!(),
-                ", settled_at, settled_by, note) SELECT ",
+                ", refund_id, settled_at, settled_by, note) SELECT ",
                 item_columns!(),
-                ", $3, $4, $5 FROM attention WHERE kind = $1 AND transaction_id = $2
-                ON CONFLICT (kind, transaction_id) DO NOTHING"
+                ", refund_id, $3, $4, $5 FROM attention WHERE kind = $1 AND transaction_id = $2 AND needs_from <= $3
+                ON CONFLICT (kind, transaction_id, refund_id) DO NOTHING"
             ),
             self.kind.as_str(),
             self.transaction_id.as_str(),

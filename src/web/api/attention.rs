@@ -42,7 +42,7 @@ pub async fn list_attention(
     let found = app
         .core
         .attention
-        .list_attention(after.as_ref(), limit)
+        .list_attention(app.core.clock.now(), after.as_ref(), limit)
         .await;
     match found {
         Ok(items) => {

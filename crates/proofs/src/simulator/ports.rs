@@ -396,13 +396,14 @@ impl AttentionStore for Server {
 
     async fn list_attention(
         &self,
+        _: Timestamp,
         _: Option<&After>,
         _: u32,
     ) -> Result<Vec<AttentionItem>, StoreError> {
         Ok(Vec::new())
     }
 
-    async fn count_attention(&self, _: u32) -> Result<u32, StoreError> {
+    async fn count_attention(&self, _: Timestamp, _: u32) -> Result<u32, StoreError> {
         Ok(0)
     }
 

@@ -72,7 +72,7 @@ async fn load(core: &Core, after: Option<&str>) -> Result<Found, StoreError> {
     // One more than is shown, to know whether there is a next page.
     let mut items = core
         .attention
-        .list_attention(after.as_ref(), PAGE_ITEMS_MAX + 1)
+        .list_attention(core.clock.now(), after.as_ref(), PAGE_ITEMS_MAX + 1)
         .await?;
     let shown = PAGE_ITEMS_MAX as usize;
     let more = items.len() > shown;

@@ -37,7 +37,7 @@ impl Frame {
     pub(super) async fn counted(self, core: &Core) -> Self {
         let counted = core
             .attention
-            .count_attention(ATTENTION_COUNTED_MAX + 1)
+            .count_attention(core.clock.now(), ATTENTION_COUNTED_MAX + 1)
             .await;
         match counted {
             Ok(attention) => Self { attention, ..self },

@@ -95,6 +95,7 @@ pub(super) const TEXT: Text = Text {
             AttentionKind::Duplicate => "Second payment",
             AttentionKind::Late => "Late",
             AttentionKind::Held => "Held",
+            AttentionKind::RefundInDoubt => "Refund without an end",
         },
         meaning: |kind| match kind {
             AttentionKind::Orphan => {
@@ -107,6 +108,9 @@ pub(super) const TEXT: Text = Text {
             AttentionKind::Late => "Paid after the order was closed or its time ran out.",
             AttentionKind::Held => {
                 "Paid, but something does not match the order, so it was not accepted."
+            }
+            AttentionKind::RefundInDoubt => {
+                "A refund was asked for, and PortOne does not show yet whether the money went back."
             }
         },
         to_do: |kind| match kind {
@@ -125,6 +129,9 @@ pub(super) const TEXT: Text = Text {
             AttentionKind::Held => {
                 "Do not ship. Open the order, look at the checks, and refund in PortOne's console if need be."
             }
+            AttentionKind::RefundInDoubt => {
+                "Do not refund a second time yet. PortOne is asked again and again; once it knows, this disappears from here. If it stays, look at the payment's cancellations in PortOne's console."
+            }
         },
         open_order: "Open the order",
         settle: "Mark as settled",
@@ -138,7 +145,7 @@ pub(super) const TEXT: Text = Text {
         next: "Earlier ones",
         none: Words {
             title: "Nothing needs a look",
-            body: "Payments without an order, second, late and held payments appear here.",
+            body: "Payments without an order, second, late and held payments, and refunds without an end appear here.",
         },
         webhooks: "Webhooks received",
         webhooks_hint: "The latest ones. What a webhook says is never believed; PortOne is asked. A test call from PortOne's console comes with a number that no order has.",

@@ -93,6 +93,7 @@ pub(super) const TEXT: Text = Text {
             AttentionKind::Duplicate => "중복 결제",
             AttentionKind::Late => "늦은 결제",
             AttentionKind::Held => "보류",
+            AttentionKind::RefundInDoubt => "끝나지 않은 환불",
         },
         meaning: |kind| match kind {
             AttentionKind::Orphan => "PortOne에는 결제가 있는데, 이 번호의 주문이 여기에 없어요.",
@@ -102,6 +103,9 @@ pub(super) const TEXT: Text = Text {
             AttentionKind::Duplicate => "이미 결제된 주문에 한 번 더 결제됐어요.",
             AttentionKind::Late => "주문이 닫히거나 기한이 지난 뒤에 결제됐어요.",
             AttentionKind::Held => "결제됐지만 주문과 다른 항목이 있어 인정하지 않았어요.",
+            AttentionKind::RefundInDoubt => {
+                "환불을 요청했는데, 돈이 돌아갔는지 PortOne에서 아직 확인되지 않아요."
+            }
         },
         to_do: |kind| match kind {
             AttentionKind::Orphan => {
@@ -118,6 +122,9 @@ pub(super) const TEXT: Text = Text {
             }
             AttentionKind::Held => {
                 "상품을 보내지 말고 주문을 열어 근거를 확인한 뒤, 필요하면 PortOne 콘솔에서 환불해 주세요."
+            }
+            AttentionKind::RefundInDoubt => {
+                "아직 다시 환불하지 마세요. PortOne에 계속 물어보고 있고, 결과를 알게 되면 여기에서 사라져요. 계속 남아 있으면 PortOne 콘솔에서 이 결제의 취소 내역을 확인해 주세요."
             }
         },
         open_order: "주문 열기",
