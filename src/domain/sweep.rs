@@ -194,7 +194,9 @@ pub fn read(
     since: Timestamp,
 ) -> Reading {
     match order {
-        Some((_, transactions)) if is_ahead(record, transactions) => Reading::Drift,
+        Some((order, transactions)) if is_ahead(record, order.portone, transactions) => {
+            Reading::Drift
+        }
         Some(_) => Reading::Known,
         None if record.holds_money()
             && is_of_mode(record, mode)
@@ -209,11 +211,11 @@ pub fn read(
 /// Whether a listed payment is further along than what is stored of it. One that is behind was listed before the row was
 /// written.
 #[must_use]
-pub fn is_ahead(record: &Record, transactions: &[Transaction]) -> bool {
+pub fn is_ahead(record: &Record, portone: Portone, transactions: &[Transaction]) -> bool {
     let stored = transactions
         .iter()
         .find(|one| one.transaction_id == record.transaction_id);
-    let Some(status) = effective_status(record, stored.map(|one| one.status)) else {
+    let Some(status) = effective_status(record, portone, stored.map(|one| one.status)) else {
         return false;
     };
     stored.is_none_or(|one| {

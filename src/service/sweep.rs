@@ -334,7 +334,11 @@ async fn ask(
             return Ok(false);
         }
     };
-    if is_ahead(&record, &synced.snapshot.transactions) {
+    if is_ahead(
+        &record,
+        synced.snapshot.order.portone,
+        &synced.snapshot.transactions,
+    ) {
         let found = finding(AttentionKind::Drift, portone, &record, now);
         core.attention.report(&found).await?;
     }

@@ -15,9 +15,10 @@ use wanryo::domain::money::Money;
 use wanryo::domain::order::{Order, OrderStatus, Portone};
 use wanryo::domain::outcome::Outcome;
 use wanryo::domain::refund::{Answer, Balance};
+use wanryo::domain::sweep::Listing;
 use wanryo::domain::transaction::{TransactionStatus, VirtualAccount};
 use wanryo::ports::clock::Clock;
-use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError};
+use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::ports::store::{
     Commit, Committed, Created, OrderFilter, OrderStore, OutboxEvent, Snapshot, StoreError,
 };
@@ -61,6 +62,18 @@ impl Gateway for Slow {
 
     async fn prepare(&self, _: Portone, _: &PaymentId, _: Money) -> Result<(), GatewayError> {
         Ok(())
+    }
+
+    /// Nobody sweeps here.
+    async fn list(
+        &self,
+        _: Portone,
+        _: Listing,
+        _: Timestamp,
+        _: Timestamp,
+        _: u32,
+    ) -> Result<Page, GatewayError> {
+        panic!("nobody sweeps here")
     }
 
     async fn balance(

@@ -269,7 +269,7 @@ impl Payment {
 }
 
 /// What PortOne answers about an order, by the words of `wanryo::ports::gateway::Gateway`: the payment that was asked for, and
-/// the order's others unless that one tells of money.
+/// the order's others unless that one holds money.
 #[must_use]
 pub fn answer(
     payments: &[Payment],
@@ -283,7 +283,7 @@ pub fn answer(
         .and_then(|index| of(index, true))
         .into_iter()
         .collect();
-    if !records.iter().any(Record::tells_of_money) {
+    if !records.iter().any(Record::holds_money) {
         let others = (0..payments.len())
             .filter(|&index| payments[index].order == order && Some(index) != asked);
         records.extend(others.filter_map(|index| of(index, false)));
