@@ -17,16 +17,21 @@ use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::config::{Settings, V1Settings, V2Settings};
 use crate::domain::verification::Expected;
 use crate::ports::clock::Clock;
+use crate::ports::gateway::Gateway;
 use crate::service::{Core, ServiceSettings, Stores};
 use crate::ui::context::{Site, V1Sdk, V2Sdk};
+use crate::web::limits::Limits;
 use crate::web::{App, Network, assets, router, server};
 use crate::worker;
 
 /// Time that one call to give money back gets at least. PortOne asks for a minute, because gateways take their time with it.
 /// <https://developers.portone.io/api/rest-v2>
 const CANCEL_TIMEOUT_MIN: Duration = Duration::from_secs(60);
-/// Time that detached work gets after the server stopped taking requests.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time that detached work gets after the server stopped taking requests. With [`Limits::drain_timeout`] before it and
+/// [`CLOSE_TIMEOUT`] after it a stop takes less than the ten seconds after which most supervisors kill.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Time that the database gets to close its connections.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A server that runs.
 pub struct Running {
@@ -75,7 +80,12 @@ impl Running {
                 "some verifications were still running when the server stopped; they are asked for again at the next start"
             );
         }
-        self.database.close().await;
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.database.close())
+            .await
+            .is_err()
+        {
+            tracing::warn!("the database was still in use when the server stopped");
+        }
     }
 }
 
@@ -92,6 +102,18 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
 /// # Errors
 /// As [`start`].
 pub async fn start_at(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
+    start_within(settings, clock, Limits::default()).await
+}
+
+/// [`start_at`] with other limits than the product's, so that a test need not wait for them.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_within(
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+) -> anyhow::Result<Running> {
     let database = opened(Database::open_server(&settings.database_url).await)?;
     let listener = TcpListener::bind(settings.addr)
         .await
@@ -103,18 +125,18 @@ pub async fn start_at(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Resu
         .public_url
         .clone()
         .unwrap_or_else(|| format!("http://{addr}"));
-    let core = Arc::new(core(&settings, &public_url, &database, clock)?);
-    let app = App {
-        core: Arc::clone(&core),
-        site: Arc::new(site(&settings, &public_url)),
-        scripts: scripts(),
-        network: Arc::new(network(&settings, &public_url)?),
-    };
+    let ports = Ports::new(&settings, &database, clock)?;
+    let core = Arc::new(core(&settings, &public_url, ports));
+    let app = app(&settings, &public_url, Arc::clone(&core), limits)?;
+    let network = Arc::clone(&app.network);
 
-    // Leptos drives its async pages with tokio; a second start in one process finds it set already.
-    let _already_set = any_spawner::Executor::init_tokio();
     let stop = CancellationToken::new();
-    let server = tokio::spawn(server::serve(listener, router::router(app), stop.clone()));
+    let server = tokio::spawn(server::serve(
+        listener,
+        router::router(app),
+        network,
+        stop.clone(),
+    ));
     let worker = tokio::spawn(worker::run(
         Arc::clone(&core),
         Arc::clone(&database) as _,
@@ -142,8 +164,8 @@ pub async fn offline(settings: &Settings) -> anyhow::Result<(Core, Arc<Database>
         .public_url
         .clone()
         .unwrap_or_else(|| format!("http://{}", settings.addr));
-    let core = core(settings, &public_url, &database, Arc::new(SystemClock))?;
-    Ok((core, database))
+    let ports = Ports::new(settings, &database, Arc::new(SystemClock))?;
+    Ok((core(settings, &public_url, ports), database))
 }
 
 fn opened(database: Result<Database, OpenError>) -> anyhow::Result<Arc<Database>> {
@@ -151,12 +173,53 @@ fn opened(database: Result<Database, OpenError>) -> anyhow::Result<Arc<Database>
     Ok(Arc::new(database))
 }
 
-fn core(
-    settings: &Settings,
-    public_url: &str,
-    database: &Arc<Database>,
-    clock: Arc<dyn Clock>,
-) -> anyhow::Result<Core> {
+/// What the use cases reach the world through. Whoever proves something about the program puts something of its own around
+/// one of them.
+pub struct Ports {
+    /// What is remembered.
+    pub stores: Stores,
+    /// PortOne.
+    pub gateway: Arc<dyn Gateway>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Ports {
+    /// The real ones: the database, and PortOne as the settings name it.
+    ///
+    /// # Errors
+    /// Settings that no client of PortOne can be made of.
+    pub fn new(
+        settings: &Settings,
+        database: &Arc<Database>,
+        clock: Arc<dyn Clock>,
+    ) -> anyhow::Result<Self> {
+        let timeout = settings.portone_timeout;
+        let v1 = settings.v1.as_ref().map(|v1| portone_v1(v1, timeout));
+        let v2 = settings.v2.as_ref().map(|v2| portone_v2(v2, timeout));
+        let gateway = Generations {
+            v1: v1.transpose()?,
+            v2: v2.transpose()?,
+        };
+        let stores = Stores {
+            orders: Arc::clone(database) as _,
+            refunds: Arc::clone(database) as _,
+            inbox: Arc::clone(database) as _,
+            attention: Arc::clone(database) as _,
+            sweep: Arc::clone(database) as _,
+            access: Arc::clone(database) as _,
+        };
+        Ok(Self {
+            stores,
+            gateway: Arc::new(gateway),
+            clock,
+        })
+    }
+}
+
+/// The use cases, behind these ports.
+#[must_use]
+pub fn core(settings: &Settings, public_url: &str, ports: Ports) -> Core {
     let service_settings = ServiceSettings {
         expected: Expected {
             mode: settings.mode,
@@ -166,28 +229,33 @@ fn core(
         public_url: public_url.to_owned(),
         shop_url: settings.shop_url.clone(),
     };
-    let timeout = settings.portone_timeout;
-    let v1 = settings.v1.as_ref().map(|v1| portone_v1(v1, timeout));
-    let v2 = settings.v2.as_ref().map(|v2| portone_v2(v2, timeout));
-    let gateway = Generations {
-        v1: v1.transpose()?,
-        v2: v2.transpose()?,
-    };
-    let stores = Stores {
-        orders: Arc::clone(database) as _,
-        refunds: Arc::clone(database) as _,
-        inbox: Arc::clone(database) as _,
-        attention: Arc::clone(database) as _,
-        sweep: Arc::clone(database) as _,
-        access: Arc::clone(database) as _,
-    };
-    Ok(Core::new(
-        stores,
-        Arc::new(gateway),
-        clock,
+    Core::new(
+        ports.stores,
+        ports.gateway,
+        ports.clock,
         Arc::new(SystemEntropy),
         service_settings,
-    ))
+    )
+}
+
+/// What the router's handlers share, around these use cases.
+///
+/// # Errors
+/// Webhook secrets that nothing can be verified with.
+pub fn app(
+    settings: &Settings,
+    public_url: &str,
+    core: Arc<Core>,
+    limits: Limits,
+) -> anyhow::Result<App> {
+    // Leptos drives its async pages with tokio; a second app in one process finds it set already.
+    let _already_set = any_spawner::Executor::init_tokio();
+    Ok(App {
+        core,
+        site: Arc::new(site(settings, public_url)),
+        scripts: scripts(),
+        network: Arc::new(network(settings, public_url, limits)?),
+    })
 }
 
 fn portone_v1(v1: &V1Settings, timeout: Duration) -> anyhow::Result<PortoneV1> {
@@ -231,7 +299,7 @@ fn site(settings: &Settings, public_url: &str) -> Site {
     }
 }
 
-fn network(settings: &Settings, public_url: &str) -> anyhow::Result<Network> {
+fn network(settings: &Settings, public_url: &str, limits: Limits) -> anyhow::Result<Network> {
     let secrets = settings.v2.as_ref().map(|v2| &v2.webhook_secrets);
     let v2_webhooks = secrets
         .filter(|secrets| !secrets.is_empty())
@@ -243,6 +311,7 @@ fn network(settings: &Settings, public_url: &str) -> anyhow::Result<Network> {
         webhook_sources: settings.webhook_sources.clone(),
         v2_webhooks,
         secure: public_url.starts_with("https://"),
+        limits,
     })
 }
 

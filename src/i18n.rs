@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::Offset;
 
-pub use catalogue::{FailureText, Messages, PayMessages, StoryText};
+pub use catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
 pub use institution::institution;
 pub use particle::{Particle, with_particle};
 

@@ -7,12 +7,14 @@ pub mod client;
 pub mod complete;
 pub mod confirm;
 pub mod layers;
+pub mod limits;
 pub mod office;
 pub mod pages;
 pub mod problem;
 pub mod router;
 pub mod server;
 pub mod webhook;
+pub mod wire;
 
 use std::sync::Arc;
 
@@ -21,6 +23,7 @@ use ipnet::IpNet;
 use leptos::config::LeptosOptions;
 use portone::webhook::Verifier;
 
+use self::limits::Limits;
 use crate::service::Core;
 use crate::ui::context::Site;
 
@@ -37,7 +40,7 @@ pub struct App {
     pub network: Arc<Network>,
 }
 
-/// Whose word counts.
+/// Whose word counts, and how much of the server anybody may take.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
     /// Proxies whose forwarding headers are believed.
@@ -48,4 +51,6 @@ pub struct Network {
     pub v2_webhooks: Option<Verifier>,
     /// Whether browsers reach us over TLS: cookies are bound to the host then, and TLS is remembered.
     pub secure: bool,
+    /// How much of the server anybody may take.
+    pub limits: Limits,
 }

@@ -199,6 +199,17 @@ pub struct Messages {
 
     /// The pay page.
     pub pay: PayMessages,
+    /// What is said before any page.
+    pub edge: EdgeMessages,
+}
+
+/// What the server says when it answers before any page is made.
+#[derive(Debug)]
+pub struct EdgeMessages {
+    /// Too many others ask at once.
+    pub busy: StoryText,
+    /// What the browser sent cannot be used.
+    pub unreadable: StoryText,
 }
 
 /// What the pay page says.

@@ -1,6 +1,6 @@
 //! English.
 
-use super::catalogue::{FailureText, Messages, PayMessages, StoryText};
+use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
 use super::{Locale, money};
 use crate::domain::confirmation::Stop;
 use crate::domain::money::Money;
@@ -188,6 +188,16 @@ pub(super) static MESSAGES: Messages = Messages {
     watch_ended: "We stopped checking by ourselves. Please choose “Check again now”.",
     checked_at: |at| format!("Last checked: {at}"),
 
+    edge: EdgeMessages {
+        busy: StoryText {
+            heading: "Many people are here right now",
+            next: "Please open this page again in a moment. If you have already paid, don’t pay again: your payment is on record.",
+        },
+        unreadable: StoryText {
+            heading: "The request could not be read",
+            next: "Please start again from the shop. If you have already paid, don’t pay again, and look at your orders first.",
+        },
+    },
     pay: PayMessages {
         heading: "Check your order and pay",
         what_happens: "The button opens the payment window. When you are done, you come back to a page with the result.",

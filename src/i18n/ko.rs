@@ -1,6 +1,6 @@
 //! 한국어.
 
-use super::catalogue::{FailureText, Messages, PayMessages, StoryText};
+use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
 use super::particle::{Particle, amount_with_particle};
 use super::{Locale, money};
 use crate::domain::confirmation::Stop;
@@ -193,6 +193,16 @@ pub(super) static MESSAGES: Messages = Messages {
     watch_ended: "자동 확인을 멈췄어요. ‘지금 다시 확인’을 눌러 주세요.",
     checked_at: |at| format!("마지막 확인: {at}"),
 
+    edge: EdgeMessages {
+        busy: StoryText {
+            heading: "지금 이용하는 분이 많아요",
+            next: "잠시 뒤 이 페이지를 다시 열어 주세요. 이미 결제하셨다면 다시 결제하지 마세요. 결제 기록은 그대로 남아 있어요.",
+        },
+        unreadable: StoryText {
+            heading: "요청을 읽지 못했어요",
+            next: "결제한 쇼핑몰에서 다시 시작해 주세요. 이미 결제하셨다면 다시 결제하지 말고 주문 내역을 먼저 확인해 주세요.",
+        },
+    },
     pay: PayMessages {
         heading: "주문 내용을 확인하고 결제해 주세요",
         what_happens: "버튼을 누르면 결제창이 열려요. 결제를 마치면 결과 화면으로 돌아와요.",

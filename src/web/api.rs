@@ -5,6 +5,7 @@ pub mod body;
 pub mod refunds;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
+use super::limits::{BODY_BYTES_MAX, is_too_deep};
 use super::problem::Problem;
 use crate::domain::history::Actor;
 use crate::domain::ids::PaymentId;
@@ -26,8 +28,6 @@ use crate::service::orders::{self, CloseError, Made, NewOrder};
 use crate::service::sync::{Ask, SyncError, sync};
 use crate::service::{Core, access, cursor};
 
-/// Largest body.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Orders on a page when the request does not say.
 const PAGE_DEFAULT: u32 = 20;
 /// Most orders on a page.
@@ -70,6 +70,9 @@ pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) ->
     let Ok(bytes) = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await else {
         return Problem::TooLarge.response();
     };
+    if is_too_deep(&bytes) {
+        return Problem::MalformedBody.response();
+    }
     let new = match body::parse(&bytes, app.core.clock.now(), default_portone(&app)) {
         Ok(new) => new,
         Err(refusal) => return refusal.response(),
@@ -143,8 +146,11 @@ pub struct ListQuery {
 pub async fn list_orders(
     _shop: Shop,
     State(app): State<App>,
-    Query(query): Query<ListQuery>,
+    query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Response {
+    let Ok(Query(query)) = query else {
+        return Problem::field("query", "must name each parameter once, in UTF-8");
+    };
     let filter = match filter(query) {
         Ok(filter) => filter,
         Err(FieldRefused { field, right }) => return Problem::field(field, right),

@@ -4,11 +4,12 @@
 //! <https://developers.portone.io/opi/ko/integration/start/v2/checkout>
 
 use axum::body::Body;
+use http::Method;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, Method};
 use portone::redirect::{self, Ids, Redirect, RedirectError};
 
+use super::limits::{has_too_many_parameters, is_json, is_too_deep};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::service::completion::Claim;
 
@@ -21,6 +22,14 @@ pub async fn read(parts: &Parts, body: Body) -> Claim {
         let Ok(bytes) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
             return malformed();
         };
+        let is_too_much = if is_json(&parts.headers) {
+            is_too_deep(&bytes)
+        } else {
+            has_too_many_parameters(&bytes)
+        };
+        if is_too_much {
+            return malformed();
+        }
         let content_type = parts.headers.get(CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok());
         let posted = claim(redirect::parse_body(content_type, &bytes));
@@ -29,17 +38,10 @@ pub async fn read(parts: &Parts, body: Body) -> Claim {
         }
     }
     let query = parts.uri.query().unwrap_or_default();
+    if has_too_many_parameters(query.as_bytes()) {
+        return malformed();
+    }
     claim(redirect::parse_query(query.as_bytes()))
-}
-
-/// Whether the body says that it is JSON.
-#[must_use]
-pub fn is_json(headers: &HeaderMap) -> bool {
-    let essence = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 fn malformed() -> Claim {

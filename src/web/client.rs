@@ -13,11 +13,12 @@ pub struct Peer(pub SocketAddr);
 ///
 /// `X-Forwarded-For` is read from the right, as each proxy appends: the first address that is no trusted proxy is the
 /// client. What stands further left was sent by the client and means nothing.
+/// `Forwarded`, `X-Real-IP` and their kin are not read at all: a proxy that does not know one of them hands on what the client
+/// wrote into it.
 #[must_use]
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let mut client = peer.to_canonical();
-    if !is_trusted(&client) {
+    if !is_trusted(client, trusted) {
         return client;
     }
     let forwarded = headers
@@ -33,11 +34,18 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
             break;
         };
         client = address.to_canonical();
-        if !is_trusted(&client) {
+        if !is_trusted(client, trusted) {
             break;
         }
     }
     client
+}
+
+/// Whether an address is a proxy's whose forwarding headers are believed.
+#[must_use]
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 #[cfg(test)]

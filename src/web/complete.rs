@@ -9,8 +9,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::claim::{self, is_json};
-use super::{App, pages};
+use super::limits::is_json;
+use super::{App, claim, pages};
 use crate::domain::ids::StatusToken;
 use crate::domain::outcome::Outcome;
 use crate::service::completion::{CompletionView, complete, status};

@@ -13,7 +13,8 @@ use portone::{v2, webhook};
 use serde_json::json;
 
 use super::App;
-use super::webhook::{BODY_BYTES_MAX, Signature, content_type, signature};
+use super::limits::{BODY_BYTES_MAX, is_json, is_too_deep};
+use super::webhook::{Signature, content_type, signature};
 use crate::domain::confirmation::Stop;
 use crate::domain::evidence::Figure;
 use crate::domain::ids::{PaymentId, TransactionId};
@@ -30,6 +31,9 @@ pub async fn confirm_route(State(app): State<App>, request: Request) -> Response
     let Ok(bytes) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
         return refuse(None, Stop::Unreadable, None);
     };
+    if is_json(&parts.headers) && is_too_deep(&bytes) {
+        return refuse(None, Stop::Unreadable, None);
+    }
     match signature(&app, &parts.headers, &bytes) {
         Signature::Wrong => return refuse(Some(Portone::V2), Stop::Unreadable, None),
         Signature::Good(_) | Signature::None | Signature::NotConfigured => {}

@@ -1,18 +1,29 @@
-//! What every answer carries.
+//! What every answer carries, and what every request must be before a handler sees it.
 
-use std::time::Duration;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
 
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Uri, Version};
+use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
 
 use super::App;
+use super::limits::{
+    BODY_BYTES_MAX, FORM_BYTES_MAX, HEADER_BYTES_MAX, Limits, has_too_many_parameters, is_form,
+};
 use super::problem::Problem;
+use super::router::{COMPLETE_PATH, CONFIRM_PATH, HEALTH_PATH, WEBHOOK_PATH};
+use super::server::close_after;
+use super::wire::Ambiguity;
+use crate::i18n::Locale;
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");
@@ -76,13 +87,164 @@ pub async fn log_request(request: Request, next: Next) -> Response {
     response
 }
 
-/// Time for a request to be answered, its body included.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Refuses what has no one meaning: two lengths, no host, two hosts (RFC 9112, sections 3.2 and 6.1), or more of anything
+/// than anybody needs. A proxy in front could read it in another way than we do.
+pub async fn well_formed(request: Request, next: Next) -> Response {
+    let has_two_lengths = request
+        .extensions()
+        .get::<Ambiguity>()
+        .is_some_and(Ambiguity::was_seen);
+    if has_two_lengths || !names_one_host(&request) {
+        return last_answer(Problem::MalformedRequest);
+    }
+    // hyper's own limit is that of a buffer, which grows ahead of it.
+    let headers = request.headers().iter();
+    let header_bytes: usize = headers
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if header_bytes > HEADER_BYTES_MAX {
+        return last_answer(Problem::HeadersTooLarge);
+    }
+    let query = request.uri().query().unwrap_or_default();
+    if has_too_many_parameters(query.as_bytes()) && !reads_its_own(request.uri()) {
+        return Problem::TooManyParameters.response();
+    }
+    next.run(request).await
+}
 
-/// Ends a request that takes too long, a body that trickles in above all.
-pub async fn time_limit(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+/// HTTP/1.0 knows no hosts, and what checks a server's health still speaks it.
+fn names_one_host(request: &Request) -> bool {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
+}
+
+/// The completion page says of a redirect with too much in it what it says of every redirect that it cannot use.
+fn reads_its_own(address: &Uri) -> bool {
+    address.path().trim_end_matches('/') == COMPLETE_PATH
+}
+
+/// Waits for the whole body, for so long. A body longer than any route takes is cut one byte beyond that: the route then
+/// answers as it does to every body that is too large.
+///
+/// A body that comes byte by byte waits here, where it takes no place from requests that are worked on.
+pub async fn whole_body(State(app): State<App>, request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let read = read_up_to(body, BODY_BYTES_MAX + 1);
+    let bytes = match tokio::time::timeout(app.network.limits.body_timeout, read).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(_broken)) => return last_answer(Problem::MalformedRequest),
+        Err(_elapsed) => return last_answer(Problem::TooSlow),
+    };
+    if is_form(&parts.headers) && has_too_many_parameters(&bytes) && !reads_its_own(&parts.uri) {
+        return Problem::TooManyParameters.response();
+    }
+    let is_cut = bytes.len() > BODY_BYTES_MAX;
+    let mut response = next
+        .run(Request::from_parts(parts, Body::from(bytes)))
+        .await;
+    if is_cut {
+        close_after(&mut response);
+    }
+    response
+}
+
+async fn read_up_to(mut body: Body, limit: usize) -> Result<Vec<u8>, axum::Error> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        // Trailers are no part of any body here.
+        let data = frame?.into_data().unwrap_or_default();
+        let room = limit - bytes.len();
+        bytes.extend_from_slice(&data[..data.len().min(room)]);
+        if bytes.len() == limit {
+            break;
+        }
+    }
+    Ok(bytes)
+}
+
+/// Refuses a form that is longer than any of ours. Behind [`whole_body`] its length is known.
+pub async fn form_limit(request: Request, next: Next) -> Response {
+    if request.body().size_hint().lower() > FORM_BYTES_MAX as u64 {
+        return Problem::TooLarge.response();
+    }
+    next.run(request).await
+}
+
+/// The places for requests that are worked on. Beyond them a request is refused at once: one that waits behind a thousand
+/// others is answered when nobody listens any more.
+pub struct Gate {
+    all: Semaphore,
+    of_portone: Semaphore,
+}
+
+impl Gate {
+    /// As many places as the limits say.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            all: Semaphore::new(limits.requests),
+            of_portone: Semaphore::new(limits.requests_of_portone),
+        }
+    }
+
+    fn enter(&self, path: &str) -> Result<SemaphorePermit<'_>, TryAcquireError> {
+        let place = self.all.try_acquire();
+        if place.is_err() && [WEBHOOK_PATH, CONFIRM_PATH].contains(&path) {
+            return self.of_portone.try_acquire();
+        }
+        place
+    }
+}
+
+/// Answers 503 when there is no place, for all but the question whether the server is alive: a server that is restarted because
+/// it is busy is busier afterwards.
+pub async fn shed_load(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if path == HEALTH_PATH {
+        return next.run(request).await;
+    }
+    let Ok(_place) = gate.enter(path) else {
+        tracing::warn!("a request was refused: too many are worked on already");
+        return Problem::Unavailable.response();
+    };
+    next.run(request).await
+}
+
+/// Ends a request that takes too long.
+pub async fn time_limit(State(app): State<App>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(app.network.limits.request_timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_elapsed) => Problem::Unavailable.response(),
     }
+}
+
+/// Says a refusal in a person's language to whoever asked for a page: the edge refuses before any page is rendered.
+pub async fn refuse_politely(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let takes_pages = headers.get_all(ACCEPT).iter().any(|value| {
+        value
+            .to_str()
+            .is_ok_and(|accept| accept.contains("text/html"))
+    });
+    let locale = Locale::negotiate(
+        headers
+            .get(ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok()),
+    );
+    let is_of_programs = request.uri().path().starts_with("/api/");
+    let response = next.run(request).await;
+    match response.extensions().get::<Problem>() {
+        Some(problem) if takes_pages && !is_of_programs => problem.page(locale, response),
+        _ => response,
+    }
+}
+
+/// An answer after which the connection is of no more use: where the next request would begin is not known.
+fn last_answer(problem: Problem) -> Response {
+    let mut response = problem.response();
+    close_after(&mut response);
+    response
 }

@@ -20,9 +20,6 @@ use crate::service::orders::{self, CloseError};
 use crate::service::sync::{Ask, SyncError, sync};
 use crate::ui::context::SignedIn;
 
-/// Largest form.
-pub const FORM_BYTES_MAX: usize = 16 * 1024;
-
 /// Lets signed-in people through and sends everybody else to the sign-in page.
 pub async fn require_person(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let token = session_cookie(request.headers(), &app.network);

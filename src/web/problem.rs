@@ -2,9 +2,11 @@
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
+
+use crate::i18n::{Locale, StoryText};
 
 /// What went wrong, with a stable name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +17,16 @@ pub enum Problem {
     MalformedBody,
     /// The body can be read, and a field of it cannot be.
     InvalidField,
+    /// The request itself has no one meaning.
+    MalformedRequest,
+    /// The headers are too large.
+    HeadersTooLarge,
+    /// More parameters than anybody needs.
+    TooManyParameters,
     /// The body is too large.
     TooLarge,
+    /// The body took too long to arrive.
+    TooSlow,
     /// No such thing.
     NotFound,
     /// Another order has the id.
@@ -50,11 +60,15 @@ pub enum Problem {
 }
 
 impl Problem {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 23] = [
         Self::Unauthorized,
         Self::MalformedBody,
         Self::InvalidField,
+        Self::MalformedRequest,
+        Self::HeadersTooLarge,
+        Self::TooManyParameters,
         Self::TooLarge,
+        Self::TooSlow,
         Self::NotFound,
         Self::OrderExists,
         Self::OrderPaid,
@@ -96,7 +110,31 @@ impl Problem {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "too-large",
                 "The body is too large",
-                "Bodies may have 64 KiB.",
+                "Bodies may have 64 KiB, forms 16 KiB.",
+            ),
+            Self::MalformedRequest => (
+                StatusCode::BAD_REQUEST,
+                "malformed-request",
+                "The request cannot be read",
+                "Send one Host, and either a Content-Length or a Transfer-Encoding, as RFC 9112 says.",
+            ),
+            Self::HeadersTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "headers-too-large",
+                "The headers are too large",
+                "A request may have 64 headers and 32 KiB of them.",
+            ),
+            Self::TooManyParameters => (
+                StatusCode::BAD_REQUEST,
+                "too-many-parameters",
+                "There are too many parameters",
+                "A query or a form may have 64 parameters.",
+            ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "too-slow",
+                "The body took too long to arrive",
+                "Send the whole body within ten seconds.",
             ),
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
@@ -197,6 +235,49 @@ impl Problem {
         self.with(json!({}))
     }
 
+    /// The answer for a person, with the status and the headers of the answer that it takes the place of. Needs nothing that
+    /// could fail or wait: it is said when the server is busy, too.
+    #[must_use]
+    pub fn page(self, locale: Locale, answer: Response) -> Response {
+        let edge = &locale.messages().edge;
+        let StoryText { heading, next } = match self {
+            Self::Unavailable => &edge.busy,
+            Self::Unauthorized
+            | Self::MalformedBody
+            | Self::InvalidField
+            | Self::MalformedRequest
+            | Self::HeadersTooLarge
+            | Self::TooManyParameters
+            | Self::TooLarge
+            | Self::TooSlow
+            | Self::NotFound
+            | Self::OrderExists
+            | Self::OrderPaid
+            | Self::OrderNotPaid
+            | Self::MoreThanRefundable
+            | Self::RefundUnderWay
+            | Self::RefundAccountNeeded
+            | Self::IdempotencyKeyNeeded
+            | Self::IdempotencyKeyReused
+            | Self::IdempotencyKeyInUse
+            | Self::SettledBefore
+            | Self::PortoneNotConfigured
+            | Self::InvalidSignature
+            | Self::SourceRefused => &edge.unreadable,
+        };
+        let language = locale.tag();
+        let page = format!(
+            "<!DOCTYPE html>\n<html lang=\"{language}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\"><title>{heading}</title></head><body><main><h1>{heading}</h1><p>{next}</p></main></body></html>\n"
+        );
+        let (mut parts, _problem) = answer.into_parts();
+        parts.headers.remove(CONTENT_LENGTH);
+        parts.headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        );
+        Response::from_parts(parts, page.into())
+    }
+
     /// The answer with a field and what would be right for it.
     #[must_use]
     pub fn field(name: &str, right: &str) -> Response {
@@ -216,6 +297,7 @@ impl Problem {
             body.extend(extra);
         }
         let mut response = (status, body.to_string()).into_response();
+        response.extensions_mut().insert(self);
         response.headers_mut().insert(
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),

@@ -1,7 +1,9 @@
 //! Every address of the product, in one place.
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -18,22 +20,28 @@ use super::pages::{page_route, server_function_route};
 use super::webhook::webhook_route;
 use super::{App, api, assets, layers, office, problem};
 
+/// Where buyers come back.
+pub const COMPLETE_PATH: &str = "/payments/complete";
+/// Where PortOne tells that something happened.
+pub const WEBHOOK_PATH: &str = "/payments/webhook";
+/// Where PortOne asks whether a payment may go on.
+pub const CONFIRM_PATH: &str = "/payments/confirm";
+/// Whether the server lives.
+pub const HEALTH_PATH: &str = "/healthz";
+
 /// Builds the router.
 pub fn router(app: App) -> Router {
     // A gateway may send the buyer back by a cross-site POST, and webhooks have no origin: neither changes anything by
     // itself, so neither stands behind the cross-site check. Everything that a signed-in person does stands behind it.
     let payments = Router::new()
-        .route(
-            "/payments/complete",
-            get(complete_route).post(complete_route),
-        )
+        .route(COMPLETE_PATH, get(complete_route).post(complete_route))
         // A shop's redirect URL may end in a slash; a buyer must not pay for that.
         .route(
             "/payments/complete/",
             get(complete_route).post(complete_route),
         )
-        .route("/payments/webhook", post(webhook_route))
-        .route("/payments/confirm", post(confirm_route))
+        .route(WEBHOOK_PATH, post(webhook_route))
+        .route(CONFIRM_PATH, post(confirm_route))
         .route("/o/{token}", get(status_route))
         .route("/pay/{payment_id}", get(page_route));
 
@@ -49,7 +57,7 @@ pub fn router(app: App) -> Router {
         .route("/login", get(page_route).post(office::sign_in))
         .route("/logout", post(office::sign_out))
         .merge(signed_in)
-        .layer(DefaultBodyLimit::max(office::FORM_BYTES_MAX))
+        .layer(from_fn(layers::form_limit))
         .layer(CsrfLayer::new());
 
     let api = Router::new()
@@ -76,11 +84,11 @@ pub fn router(app: App) -> Router {
 
     let functions = Router::new()
         .route("/api/payments/{function}", post(server_function_route))
-        .layer(DefaultBodyLimit::max(office::FORM_BYTES_MAX))
+        .layer(from_fn(layers::form_limit))
         .layer(CsrfLayer::new());
 
     let mut site = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route(HEALTH_PATH, get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .merge(payments)
         .merge(office)
@@ -97,10 +105,15 @@ pub fn router(app: App) -> Router {
         let path = site_pkg_dir_service_route_path(options);
         site = site.route_service(&path, site_pkg_dir_service(options));
     }
+    let gate = Arc::new(layers::Gate::new(&app.network.limits));
     site.fallback(page_route)
         .layer(CompressionLayer::new().quality(CompressionLevel::Precise(6)))
-        .layer(from_fn(layers::time_limit))
+        .layer(from_fn_with_state(app.clone(), layers::time_limit))
+        .layer(from_fn_with_state(gate, layers::shed_load))
+        .layer(from_fn_with_state(app.clone(), layers::whole_body))
+        .layer(from_fn(layers::well_formed))
         .layer(CatchPanicLayer::new())
+        .layer(from_fn(layers::refuse_politely))
         .layer(from_fn_with_state(app.clone(), layers::safe_headers))
         .layer(from_fn(layers::log_request))
         .with_state(app)

@@ -16,6 +16,7 @@ use portone::webhook::v2::Event;
 use portone::webhook::{self, BodyError, Delivery};
 
 use super::client::{Peer, client_address};
+use super::limits::{BODY_BYTES_MAX, is_json, is_too_deep};
 use super::problem::Problem;
 use super::{App, Network};
 use crate::domain::ids::{PaymentId, TransactionId};
@@ -24,8 +25,6 @@ use crate::ports::store::Received;
 use crate::service::completion::clean;
 use crate::service::inbox;
 
-/// Largest webhook.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// How long PortOne waits for the verification to be done, once the webhook is on disk. It goes on afterwards: PortOne
 /// gives up after 30 s, and a shop that asked for "webhook first" keeps its buyer waiting for this answer.
 const ANSWER_AFTER: Duration = Duration::from_millis(1_500);
@@ -43,6 +42,9 @@ pub async fn webhook_route(State(app): State<App>, request: Request) -> Response
     let Ok(bytes) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
         return Problem::TooLarge.response();
     };
+    if is_json(&parts.headers) && is_too_deep(&bytes) {
+        return Problem::MalformedBody.response();
+    }
     let content_type = content_type(&parts.headers);
     let hint = match signature(&app, &parts.headers, &bytes) {
         Signature::None => from_v1(content_type, &bytes),

@@ -16,6 +16,7 @@ use wanryo::domain::order::Mode;
 use wanryo::domain::refund::OnMismatch;
 use wanryo::ports::clock::Clock;
 use wanryo::service::access;
+use wanryo::web::limits::Limits;
 
 use crate::support::TestDatabase;
 
@@ -70,6 +71,37 @@ impl Answer {
     }
 }
 
+/// What a test's app is set to.
+pub(crate) fn settings(database: &TestDatabase, sandbox: &Sandbox) -> Settings {
+    Settings {
+        addr: "127.0.0.1:0".parse().unwrap(),
+        public_url: None,
+        database_url: database.url.clone(),
+        mode: Mode::Live,
+        trusted_proxies: Vec::new(),
+        webhook_sources: Vec::new(),
+        on_mismatch: OnMismatch::Hold,
+        support_url: Some("https://shop.example/help".to_owned()),
+        shop_name: Some("완료상점".to_owned()),
+        shop_url: Some("https://shop.example/".to_owned()),
+        v1: Some(V1Settings {
+            api_url: sandbox.url().clone(),
+            sdk_url: sandbox.url().join("v1/iamport.js").unwrap(),
+            merchant_code: "imp00000000".to_owned(),
+            api_key: SecretString::from("imp_apikey"),
+            api_secret: SecretString::from("sandbox-secret"),
+        }),
+        v2: Some(V2Settings {
+            api_url: sandbox.url().join("v2").unwrap(),
+            sdk_url: sandbox.url().join("v2/browser-sdk.js").unwrap(),
+            store_id: STORE_ID.to_owned(),
+            api_secret: SecretString::from(V2_SECRET),
+            webhook_secrets: vec![SecretString::from(WEBHOOK_SECRET)],
+        }),
+        portone_timeout: Duration::from_secs(10),
+    }
+}
+
 impl TestApp {
     pub(crate) async fn start(database: &TestDatabase) -> Self {
         Self::start_with(database, Self::new_sandbox().await, |_| {}).await
@@ -93,35 +125,21 @@ impl TestApp {
         change: impl FnOnce(&mut Settings),
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let mut settings = Settings {
-            addr: "127.0.0.1:0".parse().unwrap(),
-            public_url: None,
-            database_url: database.url.clone(),
-            mode: Mode::Live,
-            trusted_proxies: Vec::new(),
-            webhook_sources: Vec::new(),
-            on_mismatch: OnMismatch::Hold,
-            support_url: Some("https://shop.example/help".to_owned()),
-            shop_name: Some("완료상점".to_owned()),
-            shop_url: Some("https://shop.example/".to_owned()),
-            v1: Some(V1Settings {
-                api_url: sandbox.url().clone(),
-                sdk_url: sandbox.url().join("v1/iamport.js").unwrap(),
-                merchant_code: "imp00000000".to_owned(),
-                api_key: SecretString::from("imp_apikey"),
-                api_secret: SecretString::from("sandbox-secret"),
-            }),
-            v2: Some(V2Settings {
-                api_url: sandbox.url().join("v2").unwrap(),
-                sdk_url: sandbox.url().join("v2/browser-sdk.js").unwrap(),
-                store_id: STORE_ID.to_owned(),
-                api_secret: SecretString::from(V2_SECRET),
-                webhook_secrets: vec![SecretString::from(WEBHOOK_SECRET)],
-            }),
-            portone_timeout: Duration::from_secs(10),
-        };
+        Self::start_within(database, sandbox, change, clock, Limits::default()).await
+    }
+
+    pub(crate) async fn start_within(
+        database: &TestDatabase,
+        sandbox: Arc<Sandbox>,
+        change: impl FnOnce(&mut Settings),
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Self {
+        let mut settings = settings(database, &sandbox);
         change(&mut settings);
-        let running = compose::start_at(settings, clock).await.unwrap();
+        let running = compose::start_within(settings, clock, limits)
+            .await
+            .unwrap();
         sandbox.set_webhook_url(
             Url::parse(&format!("{}/payments/webhook", running.public_url)).unwrap(),
         );

@@ -10,6 +10,7 @@ mod attention;
 mod budgets;
 mod confirm;
 mod deadlines;
+mod edge;
 mod faults;
 mod imports;
 mod payments;
