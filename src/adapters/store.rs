@@ -145,8 +145,7 @@ impl Database {
             Dialect::Sqlite(pools) => Dialect::Sqlite(pools.readers.begin().await?),
             Dialect::Postgres(pools) => Dialect::Postgres(
                 pools
-                    .pool
-                    .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    .begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     .await?,
             ),
         })

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, Transaction};
 use tokio::sync::Semaphore;
 
 use super::query::{ATTEMPTS_MAX, CALL_TIME_MAX, Failure, fetch_optional};
@@ -96,7 +96,7 @@ impl PostgresPools {
     }
 
     async fn try_write<C: Change>(&self, change: &C) -> Result<C::Answer, Failure> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_write().await?;
         let answer = match change.apply(&mut tx).await? {
             Verdict::Keep(answer) => answer,
             Verdict::Undo(answer) => {
@@ -124,12 +124,23 @@ impl PostgresPools {
 
     /// PostgreSQL's level is named because the server's default may be another one, and the row locks of the changes are
     /// meant for this one.
-    async fn begin(&self) -> Result<Tx, Failure> {
-        let begun = self
-            .pool
-            .begin_with("BEGIN ISOLATION LEVEL READ COMMITTED")
-            .await?;
+    async fn begin_write(&self) -> Result<Tx, Failure> {
+        let begun = self.begin("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
         Ok(Dialect::Postgres(begun))
+    }
+
+    /// Begins a transaction to the end, even when whoever wants it is dropped meanwhile. The only place where one begins.
+    ///
+    /// sqlx counts a transaction when the answer to its `BEGIN` is there. Dropped before, it would give the connection back to
+    /// the pool in a transaction that nobody counts: what others write through it would be acknowledged and never committed.
+    pub(super) async fn begin(
+        &self,
+        statement: &'static str,
+    ) -> Result<Transaction<'static, Postgres>, Failure> {
+        let pool = self.pool.clone();
+        let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+        let transaction = begun.await.map_err(|_ended| sqlx::Error::WorkerCrashed)??;
+        Ok(transaction)
     }
 
     /// What became of a transaction whose COMMIT was not answered. While the server has not noticed that its client is
@@ -158,7 +169,7 @@ impl PostgresPools {
         answer: &C::Answer,
         number: &str,
     ) -> Result<Option<Fate>, Failure> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_write().await?;
         // A number that the server has not given out yet is an error. It is one of a transaction that a crash undid.
         let found: Option<(Option<String>,)> = fetch_optional!(
             &mut tx,
