@@ -30,7 +30,7 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
         .map(str::trim)
         .collect();
     for hop in hops.into_iter().rev() {
-        let Ok(address) = hop.parse::<IpAddr>() else {
+        let Some(address) = address(hop) else {
             break;
         };
         client = address.to_canonical();
@@ -39,6 +39,15 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
         }
     }
     client
+}
+
+/// An address as proxies write it: bare, with a port, or in brackets.
+fn address(hop: &str) -> Option<IpAddr> {
+    let bare = hop
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let with_port = hop.parse::<SocketAddr>().map(|found| found.ip());
+    with_port.or_else(|_| bare.unwrap_or(hop).parse()).ok()
 }
 
 /// Whether an address is a proxy's whose forwarding headers are believed.
@@ -50,53 +59,191 @@ pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
-    fn client(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
-        let mut headers = HeaderMap::new();
-        for value in forwarded {
-            headers.append("x-forwarded-for", value.parse().expect("a header value"));
-        }
-        let trusted: Vec<IpNet> = trusted
-            .iter()
-            .map(|network| network.parse().expect("a network"))
-            .collect();
-        client_address(peer.parse().expect("an address"), &headers, &trusted).to_string()
-    }
-
+    /// Forty ways to say who one is; the client that a trusted proxy's word makes of each. An untrusted peer is itself.
     #[test]
-    fn strangers_cannot_choose_their_address() {
-        assert_eq!(client("203.0.113.9", &["52.78.100.19"], &[]), "203.0.113.9");
-        assert_eq!(
-            client("203.0.113.9", &["52.78.100.19"], &["10.0.0.0/8"]),
-            "203.0.113.9"
-        );
-    }
-
-    #[test]
-    fn trusted_proxies_are_believed_from_the_right() {
-        let trusted = ["10.0.0.0/8"];
-        assert_eq!(
-            client("10.0.0.1", &["198.51.100.7"], &trusted),
-            "198.51.100.7"
-        );
-        assert_eq!(
-            client("10.0.0.1", &["52.78.100.19, 198.51.100.7"], &trusted),
-            "198.51.100.7"
-        );
-        assert_eq!(
-            client(
-                "10.0.0.1",
-                &["52.78.100.19", "198.51.100.7, 10.9.9.9"],
-                &trusted
+    fn only_trusted_proxies_are_believed_and_only_from_the_right() {
+        let (me, proxy, far) = ("198.51.100.7", "10.0.0.1", "10.9.9.9");
+        let long = vec!["192.0.2.1"; 500].join(", ");
+        let table: [(&str, &[(&str, &str)], &str); 40] = [
+            ("nothing", &[], proxy),
+            ("one", &[("x-forwarded-for", me)], me),
+            (
+                "forged before",
+                &[("x-forwarded-for", "52.78.100.19, 198.51.100.7")],
+                me,
             ),
-            "198.51.100.7"
-        );
-        assert_eq!(
-            client("::ffff:10.0.0.1", &["198.51.100.7"], &trusted),
-            "198.51.100.7"
-        );
-        assert_eq!(client("10.0.0.1", &["junk"], &trusted), "10.0.0.1");
-        assert_eq!(client("10.0.0.1", &[], &trusted), "10.0.0.1");
+            (
+                "no space",
+                &[("x-forwarded-for", "52.78.100.19,198.51.100.7")],
+                me,
+            ),
+            (
+                "many spaces",
+                &[("x-forwarded-for", "52.78.100.19 ,   198.51.100.7  ")],
+                me,
+            ),
+            (
+                "tabs",
+                &[("x-forwarded-for", "52.78.100.19,\t198.51.100.7")],
+                me,
+            ),
+            (
+                "through two proxies",
+                &[("x-forwarded-for", "198.51.100.7, 10.9.9.9")],
+                me,
+            ),
+            (
+                "forged, through two",
+                &[("x-forwarded-for", "52.78.100.19, 198.51.100.7, 10.9.9.9")],
+                me,
+            ),
+            (
+                "two headers",
+                &[("x-forwarded-for", "52.78.100.19"), ("x-forwarded-for", me)],
+                me,
+            ),
+            (
+                "two headers, two proxies",
+                &[
+                    ("x-forwarded-for", "52.78.100.19"),
+                    ("x-forwarded-for", "198.51.100.7, 10.9.9.9"),
+                ],
+                me,
+            ),
+            (
+                "three headers",
+                &[
+                    ("x-forwarded-for", "1.2.3.4"),
+                    ("x-forwarded-for", "52.78.100.19"),
+                    ("x-forwarded-for", me),
+                ],
+                me,
+            ),
+            (
+                "proxies alone",
+                &[("x-forwarded-for", "10.9.9.9, 10.8.8.8")],
+                far,
+            ),
+            ("itself", &[("x-forwarded-for", proxy)], proxy),
+            (
+                "with a port",
+                &[("x-forwarded-for", "198.51.100.7:4711")],
+                me,
+            ),
+            (
+                "forged, with a port",
+                &[("x-forwarded-for", "52.78.100.19, 198.51.100.7:4711")],
+                me,
+            ),
+            (
+                "proxy with a port",
+                &[("x-forwarded-for", "198.51.100.7, 10.9.9.9:80")],
+                me,
+            ),
+            ("v6", &[("x-forwarded-for", "2001:db8::7")], "2001:db8::7"),
+            (
+                "v6 in brackets",
+                &[("x-forwarded-for", "[2001:db8::7]")],
+                "2001:db8::7",
+            ),
+            (
+                "v6 with a port",
+                &[("x-forwarded-for", "[2001:db8::7]:4711")],
+                "2001:db8::7",
+            ),
+            (
+                "v6 in capitals",
+                &[("x-forwarded-for", "2001:DB8::7")],
+                "2001:db8::7",
+            ),
+            (
+                "v4 in v6",
+                &[("x-forwarded-for", "::ffff:198.51.100.7")],
+                me,
+            ),
+            (
+                "a proxy as v4 in v6",
+                &[("x-forwarded-for", "198.51.100.7, ::ffff:10.9.9.9")],
+                me,
+            ),
+            ("empty", &[("x-forwarded-for", "")], proxy),
+            (
+                "empty, then one",
+                &[("x-forwarded-for", ""), ("x-forwarded-for", me)],
+                me,
+            ),
+            (
+                "one, then empty",
+                &[("x-forwarded-for", me), ("x-forwarded-for", "")],
+                proxy,
+            ),
+            ("a comma", &[("x-forwarded-for", ",")], proxy),
+            (
+                "comma at the end",
+                &[("x-forwarded-for", "198.51.100.7,")],
+                proxy,
+            ),
+            (
+                "comma at the start",
+                &[("x-forwarded-for", ",198.51.100.7")],
+                me,
+            ),
+            ("junk", &[("x-forwarded-for", "unknown")], proxy),
+            (
+                "junk before",
+                &[("x-forwarded-for", "unknown, 198.51.100.7")],
+                me,
+            ),
+            (
+                "junk after",
+                &[("x-forwarded-for", "198.51.100.7, _hidden")],
+                proxy,
+            ),
+            ("a name", &[("x-forwarded-for", "portone.io")], proxy),
+            ("octal", &[("x-forwarded-for", "0306.063.0144.07")], proxy),
+            ("a number", &[("x-forwarded-for", "3325256711")], proxy),
+            (
+                "a network",
+                &[("x-forwarded-for", "198.51.100.0/24")],
+                proxy,
+            ),
+            ("no text", &[("x-forwarded-for", "\u{80}")], proxy),
+            ("Forwarded", &[("forwarded", "for=198.51.100.7")], proxy),
+            ("X-Real-IP", &[("x-real-ip", me)], proxy),
+            (
+                "X-Real-IP against it",
+                &[("x-real-ip", "52.78.100.19"), ("x-forwarded-for", me)],
+                me,
+            ),
+            (
+                "five hundred",
+                &[("x-forwarded-for", &long), ("x-forwarded-for", me)],
+                me,
+            ),
+        ];
+        for (name, given, client) in table {
+            let mut headers = HeaderMap::new();
+            for (header, value) in given {
+                let header = http::HeaderName::try_from(*header).expect("a name");
+                headers.append(
+                    header,
+                    HeaderValue::from_bytes(value.as_bytes()).expect("a value"),
+                );
+            }
+            let trusted = ["10.0.0.0/8".parse().expect("a network")];
+            let found = |peer: &str| {
+                let peer = peer.parse().expect("an address");
+                client_address(peer, &headers, &trusted).to_string()
+            };
+            assert_eq!(found(proxy), client, "{name}");
+            assert_eq!(found("::ffff:10.0.0.1"), client, "{name}");
+            for stranger in ["203.0.113.9", "2001:db8::9", "11.0.0.1"] {
+                assert_eq!(found(stranger), stranger, "{name}");
+            }
+        }
     }
 }

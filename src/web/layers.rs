@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{
@@ -74,15 +74,18 @@ pub async fn safe_headers(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
-/// Says in the log what was answered: no query, no body, no person.
+/// Says in the log what was answered: no query, no body, no person, and of the address the route alone, for a status page's
+/// address opens it.
 pub async fn log_request(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
     let status = response.status().as_u16();
     if response.status().is_server_error() {
-        tracing::error!(http.method = %method, http.path = path, http.status = status, "a request failed");
+        tracing::error!(http.method = %method, http.route = route, http.status = status, "a request failed");
     } else {
-        tracing::debug!(http.method = %method, http.path = path, http.status = status, "a request was answered");
+        tracing::debug!(http.method = %method, http.route = route, http.status = status, "a request was answered");
     }
     response
 }

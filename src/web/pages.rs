@@ -10,6 +10,7 @@ use http::header::ACCEPT_LANGUAGE;
 use leptos::prelude::provide_context;
 
 use super::App;
+use super::problem::Problem;
 use crate::i18n::Locale;
 use crate::ui;
 use crate::ui::context::Visitor;
@@ -20,6 +21,9 @@ pub async fn page_route(State(app): State<App>, request: Request) -> Response {
 }
 
 /// Renders the page at the request's path. What handlers put into the request's extensions, the page finds there.
+///
+/// Rendered by a task of its own, because Leptos panics when a page's values are dropped while a part of it is rendered, which
+/// is what a browser that leaves would do.
 pub async fn render(app: &App, mut request: Request<Body>) -> Response {
     let visitor = visitor(request.uri().query(), request.headers());
     request.extensions_mut().insert(visitor);
@@ -28,7 +32,11 @@ pub async fn render(app: &App, mut request: Request<Body>) -> Response {
         ui::policy::let_nothing_in();
         ui::shell()
     });
-    handler(request).await
+    let rendered = app.core.tasks.spawn(handler(request)).await;
+    rendered.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_ended) => Problem::Unavailable.response(),
+    })
 }
 
 /// The server functions' door.

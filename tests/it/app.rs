@@ -24,8 +24,8 @@ use crate::support::TestDatabase;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The sandbox's own, which nobody owns.
-const STORE_ID: &str = "store-00000000-0000-0000-0000-000000000000";
-const V2_SECRET: &str = "sandbox-v2-secret";
+pub(crate) const STORE_ID: &str = "store-00000000-0000-0000-0000-000000000000";
+pub(crate) const V2_SECRET: &str = "sandbox-v2-secret";
 pub(crate) const WEBHOOK_SECRET: &str = "whsec_cG9ydG9uZS1zYW5kYm94LXdlYmhvb2stc2VjcmV0";
 
 /// A running app and its PortOne.

@@ -11,11 +11,12 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::body::{Refusal, fingerprint, present, text};
-use super::{App, BODY_BYTES_MAX, Shop, unavailable};
+use super::{App, Shop, unavailable};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::AMOUNT_MINOR_MAX;
 use crate::domain::refund::{Refund, RefundAccount};
 use crate::service::refunds::{self, AskError, Asked, NewRefund};
+use crate::web::limits::{BODY_BYTES_MAX, is_too_deep};
 use crate::web::problem::Problem;
 
 /// Name of the header that makes a request recognisable.
@@ -42,6 +43,9 @@ pub async fn make_refund(
     let Ok(bytes) = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await else {
         return Problem::TooLarge.response();
     };
+    if is_too_deep(&bytes) {
+        return Problem::MalformedBody.response();
+    }
     let new = match parse(&bytes, payment_id, key) {
         Ok(new) => new,
         Err(refusal) => return refusal.response(),

@@ -1,0 +1,676 @@
+//! The headers of every answer of every address: exactly these, whatever the answer is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use reqwest::{Method, StatusCode};
+use secrecy::SecretString;
+use serde_json::json;
+use wanryo::service::access;
+
+use crate::app::{Answer, TestApp};
+use crate::support::with_sqlite;
+
+/// What an address may load, when it answers with a page of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// A page of ours, for anybody or for staff.
+    Page,
+    /// The page that opens PortOne's window.
+    Pay,
+    /// No page: JSON, text, nothing, a file.
+    Bare,
+}
+
+/// Every route of `src/web/router.rs` as it is written there, with an address that it answers. A route that is missing here
+/// fails the test.
+const ROUTES: [(&str, &str, Class); 22] = [
+    (
+        "COMPLETE_PATH",
+        "/payments/complete?merchant_uid=ORD-1",
+        Class::Page,
+    ),
+    ("/payments/complete/", "/payments/complete/", Class::Page),
+    ("WEBHOOK_PATH", "/payments/webhook", Class::Bare),
+    ("CONFIRM_PATH", "/payments/confirm", Class::Bare),
+    ("/o/{token}", "/o/nobody", Class::Page),
+    ("/pay/{payment_id}", "/pay/ORD-1", Class::Pay),
+    ("/orders", "/orders", Class::Page),
+    ("/orders/{payment_id}", "/orders/ORD-1", Class::Page),
+    (
+        "/orders/{payment_id}/sync",
+        "/orders/ORD-1/sync",
+        Class::Bare,
+    ),
+    (
+        "/orders/{payment_id}/close",
+        "/orders/ORD-9/close",
+        Class::Bare,
+    ),
+    ("/login", "/login", Class::Page),
+    ("/logout", "/logout", Class::Bare),
+    ("/api/v1/orders", "/api/v1/orders", Class::Bare),
+    (
+        "/api/v1/orders/{payment_id}",
+        "/api/v1/orders/ORD-1",
+        Class::Bare,
+    ),
+    (
+        "/api/v1/orders/{payment_id}/events",
+        "/api/v1/orders/ORD-1/events",
+        Class::Bare,
+    ),
+    (
+        "/api/v1/orders/{payment_id}/sync",
+        "/api/v1/orders/ORD-1/sync",
+        Class::Bare,
+    ),
+    (
+        "/api/v1/orders/{payment_id}/close",
+        "/api/v1/orders/ORD-9/close",
+        Class::Bare,
+    ),
+    (
+        "/api/v1/orders/{payment_id}/refunds",
+        "/api/v1/orders/ORD-1/refunds",
+        Class::Bare,
+    ),
+    ("/problems/{slug}", "/problems/unavailable", Class::Bare),
+    (
+        "/api/payments/{function}",
+        "/api/payments/look-up",
+        Class::Bare,
+    ),
+    ("HEALTH_PATH", "/healthz", Class::Bare),
+    ("/readyz", "/readyz", Class::Bare),
+];
+/// Routes of which every one is a pattern for the rest: the API's 404, and files of the build.
+const OPEN_ENDED: [(&str, &str); 5] = [
+    ("/api/v1/{*rest}", "/api/v1/nonsense"),
+    ("/api/v1", "/api/v1"),
+    ("asset.path", "/favicon.svg"),
+    ("asset.path", "/robots.txt"),
+    ("the fallback", "/no/such/page"),
+];
+
+const BARE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'nonce-N' 'strict-dynamic' 'wasm-unsafe-eval'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; style-src 'self' 'nonce-N'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'";
+const PAY_POLICY: &str = "default-src 'none'; script-src 'nonce-N' 'strict-dynamic' 'wasm-unsafe-eval'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data: https: SDK; font-src 'self'; connect-src 'self' https: SDK; frame-src https: SDK; form-action 'self' https: SDK";
+
+/// The first argument of every `.route(` in the router.
+fn routes_of_the_router() -> Vec<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/router.rs");
+    let text = fs::read_to_string(file).unwrap();
+    let calls = text.split(".route(").skip(1);
+    calls
+        .map(|call| {
+            let first = call.trim_start().split(',').next().unwrap_or_default();
+            first.trim().trim_matches('"').to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn no_route_is_forgotten() {
+    let known: Vec<&str> = ROUTES
+        .iter()
+        .map(|(route, ..)| *route)
+        .chain(OPEN_ENDED.iter().map(|(route, _)| *route))
+        .collect();
+    let routes = routes_of_the_router();
+    assert!(routes.len() > 20, "{routes:?}");
+    for route in routes {
+        assert!(
+            known.contains(&route.as_str()),
+            "{route} has no row in the table of headers"
+        );
+    }
+}
+
+/// The policy with what differs from answer to answer replaced.
+fn policy(answer: &Answer, sdk: &str) -> String {
+    let policy = answer.headers["content-security-policy"].to_str().unwrap();
+    let nonce = policy
+        .split_once("'nonce-")
+        .and_then(|(_, rest)| rest.split_once('\''))
+        .map(|(nonce, _)| nonce);
+    let policy = match nonce {
+        Some(nonce) => {
+            assert!(nonce.len() >= 20, "a nonce nobody can guess: {nonce}");
+            policy.replace(nonce, "N")
+        }
+        None => policy.to_owned(),
+    };
+    policy.replace(sdk.trim_end_matches('/'), "SDK")
+}
+
+fn check(name: &str, answer: &Answer, class: Class, secure: bool, sdk: &str) {
+    let is_pay = name.contains("/pay/");
+    let opener = if is_pay {
+        "same-origin-allow-popups"
+    } else {
+        "same-origin"
+    };
+    let permissions = if is_pay {
+        "camera=(), microphone=(), geolocation=(), payment=*"
+    } else {
+        "camera=(), microphone=(), geolocation=(), payment=()"
+    };
+    let is_file = answer.status == StatusCode::OK
+        && (name.contains("/favicon.svg") || name.contains("/robots.txt"));
+    let cache = match (is_file, name.contains("/pkg/")) {
+        (true, _) => "public, max-age=3600",
+        (false, true) => "public, max-age=31536000, immutable",
+        (false, false) => "no-store",
+    };
+    let expected = BTreeMap::from([
+        ("cache-control", Some(cache)),
+        ("x-content-type-options", Some("nosniff")),
+        ("x-frame-options", Some("DENY")),
+        ("referrer-policy", Some("same-origin")),
+        ("cross-origin-opener-policy", Some(opener)),
+        ("cross-origin-resource-policy", Some("same-origin")),
+        ("permissions-policy", Some(permissions)),
+        (
+            "strict-transport-security",
+            secure.then_some("max-age=63072000"),
+        ),
+        ("access-control-allow-origin", None),
+        ("server", None),
+        ("x-powered-by", None),
+    ]);
+    for (header, value) in expected {
+        let all: Vec<_> = answer
+            .headers
+            .get_all(header)
+            .iter()
+            .map(|v| v.to_str().unwrap())
+            .collect();
+        assert_eq!(
+            all,
+            value.into_iter().collect::<Vec<_>>(),
+            "{name}: {header}"
+        );
+    }
+    assert_eq!(
+        answer
+            .headers
+            .get_all("content-security-policy")
+            .iter()
+            .count(),
+        1,
+        "{name}"
+    );
+    let says_html = answer
+        .headers
+        .get("content-type")
+        .is_some_and(|value| value.to_str().unwrap().starts_with("text/html"));
+    let is_page = answer.text.contains("<style nonce") || (answer.text.is_empty() && says_html);
+    let wanted = match class {
+        Class::Pay if is_page => PAY_POLICY,
+        Class::Page if is_page => PAGE_POLICY,
+        Class::Page | Class::Pay | Class::Bare => BARE_POLICY,
+    };
+    assert_eq!(policy(answer, sdk), wanted, "{name}");
+    if let Some(cookie) = answer.headers.get("set-cookie") {
+        let cookie = cookie.to_str().unwrap();
+        assert!(
+            cookie.contains("; HttpOnly; SameSite=Lax") && cookie.contains("Path=/"),
+            "{name}: {cookie}"
+        );
+        assert_eq!(
+            (cookie.starts_with("__Host-"), cookie.ends_with("; Secure")),
+            (secure, secure),
+            "{name}: {cookie}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_answer_of_every_route_has_them() {
+    for secure in [true, false] {
+        with_sqlite(move |db| async move {
+            let app = TestApp::start_with(&db, TestApp::new_sandbox().await, |settings| {
+                settings.public_url = secure.then(|| "https://pay.example".to_owned());
+            })
+            .await;
+            app.order("ORD-1").await;
+            app.order("ORD-9").await;
+            access::put_user(
+                &app.running.core,
+                "staff@example.com",
+                SecretString::from("correct horse battery"),
+            )
+            .await
+            .unwrap();
+            let signed_in = app
+                .send(app.client.post(app.url("/login")).form(&[
+                    ("email", "staff@example.com"),
+                    ("password", "correct horse battery"),
+                ]))
+                .await;
+            let sdk = app.sandbox.url().as_str();
+            check("POST /login", &signed_in, Class::Bare, secure, sdk);
+            let cookie = signed_in.headers["set-cookie"]
+                .to_str()
+                .unwrap()
+                .split(';')
+                .next()
+                .unwrap()
+                .to_owned();
+
+            let open_ended = OPEN_ENDED.map(|(route, path)| (route, path, Class::Page));
+            let mut pages = 0;
+            for (_, path, class) in ROUTES.into_iter().chain(open_ended) {
+                for method in [
+                    Method::GET,
+                    Method::HEAD,
+                    Method::POST,
+                    Method::PUT,
+                    Method::DELETE,
+                    Method::OPTIONS,
+                ] {
+                    for cookie in [None, Some(&cookie)] {
+                        // Signing out would end what the other cases need.
+                        if path == "/logout" && cookie.is_some() {
+                            continue;
+                        }
+                        for body in ["", "{", &"x".repeat(17 * 1024), &"x".repeat(70 * 1024)] {
+                            if !body.is_empty() && method != Method::POST {
+                                continue;
+                            }
+                            let mut request = app
+                                .client
+                                .request(method.clone(), app.url(path))
+                                .header("accept", "text/html")
+                                .body(body.to_owned());
+                            if let Some(cookie) = cookie {
+                                request = request.header("cookie", cookie);
+                            }
+                            let answer = app.send(request).await;
+                            let name = format!(
+                                "{method} {path} ({} bytes, {})",
+                                body.len(),
+                                answer.status
+                            );
+                            check(&name, &answer, class, secure, sdk);
+                            pages += usize::from(answer.text.contains("<style nonce"));
+                        }
+                    }
+                }
+            }
+            assert!(pages >= 12, "pages were among the answers: {pages}");
+
+            // The script of the pay page, by the name that its build has.
+            let pay_page = app.page("/pay/ORD-1").await.text;
+            let script = pay_page
+                .split('"')
+                .find(|text| text.starts_with("/pkg/"))
+                .unwrap();
+            check(script, &app.page(script).await, Class::Bare, secure, sdk);
+
+            // Answers that no route makes.
+            let api = app
+                .api(Method::POST, "/api/v1/orders", Some(json!({})))
+                .await;
+            let cross_site = app
+                .send(
+                    app.client
+                        .post(app.url("/orders/ORD-1/sync"))
+                        .header("origin", "https://evil.example")
+                        .header("sec-fetch-site", "cross-site"),
+                )
+                .await;
+            let many = app.page(&format!("/orders?{}", "a&".repeat(65))).await;
+            for (answer, status) in [
+                (&api, StatusCode::UNPROCESSABLE_ENTITY),
+                (&cross_site, StatusCode::FORBIDDEN),
+                (&many, StatusCode::BAD_REQUEST),
+            ] {
+                assert_eq!(answer.status, status);
+                check("an answer of no route", answer, Class::Bare, secure, sdk);
+            }
+            let nonces = [app.page("/login").await, app.page("/login").await]
+                .map(|page| page.headers["content-security-policy"].clone());
+            assert_ne!(nonces[0], nonces[1], "a nonce is used once");
+        })
+        .await;
+    }
+}
+
+/// What the sizes, depths and counts come to at each door.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_much_has_a_clear_answer_at_every_door() {
+    with_sqlite(|db| async move {
+        let app = TestApp::start(&db).await;
+        let order = |metadata: &str| {
+            format!(r#"{{"payment_id":"A","name":"x","amount":1,"metadata":{metadata}}}"#)
+        };
+        let nested =
+            |depth: usize| format!("{}{}", r#"{"a":"#.repeat(depth), "1") + &"}".repeat(depth);
+        let padded = |bytes: usize| {
+            format!(
+                "{}{}",
+                r#"{"imp_uid":"imp_1","merchant_uid":"A","status":"paid"}"#,
+                " ".repeat(bytes)
+            )
+        };
+        let deep_webhook = format!(
+            r#"{{"imp_uid":"imp_1","merchant_uid":"A","status":"paid","x":{}}}"#,
+            nested(40)
+        );
+        let flat_webhook = format!(
+            r#"{{"imp_uid":"imp_1","merchant_uid":"A","status":"paid","x":{}}}"#,
+            nested(31)
+        );
+        let many = |count: usize| {
+            (2..count).fold("imp_uid=imp_1&merchant_uid=A".to_owned(), |form, number| {
+                format!("{form}&x{number}=")
+            })
+        };
+        let form = "application/x-www-form-urlencoded";
+        let json = "application/json";
+        for (path, content_type, body, status, says) in [
+            (
+                "/payments/webhook",
+                json,
+                padded(65 * 1024),
+                413,
+                "/problems/too-large",
+            ),
+            ("/payments/webhook", json, padded(60 * 1024), 200, ""),
+            (
+                "/payments/webhook",
+                json,
+                padded(1024 * 1024),
+                413,
+                "/problems/too-large",
+            ),
+            (
+                "/payments/webhook",
+                json,
+                deep_webhook.clone(),
+                400,
+                "/problems/malformed-body",
+            ),
+            ("/payments/webhook", json, flat_webhook, 200, ""),
+            ("/payments/webhook", form, many(64), 200, ""),
+            (
+                "/payments/webhook",
+                form,
+                many(65),
+                400,
+                "/problems/too-many-parameters",
+            ),
+            ("/payments/confirm", json, padded(65 * 1024), 400, "reason"),
+            ("/payments/confirm", json, deep_webhook, 400, "reason"),
+            (
+                "/payments/complete",
+                form,
+                format!("merchant_uid=A&x={}", "y".repeat(17 * 1024)),
+                400,
+                "\"invalid\"",
+            ),
+            ("/payments/complete", form, many(65), 400, "\"invalid\""),
+            ("/payments/complete", form, many(64), 404, "\"not_found\""),
+            (
+                "/payments/complete",
+                json,
+                format!(r#"{{"merchant_uid":"A","x":{}}}"#, nested(40)),
+                400,
+                "\"invalid\"",
+            ),
+            (
+                "/payments/complete",
+                json,
+                padded(70 * 1024),
+                400,
+                "\"invalid\"",
+            ),
+            (
+                "/api/v1/orders",
+                json,
+                order(&nested(40)),
+                400,
+                "/problems/malformed-body",
+            ),
+            ("/api/v1/orders", json, order(&nested(31)), 201, "\"open\""),
+            (
+                "/api/v1/orders",
+                json,
+                order(&format!("\"{}\"", "x".repeat(65 * 1024))),
+                413,
+                "/problems/too-large",
+            ),
+            (
+                "/login",
+                form,
+                format!("email={}", "x".repeat(17 * 1024)),
+                413,
+                "/problems/too-large",
+            ),
+            (
+                "/login",
+                form,
+                many(65),
+                400,
+                "/problems/too-many-parameters",
+            ),
+            (
+                "/orders/A/close",
+                form,
+                "x".repeat(17 * 1024),
+                413,
+                "/problems/too-large",
+            ),
+            (
+                "/api/payments/look-up",
+                form,
+                format!("token={}", "x".repeat(17 * 1024)),
+                413,
+                "/problems/too-large",
+            ),
+        ] {
+            let post = app
+                .client
+                .post(app.url(path))
+                .header("content-type", content_type)
+                .header("accept", "application/json")
+                .bearer_auth(app.key());
+            let answer = app.send(post.body(body.clone())).await;
+            let name = format!(
+                "{path} {content_type} {} bytes: {}",
+                body.len(),
+                &body[..body.len().min(60)]
+            );
+            assert_eq!(answer.status.as_u16(), status, "{name}: {}", answer.text);
+            assert!(answer.text.contains(says), "{name}: {}", answer.text);
+        }
+        for (query, status, says) in [(many(64), 404, "not_found"), (many(65), 400, "invalid")] {
+            let page = app.page(&format!("/payments/complete?{query}")).await;
+            assert_eq!(
+                (page.status.as_u16(), page.page_outcome()),
+                (status, Some(says))
+            );
+        }
+        let doubled = app
+            .api(Method::GET, "/api/v1/orders?limit=1&limit=2", None)
+            .await;
+        assert_eq!(
+            (doubled.status.as_u16(), doubled.json()["type"].as_str()),
+            (422, Some("/problems/invalid-field"))
+        );
+        let human = app
+            .send(
+                app.client
+                    .post(app.url("/login"))
+                    .header("accept", "text/html")
+                    .header("accept-language", "en")
+                    .form(&[("email", "x".repeat(17 * 1024))]),
+            )
+            .await;
+        assert_eq!(
+            (
+                human.status.as_u16(),
+                human.headers["content-type"].to_str().unwrap()
+            ),
+            (413, "text/html; charset=utf-8")
+        );
+        assert!(
+            human.text.contains("<html lang=\"en\">") && human.text.contains("don’t pay again"),
+            "{}",
+            human.text
+        );
+        for slug in [
+            "too-large",
+            "too-slow",
+            "too-many-parameters",
+            "malformed-request",
+            "headers-too-large",
+        ] {
+            assert_eq!(
+                app.page(&format!("/problems/{slug}")).await.status,
+                StatusCode::OK
+            );
+        }
+    })
+    .await;
+}
+
+/// Ids that are named more than once, in every way that could make two readers see two payments. PortOne appends its own after
+/// the shop's and some gateways let `merchant_uid` come twice, so the last one counts; what is never done is to mix: the
+/// payment of one with the order of the other is nobody's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_that_are_named_twice_never_mix_two_payments() {
+    with_sqlite(|db| async move {
+        let app = TestApp::start(&db).await;
+        app.order("MINE").await;
+        app.order_with("DEAR", json!({ "amount": 900_000 })).await;
+        let own = app.pay("MINE", json!({}));
+        app.complete(&format!("imp_uid={own}&merchant_uid=MINE"))
+            .await;
+        for (shape, outcome) in [
+            ("imp_uid=OWN&imp_uid=imp_x&merchant_uid=MINE", "not_found"),
+            ("imp_uid=imp_x&imp_uid=OWN&merchant_uid=MINE", "paid"),
+            ("imp_uid=OWN&imp_uid=OWN&merchant_uid=MINE", "paid"),
+            (
+                "imp_uid=OWN&merchant_uid=MINE&merchant_uid=DEAR",
+                "not_found",
+            ),
+            ("imp_uid=OWN&merchant_uid=DEAR&merchant_uid=MINE", "paid"),
+            (
+                "merchant_uid=MINE&imp_uid=OWN&merchant_uid=DEAR",
+                "not_found",
+            ),
+            ("imp_uid=OWN&merchant_uid=DEAR", "not_found"),
+            ("imp_uid[]=OWN&merchant_uid=DEAR", "pending"),
+            ("imp_uid=OWN&merchant_uid[]=DEAR", "paid"),
+            ("imp_uid[0]=OWN&merchant_uid[0]=DEAR", "invalid"),
+            ("imp_uid=OWN,imp_x&merchant_uid=MINE", "invalid"),
+            (
+                "imp_uid=OWN%26merchant_uid%3DDEAR&merchant_uid=MINE",
+                "invalid",
+            ),
+            ("imp_uid=OWN%00&merchant_uid=MINE", "invalid"),
+            ("imp_uid=OWN&merchant_uid=DEAR%00MINE", "invalid"),
+            ("imp_uid=OWN&merchant_uid=DEAR%2FMINE", "invalid"),
+            ("imp_uid=OWN&merchant_uid=&merchant_uid=MINE", "paid"),
+            ("imp_uid=OWN&merchant_uid=MINE&merchant_uid=", "paid"),
+            ("imp_uid=OWN&paymentId=DEAR", "pending"),
+            ("imp_uid=OWN&merchant_uid=MINE&paymentId=DEAR", "pending"),
+            ("paymentId=DEAR&imp_uid=OWN&merchant_uid=MINE", "paid"),
+            ("txId=OWN&imp_uid=imp_x&merchant_uid=MINE", "not_found"),
+            ("IMP_UID=OWN&MERCHANT_UID=DEAR", "invalid"),
+            ("imp_uid=OWN;merchant_uid=DEAR", "invalid"),
+            ("imp_uid=../OWN&merchant_uid=MINE", "invalid"),
+            ("imp_uid%00=OWN&merchant_uid=DEAR", "pending"),
+        ] {
+            let query = shape.replace("OWN", &own);
+            let answer = app.complete(&query).await;
+            assert_eq!(answer.outcome(), outcome, "{shape}");
+            let posted = app
+                .send(
+                    app.client
+                        .post(app.url("/payments/complete?imp_uid=other&merchant_uid=DEAR"))
+                        .header("content-type", "application/x-www-form-urlencoded")
+                        .header("accept", "application/json")
+                        .body(query),
+                )
+                .await;
+            let of_the_body = if shape.contains("[0]") || shape.starts_with("IMP_UID") {
+                "not_found"
+            } else {
+                outcome
+            };
+            assert_eq!(posted.outcome(), of_the_body, "posted: {shape}");
+        }
+        assert_eq!(app.read_order("DEAR").await["status"], "open");
+        assert_eq!(app.told("DEAR").await, Vec::<&str>::new());
+    })
+    .await;
+}
+
+/// What proxies and attackers write beside the request changes no byte of a page.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forwarding_headers_change_no_page() {
+    with_sqlite(|db| async move {
+        let app = TestApp::start_with(&db, TestApp::new_sandbox().await, |settings| {
+            settings.public_url = Some("https://pay.example".to_owned());
+        })
+        .await;
+        app.order("ORD-1").await;
+        let stable = |answer: &Answer| {
+            let policy = answer.headers["content-security-policy"].to_str().unwrap();
+            let nonce = policy
+                .split_once("'nonce-")
+                .and_then(|(_, rest)| rest.split_once('\''))
+                .unwrap()
+                .0;
+            answer.text.replace(nonce, "N")
+        };
+        for path in ["/pay/ORD-1", "/payments/complete", "/login"] {
+            let plain = stable(&app.page(path).await);
+            for header in [
+                "x-forwarded-host",
+                "x-forwarded-proto",
+                "x-forwarded-scheme",
+                "x-forwarded-server",
+                "x-forwarded-port",
+                "x-forwarded-prefix",
+                "x-forwarded-for",
+                "x-original-url",
+                "x-rewrite-url",
+                "x-original-host",
+                "x-host",
+                "x-http-host-override",
+                "forwarded",
+                "x-real-ip",
+                "true-client-ip",
+                "cf-connecting-ip",
+                "x-client-ip",
+                "client-ip",
+                "via",
+                "x-wap-profile",
+                "x-http-method-override",
+                "x-method-override",
+                "x-forwarded-path",
+                "x-custom-ip-authorization",
+                "front-end-https",
+                "x-url-scheme",
+                "referer",
+                "x-backend-host",
+                "x-cluster-client-ip",
+                "host",
+            ] {
+                let request = app
+                    .client
+                    .get(app.url(path))
+                    .header("accept", "text/html,application/xhtml+xml")
+                    .header(header, "evil.example");
+                assert_eq!(stable(&app.send(request).await), plain, "{path} {header}");
+            }
+        }
+    })
+    .await;
+}
