@@ -1,4 +1,6 @@
 //! The content policy of a page: what a browser may load on it, and from whom.
+//!
+//! It names nobody to report to: a report carries the page's whole address, with a payment's ids or the token of its link.
 //! <https://www.w3.org/TR/CSP3/>
 
 use http::HeaderValue;

@@ -67,6 +67,16 @@ async fn send(addr: SocketAddr, request: &str) -> String {
     rest(&mut stream).await
 }
 
+/// Waits until a verification stands at PortOne.
+async fn portone_is_asked(app: &TestApp) {
+    let asked = async {
+        while app.sandbox.calls("payment") == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, asked).await.expect("PortOne is asked");
+}
+
 /// How many answers there were.
 fn answers(text: &str) -> usize {
     text.matches("HTTP/1.1 ").count()
@@ -256,9 +266,7 @@ async fn a_busy_server_says_so_at_once_and_still_hears_portone() {
             );
             async move { app.complete(&query).await.outcome() }
         });
-        while app.sandbox.calls("payment") == 0 {
-            tokio::task::yield_now().await;
-        }
+        portone_is_asked(&app).await;
 
         let page = app.page("/payments/complete?merchant_uid=ORD-1").await;
         let api = app.api(reqwest::Method::GET, "/api/v1/orders", None).await;
@@ -396,9 +404,7 @@ async fn a_stop_takes_less_than_ten_seconds_whatever_hangs() {
         assert_eq!(status_line(&mut idle).await, "HTTP/1.1 200 OK");
         let mut verified = open(app.running.addr).await;
         verified.write_all(format!("GET /payments/complete?imp_uid={imp_uid}&merchant_uid=ORD-1 HTTP/1.1\r\nhost: x\r\naccept: application/json\r\n\r\n").as_bytes()).await.unwrap();
-        while app.sandbox.calls("payment") == 0 {
-            tokio::task::yield_now().await;
-        }
+        portone_is_asked(&app).await;
         let TestApp { running, sandbox, .. } = app;
 
         let before = Instant::now();

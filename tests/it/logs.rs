@@ -14,6 +14,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use url::Url;
+use wanryo::adapters::system::SystemClock;
+use wanryo::ports::clock::Clock;
 
 use crate::app::{PATIENCE, STORE_ID, TestApp, V2_SECRET, WEBHOOK_SECRET};
 use crate::support::{TestDatabase, on_both_databases};
@@ -175,7 +177,7 @@ on_both_databases! {
         }
         text(client.post(url("/payments/webhook")).header("content-type", "application/json").body("{\"merchant_uid\":\"canary-query")).await;
         let signed = json!({ "type": "Transaction.Paid", "timestamp": "2026-11-21T00:00:00Z", "data": { "paymentId": "V2", "transactionId": "tx-1", "name": "카나리아" } }).to_string();
-        for at in [jiff::Timestamp::now().as_second(), 0] {
+        for at in [SystemClock.now().as_second(), 0] {
             let mut request = client.post(url("/payments/webhook")).header("content-type", "application/json").body(signed.clone());
             for (name, value) in &Signer::new([WEBHOOK_SECRET]).unwrap().sign("wh-1", at, signed.as_bytes()) {
                 request = request.header(name, value);

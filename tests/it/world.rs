@@ -402,6 +402,7 @@ impl Gateway for Fused<dyn Gateway> {
 pub(crate) struct Place {
     pub(crate) database: TestDatabase,
     pub(crate) sandbox: Arc<Sandbox>,
+    client: reqwest::Client,
     key: String,
     session: String,
 }
@@ -427,6 +428,7 @@ impl Place {
         let mut place = Self {
             database: database.clone(),
             sandbox: TestApp::new_sandbox().await,
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
             key: String::new(),
             session: String::new(),
         };
@@ -532,7 +534,8 @@ impl Place {
             Portone::V2 => {
                 let url = self.sandbox.url().join("_sandbox/v2/payments").unwrap();
                 let fields = json!({ "id": id, "amount": { "total": PRICE }, "status": "PAID" });
-                let attempt: Value = reqwest::Client::new()
+                let attempt: Value = self
+                    .client
                     .post(url)
                     .json(&fields)
                     .send()
