@@ -13,6 +13,9 @@
 //! | before and after PortOne was asked | `gateway.attempts:before`, `gateway.attempts:after` |
 //! | in the transaction, not committed | `orders.commit:before`; a connection cut within it is `tests/it/store.rs`' part |
 //! | committed, not answered | `orders.commit:after` |
+//! | a refund's intent is on disk | `refunds.intend:after` |
+//! | before and after PortOne was called to give money back | `gateway.cancel:before`, `gateway.cancel:after` |
+//! | what became of the refund is on disk, not answered | `refunds.move_refund:after` |
 //! | a session was written | `access.put_session:after` |
 //! | the start and the end of a drain | `tests/it/edge.rs` stops a server with all its hands full |
 //!
@@ -25,6 +28,7 @@ use http::StatusCode;
 use tokio::runtime::Builder;
 use wanryo::domain::history::EntryKind;
 use wanryo::domain::order::{OrderStatus, Portone};
+use wanryo::domain::refund::RefundState;
 use wanryo::service::{inbox, reconciliation};
 
 use crate::support::{TestDatabase, on_both_databases};
@@ -49,11 +53,12 @@ enum Trigger {
     ClosePaid,
     StatusLink,
     SignIn,
+    Refund(Portone),
 }
 
 impl Trigger {
     fn portone(self) -> Portone {
-        if let Self::Redirect(portone) | Self::Webhook(portone) = self {
+        if let Self::Redirect(portone) | Self::Webhook(portone) | Self::Refund(portone) = self {
             portone
         } else {
             Portone::V1
@@ -97,6 +102,7 @@ impl Trigger {
             }
             Self::StatusLink => get(link),
             Self::SignIn => sign_in(),
+            Self::Refund(_) => place.refund(id),
             // One each time, so that each crash has one of its own.
             Self::Inbox => {
                 inbox::work_off_due(&world.core, 1).await.unwrap();
@@ -186,6 +192,11 @@ async fn prepare(place: &Place, world: &World, trigger: Trigger, id: &str) -> (P
             transaction_id: String::new(),
         }
     };
+    if matches!(trigger, Trigger::Refund(_)) {
+        let path = format!("/api/v1/orders/{id}/sync");
+        let known = world.ask(place.shop("POST", &path, None)).await;
+        assert_eq!(known, StatusCode::OK);
+    }
     if trigger == Trigger::CreationAfterWebhook {
         assert_eq!(
             world
@@ -275,6 +286,55 @@ async fn recover(
     world.close().await;
 }
 
+/// Another app finds the refunds that the crashed ones left. The intents of the `acknowledged` ones were on disk.
+async fn recover_refunds(
+    place: &Place,
+    portone: Portone,
+    payments: &[(Payment, String)],
+    acknowledged: &[String],
+) {
+    let world = place.open(Duration::ZERO, None).await;
+    world.recover().await;
+    let mut ends = Vec::new();
+    for (payment, _) in payments {
+        let id = &payment.id;
+        let end = world
+            .assert_given_back_once_or_not(payment, portone, id)
+            .await;
+        assert!(
+            end.is_some() || !acknowledged.contains(id),
+            "a refund is lost: {id}"
+        );
+        ends.push(end);
+    }
+    for end in [None, Some(RefundState::Done), Some(RefundState::NotDone)] {
+        assert!(ends.contains(&end), "no refund ended as {end:?}: {ends:?}");
+    }
+    // The shop that heard nothing asks again.
+    for ((payment, _), end) in payments.iter().zip(ends) {
+        let id = &payment.id;
+        let again = world.ask(place.refund(id)).await;
+        let same = if end.is_some() {
+            StatusCode::OK
+        } else {
+            StatusCode::CREATED
+        };
+        assert_eq!(again, same, "{id}");
+        world.settled().await;
+        let end_now = world
+            .assert_given_back_once_or_not(payment, portone, id)
+            .await;
+        assert_eq!(end_now, end.or(Some(RefundState::Done)), "{id}");
+    }
+    let calls = place.refund_calls();
+    assert!(
+        calls <= payments.len(),
+        "{calls} calls for {} refunds",
+        payments.len()
+    );
+    world.close().await;
+}
+
 /// Stops the world at every point that the trigger passes, and looks what became of it. These calls must have been among them.
 async fn survives(db: &TestDatabase, trigger: Trigger, calls: &[&str]) {
     let place = Place::new(db).await;
@@ -306,9 +366,16 @@ async fn survives(db: &TestDatabase, trigger: Trigger, calls: &[&str]) {
         {
             acknowledged.push(one.0.id.clone());
         }
+        if life.passed.contains(&"refunds.intend:after") {
+            acknowledged.push(one.0.id.clone());
+        }
     }
     payments.push(whole);
-    recover(&place, trigger, &payments, &acknowledged).await;
+    if let Trigger::Refund(portone) = trigger {
+        recover_refunds(&place, portone, &payments, &acknowledged).await;
+    } else {
+        recover(&place, trigger, &payments, &acknowledged).await;
+    }
     for call in calls {
         for side in ["before", "after"] {
             assert!(
@@ -366,6 +433,14 @@ on_both_databases! {
 
     async fn the_lasting_link(db: TestDatabase) {
         survives(&db, Trigger::StatusLink, &["orders.find_order_by_token", "gateway.attempts", "orders.commit"]).await;
+    }
+
+    async fn a_refund_of_v1(db: TestDatabase) {
+        survives(&db, Trigger::Refund(Portone::V1), &["refunds.find_refund_by_key", "gateway.balance", "refunds.intend", "refunds.move_refund", "gateway.cancel", "orders.commit", "refunds.find_refund"]).await;
+    }
+
+    async fn a_refund_of_v2(db: TestDatabase) {
+        survives(&db, Trigger::Refund(Portone::V2), &["refunds.find_refund_by_key", "gateway.balance", "refunds.intend", "refunds.move_refund", "gateway.cancel", "orders.commit", "refunds.find_refund"]).await;
     }
 
     async fn a_sign_in(db: TestDatabase) {

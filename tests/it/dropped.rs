@@ -11,6 +11,7 @@ use tower::ServiceExt;
 use wanryo::domain::history::EntryKind;
 use wanryo::domain::ids::PaymentId;
 use wanryo::domain::order::{OrderStatus, Portone};
+use wanryo::domain::refund::RefundState;
 
 use crate::support::{TestDatabase, on_both_databases};
 use crate::world::{Payment, Place, World, get, posted_redirect, redirect, sign_in, webhook};
@@ -68,6 +69,8 @@ enum Door {
     Events,
     Sync,
     Close,
+    Refund(Portone),
+    Refunds,
     OfficeList,
     OfficeOrder,
     OfficeSync,
@@ -80,13 +83,15 @@ enum Door {
 enum End {
     /// It is paid, once.
     Paid,
+    /// It is paid, and some of it was given back, once at most; asking again gives it back.
+    GivenBack,
     /// It is closed or still open, and closing it again closes it, once.
     Closed,
 }
 
 impl Door {
     fn portone(self) -> Portone {
-        if let Self::Redirect(portone) | Self::Webhook(portone) = self {
+        if let Self::Redirect(portone) | Self::Webhook(portone) | Self::Refund(portone) = self {
             portone
         } else {
             Portone::V1
@@ -96,6 +101,8 @@ impl Door {
     fn end(self) -> End {
         if matches!(self, Self::Close | Self::OfficeClose) {
             End::Closed
+        } else if matches!(self, Self::Refund(_)) {
+            End::GivenBack
         } else {
             End::Paid
         }
@@ -134,6 +141,8 @@ impl Door {
             Self::Events => place.shop("GET", &format!("/api/v1/orders/{id}/events"), None),
             Self::Sync => place.shop("POST", &format!("/api/v1/orders/{id}/sync"), None),
             Self::Close => place.shop("POST", &format!("/api/v1/orders/{id}/close"), None),
+            Self::Refund(_) => place.refund(id),
+            Self::Refunds => place.shop("GET", &format!("/api/v1/orders/{id}/refunds"), None),
             Self::OfficeList => place.staff("GET", "/orders"),
             Self::OfficeOrder => place.staff("GET", &format!("/orders/{id}")),
             Self::OfficeSync => place.staff("POST", &format!("/orders/{id}/sync")),
@@ -177,12 +186,17 @@ async fn drop_once(
             .clone_into(&mut token);
     }
     let payment = match door.end() {
-        End::Paid => place.pay(&id, door.portone()).await,
+        End::Paid | End::GivenBack => place.pay(&id, door.portone()).await,
         End::Closed => Payment {
             id,
             transaction_id: String::new(),
         },
     };
+    if door.end() == End::GivenBack {
+        let path = format!("/api/v1/orders/{}/sync", payment.id);
+        let known = world.ask(place.shop("POST", &path, None)).await;
+        assert_eq!(known, StatusCode::OK);
+    }
     world.settled().await;
     let name = format!("{door:?} dropped at poll {polls}");
     let before = world.fuse.passed().len();
@@ -195,6 +209,13 @@ async fn drop_once(
     if door.end() == End::Paid && passed.contains(&"gateway.attempts:before") {
         // Who asked is gone; what was asked is known all the same, without any recovery.
         world.assert_paid_once(&payment, &name).await;
+    }
+    if passed.contains(&"gateway.cancel:before") {
+        // Whatever was begun at PortOne is followed to its end.
+        let end = world
+            .assert_given_back_once_or_not(&payment, door.portone(), &name)
+            .await;
+        assert_eq!(end, Some(RefundState::Done), "{name}");
     }
     if passed.contains(&"inbox.receive:after") {
         let row = format!("{} done", payment.id);
@@ -264,6 +285,19 @@ async fn recover(place: &Place, door: Door, all: &[Dropped]) {
     for Dropped { payment, name } in all {
         match door.end() {
             End::Paid => world.assert_paid_once(payment, name).await,
+            End::GivenBack => {
+                let portone = door.portone();
+                world
+                    .assert_given_back_once_or_not(payment, portone, name)
+                    .await;
+                let again = world.ask(place.refund(&payment.id)).await;
+                assert!(again.is_success(), "{name}: {again}");
+                world.settled().await;
+                let end = world
+                    .assert_given_back_once_or_not(payment, portone, name)
+                    .await;
+                assert_eq!(end, Some(RefundState::Done), "{name}");
+            }
             End::Closed => {
                 assert_eq!(
                     world.status(&payment.id).await,
@@ -296,6 +330,10 @@ on_both_databases! {
 
     async fn the_api(db: TestDatabase) {
         drop_everywhere(&db, &[Door::Create, Door::Read, Door::List, Door::Events, Door::Sync, Door::Close]).await;
+    }
+
+    async fn refunds(db: TestDatabase) {
+        drop_everywhere(&db, &[Door::Refund(Portone::V1), Door::Refund(Portone::V2), Door::Refunds]).await;
     }
 
     async fn the_back_office(db: TestDatabase) {

@@ -444,6 +444,20 @@ async fn too_much_has_a_clear_answer_at_every_door() {
                 "/problems/too-large",
             ),
             (
+                "/api/v1/orders/A/refunds",
+                json,
+                nested(40),
+                400,
+                "/problems/malformed-body",
+            ),
+            (
+                "/api/v1/orders/A/refunds",
+                json,
+                padded(65 * 1024),
+                413,
+                "/problems/too-large",
+            ),
+            (
                 "/login",
                 form,
                 format!("email={}", "x".repeat(17 * 1024)),
@@ -477,6 +491,7 @@ async fn too_much_has_a_clear_answer_at_every_door() {
                 .post(app.url(path))
                 .header("content-type", content_type)
                 .header("accept", "application/json")
+                .header("idempotency-key", "return-1")
                 .bearer_auth(app.key());
             let answer = app.send(post.body(body.clone())).await;
             let name = format!(

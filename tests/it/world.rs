@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
-use http::{Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use portone::webhook::Signer;
@@ -25,7 +25,7 @@ use wanryo::domain::history::{Entry, EntryKind, StoredEntry};
 use wanryo::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
 use wanryo::domain::money::Money;
 use wanryo::domain::order::{Order, OrderStatus, Portone};
-use wanryo::domain::refund::{Answer, Balance, Refund};
+use wanryo::domain::refund::{Answer, Balance, Refund, RefundState};
 use wanryo::domain::transaction::Verdict;
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError};
 use wanryo::ports::store::{
@@ -46,6 +46,8 @@ const PUBLIC_URL: &str = "http://shop.test";
 const STAFF: (&str, &str) = ("staff@example.com", "correct horse battery");
 /// What every order costs.
 const PRICE: i64 = 65_000;
+/// What is given back of it. Not all, so that it could be given back twice.
+const GIVEN_BACK: i64 = 20_000;
 /// Rows taken in one step of the worker.
 const BATCH: u32 = 50;
 /// Rounds after which the worker must have nothing left that is due.
@@ -511,6 +513,21 @@ impl Place {
             .unwrap()
     }
 
+    /// The shop gives some of the money back, and says the same whenever it says it again.
+    pub(crate) fn refund(&self, id: &str) -> Request<Body> {
+        let body = json!({ "reason": "단순 변심", "amount": GIVEN_BACK });
+        let mut request = self.shop("POST", &format!("/api/v1/orders/{id}/refunds"), Some(body));
+        request
+            .headers_mut()
+            .insert("idempotency-key", HeaderValue::from_static("return-1"));
+        request
+    }
+
+    /// How often PortOne was called to give money back.
+    pub(crate) fn refund_calls(&self) -> usize {
+        self.sandbox.calls("cancel") + self.sandbox.calls("v2_cancel")
+    }
+
     /// A request of a person who is signed in.
     pub(crate) fn staff(&self, method: &str, path: &str) -> Request<Body> {
         let request = Request::builder()
@@ -709,6 +726,59 @@ impl World {
             .count()
     }
 
+    /// The refund is over, or was never written down, and the money, the order and its events say the same of it: I8. How it
+    /// ended.
+    pub(crate) async fn assert_given_back_once_or_not(
+        &self,
+        payment: &Payment,
+        portone: Portone,
+        name: &str,
+    ) -> Option<RefundState> {
+        let id = PaymentId::parse(&payment.id).unwrap();
+        let refunds = self.core.refunds.refunds(&id).await.unwrap();
+        assert!(refunds.len() <= 1, "{name}: {refunds:?}");
+        let end = refunds.first().map(|refund| refund.state);
+        let is_done = end == Some(RefundState::Done);
+        assert!(
+            is_done || matches!(end, None | Some(RefundState::NotDone)),
+            "{name}: {refunds:?}"
+        );
+        let (left, status, told): (_, _, &[_]) = if is_done {
+            (
+                PRICE - GIVEN_BACK,
+                OrderStatus::PartiallyRefunded,
+                &["order.paid", "order.partially_refunded"],
+            )
+        } else {
+            (PRICE, OrderStatus::Paid, &["order.paid"])
+        };
+        let transaction_id = TransactionId::parse(&payment.transaction_id).unwrap();
+        let balance = self
+            .core
+            .gateway
+            .balance(portone, &id, &transaction_id)
+            .await;
+        assert_eq!(balance.unwrap().cancellable.minor, left, "{name}: {end:?}");
+        assert_eq!(self.status(&payment.id).await, Some(status), "{name}");
+        assert_eq!(self.told(&id).await, told, "{name}");
+        for (kind, times) in [
+            (EntryKind::RefundRequested, refunds.len()),
+            (EntryKind::RefundDone, usize::from(is_done)),
+        ] {
+            let noted = self.noted(&payment.id, kind).await;
+            assert_eq!(noted, times, "{name}: {kind:?}");
+        }
+        end
+    }
+
+    /// The events that the order's outbox holds.
+    async fn told(&self, id: &PaymentId) -> Vec<&'static str> {
+        let rows = self.core.orders.outbox(id).await.unwrap();
+        rows.iter()
+            .map(|row| row.event.event_type.as_str())
+            .collect()
+    }
+
     /// The order is as PortOne has it, once: I1 to I5.
     pub(crate) async fn assert_paid_once(&self, payment: &Payment, name: &str) {
         let id = PaymentId::parse(&payment.id).unwrap();
@@ -736,16 +806,7 @@ impl World {
             .filter(|transaction| transaction.verdict == Verdict::Accepted)
             .count();
         assert_eq!((transactions.len(), accepted), (1, 1), "{name}");
-        let told: Vec<&str> = self
-            .core
-            .orders
-            .outbox(&id)
-            .await
-            .unwrap()
-            .iter()
-            .map(|row| row.event.event_type.as_str())
-            .collect();
-        assert_eq!(told, ["order.paid"], "{name}");
+        assert_eq!(self.told(&id).await, ["order.paid"], "{name}");
         assert_eq!(
             self.noted(&payment.id, EntryKind::Transition).await,
             1,
