@@ -63,12 +63,15 @@ mod tests {
 
     use super::*;
 
+    /// What the shape is, its headers, and who the client is then.
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+
     /// Forty ways to say who one is; the client that a trusted proxy's word makes of each. An untrusted peer is itself.
     #[test]
     fn only_trusted_proxies_are_believed_and_only_from_the_right() {
         let (me, proxy, far) = ("198.51.100.7", "10.0.0.1", "10.9.9.9");
         let long = vec!["192.0.2.1"; 500].join(", ");
-        let table: [(&str, &[(&str, &str)], &str); 40] = [
+        let table: [Case<'_>; 40] = [
             ("nothing", &[], proxy),
             ("one", &[("x-forwarded-for", me)], me),
             (

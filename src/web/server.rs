@@ -95,7 +95,7 @@ fn refuse(stream: &TcpStream) {
 /// The places for connections: so many in all, and so many from each address.
 struct Places {
     all: Arc<Semaphore>,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    by_address: OfAddresses,
     per_address: usize,
 }
 
@@ -139,10 +139,13 @@ fn holder(address: IpAddr) -> IpAddr {
     }
 }
 
+/// How many connections each address has.
+type OfAddresses = Arc<Mutex<HashMap<IpAddr, usize>>>;
+
 /// A connection's place, free again when it is dropped.
 struct Place {
     _of_all: OwnedSemaphorePermit,
-    of_address: Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>,
+    of_address: Option<(IpAddr, OfAddresses)>,
 }
 
 impl Drop for Place {

@@ -226,7 +226,7 @@ async fn a_trusted_proxy_may_open_what_it_needs_until_the_server_is_full() {
             ..Limits::default()
         };
         let app = start(&db, limits, |settings| {
-            settings.trusted_proxies = vec!["127.0.0.2/32".parse().unwrap()]
+            settings.trusted_proxies = vec!["127.0.0.2/32".parse().unwrap()];
         })
         .await;
         let mut held = Vec::new();
