@@ -25,7 +25,7 @@ enum Class {
 
 /// Every route of `src/web/router.rs` as it is written there, with an address that it answers. A route that is missing here
 /// fails the test.
-const ROUTES: [(&str, &str, Class); 22] = [
+const ROUTES: [(&str, &str, Class); 26] = [
     (
         "COMPLETE_PATH",
         "/payments/complete?merchant_uid=ORD-1",
@@ -48,6 +48,8 @@ const ROUTES: [(&str, &str, Class); 22] = [
         "/orders/ORD-9/close",
         Class::Bare,
     ),
+    ("/attention", "/attention", Class::Page),
+    ("/attention/settle", "/attention/settle", Class::Bare),
     ("/login", "/login", Class::Page),
     ("/logout", "/logout", Class::Bare),
     ("/api/v1/orders", "/api/v1/orders", Class::Bare),
@@ -74,6 +76,12 @@ const ROUTES: [(&str, &str, Class); 22] = [
     (
         "/api/v1/orders/{payment_id}/refunds",
         "/api/v1/orders/ORD-1/refunds",
+        Class::Bare,
+    ),
+    ("/api/v1/attention", "/api/v1/attention", Class::Bare),
+    (
+        "/api/v1/attention/{kind}/{transaction_id}/settle",
+        "/api/v1/attention/orphan/imp_1/settle",
         Class::Bare,
     ),
     ("/problems/{slug}", "/problems/unavailable", Class::Bare),

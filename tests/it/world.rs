@@ -26,8 +26,9 @@ use wanryo::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
 use wanryo::domain::money::Money;
 use wanryo::domain::order::{Order, OrderStatus, Portone};
 use wanryo::domain::refund::{Answer, Balance, Refund, RefundState};
+use wanryo::domain::sweep::Listing;
 use wanryo::domain::transaction::Verdict;
-use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError};
+use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, Intended,
     Moved, OrderFilter, OrderStore, OutboxEvent, Received, RefundStore, Snapshot, StoreError, User,
@@ -398,6 +399,20 @@ impl Gateway for Fused<dyn Gateway> {
     async fn cancel(&self, portone: Portone, call: &CancelCall) -> Answer {
         through!(self, "gateway.cancel", cancel(portone, call))
     }
+    async fn list(
+        &self,
+        portone: Portone,
+        listing: Listing,
+        from: Timestamp,
+        until: Timestamp,
+        page: u32,
+    ) -> Result<Page, GatewayError> {
+        through!(
+            self,
+            "gateway.list",
+            list(portone, listing, from, until, page)
+        )
+    }
 }
 
 /// Where worlds come and go: one database, one PortOne.
@@ -468,6 +483,9 @@ impl Place {
                 port: real.stores.inbox,
                 fuse: Arc::clone(&fuse),
             }),
+            // The sweep moves nothing by itself: what it finds goes through the calls above.
+            attention: real.stores.attention,
+            sweep: real.stores.sweep,
             access: Arc::new(Fused {
                 port: real.stores.access,
                 fuse: Arc::clone(&fuse),
