@@ -89,6 +89,15 @@ impl Running {
     }
 }
 
+/// Who begins the rounds of the background work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounds {
+    /// The worker, by the clock and by hints.
+    ByWorker,
+    /// The caller, step by step: a test that moves the clock would race with the worker.
+    ByHand,
+}
+
 /// Opens the database, migrates it, listens, and starts to work.
 ///
 /// # Errors
@@ -102,10 +111,10 @@ pub async fn start(settings: Settings) -> anyhow::Result<Running> {
 /// # Errors
 /// As [`start`].
 pub async fn start_at(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Running> {
-    start_within(settings, clock, Limits::default()).await
+    start_within(settings, clock, Limits::default(), Rounds::ByWorker).await
 }
 
-/// [`start_at`] with other limits than the product's, so that a test need not wait for them.
+/// [`start_at`] with other limits than the product's, so that a test need not wait for them, and with these rounds.
 ///
 /// # Errors
 /// As [`start`].
@@ -113,6 +122,7 @@ pub async fn start_within(
     settings: Settings,
     clock: Arc<dyn Clock>,
     limits: Limits,
+    rounds: Rounds,
 ) -> anyhow::Result<Running> {
     let database = opened(Database::open_server(&settings.database_url).await)?;
     let listener = TcpListener::bind(settings.addr)
@@ -137,11 +147,14 @@ pub async fn start_within(
         network,
         stop.clone(),
     ));
-    let worker = tokio::spawn(worker::run(
-        Arc::clone(&core),
-        Arc::clone(&database) as _,
-        stop.clone(),
-    ));
+    let worker = match rounds {
+        Rounds::ByWorker => tokio::spawn(worker::run(
+            Arc::clone(&core),
+            Arc::clone(&database) as _,
+            stop.clone(),
+        )),
+        Rounds::ByHand => tokio::spawn(stop.clone().cancelled_owned()),
+    };
     tracing::info!(%addr, public_url, mode = settings.mode.as_str(), "listening on http://{addr}");
     Ok(Running {
         addr,

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 use wanryo::adapters::system::SystemClock;
-use wanryo::compose::{self, Running};
+use wanryo::compose::{self, Rounds, Running};
 use wanryo::config::{Settings, V1Settings, V2Settings};
 use wanryo::domain::order::Mode;
 use wanryo::domain::refund::OnMismatch;
@@ -125,7 +125,8 @@ impl TestApp {
         change: impl FnOnce(&mut Settings),
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self::start_within(database, sandbox, change, clock, Limits::default()).await
+        let rounds = Rounds::ByWorker;
+        Self::start_within(database, sandbox, change, clock, Limits::default(), rounds).await
     }
 
     pub(crate) async fn start_within(
@@ -134,10 +135,11 @@ impl TestApp {
         change: impl FnOnce(&mut Settings),
         clock: Arc<dyn Clock>,
         limits: Limits,
+        rounds: Rounds,
     ) -> Self {
         let mut settings = settings(database, &sandbox);
         change(&mut settings);
-        let running = compose::start_within(settings, clock, limits)
+        let running = compose::start_within(settings, clock, limits, rounds)
             .await
             .unwrap();
         sandbox.set_webhook_url(

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 use wanryo::adapters::system::SystemClock;
+use wanryo::compose::Rounds;
 use wanryo::config::Settings;
 use wanryo::web::limits::Limits;
 
@@ -23,7 +24,15 @@ const STRAY_WEBHOOK: &str = r#"{"imp_uid":"imp_1","merchant_uid":"NO-SUCH-ORDER"
 
 async fn start(db: &TestDatabase, limits: Limits, change: impl FnOnce(&mut Settings)) -> TestApp {
     let sandbox = TestApp::new_sandbox().await;
-    TestApp::start_within(db, sandbox, change, Arc::new(SystemClock), limits).await
+    TestApp::start_within(
+        db,
+        sandbox,
+        change,
+        Arc::new(SystemClock),
+        limits,
+        Rounds::ByWorker,
+    )
+    .await
 }
 
 async fn open(addr: SocketAddr) -> TcpStream {

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use wanryo::compose::Rounds;
 use wanryo::service::{reconciliation, refunds};
+use wanryo::web::limits::Limits;
 
 use crate::app::TestApp;
 use crate::scenarios::Ahead;
@@ -58,7 +60,7 @@ impl Bench {
         let sandbox = TestApp::new_sandbox().await;
         let proxy = FaultProxy::start(sandbox.url().clone()).await;
         let clock = Arc::new(Ahead::default());
-        let app = TestApp::start_at(
+        let app = TestApp::start_within(
             database,
             sandbox,
             |settings| {
@@ -68,6 +70,8 @@ impl Bench {
                 }
             },
             Arc::clone(&clock) as _,
+            Limits::default(),
+            Rounds::ByHand,
         )
         .await;
         Self { app, clock, proxy }
@@ -137,7 +141,10 @@ impl Bench {
         self.ask(Asker::Merchant, Call::FindAll, id, &imp_uid).await;
         // By its own word PortOne did nothing then, so the call may be made again.
         // By its own word PortOne did nothing then, so the call may be made again.
-        let repeats = matches!(fault, Fault::TooManyRequests | Fault::Unauthorized);
+        let repeats = matches!(
+            fault,
+            Fault::TooManyRequests | Fault::Unauthorized | Fault::Forbidden
+        );
         let reaches = !repeats && matches!(asker, Asker::Redirect | Asker::Webhook);
         if reaches {
             self.proxy.arm(Call::Cancel, fault);

@@ -1,7 +1,8 @@
 //! Changes that are written at the same time.
 
-use std::future::ready;
+use std::future::{poll_fn, ready};
 use std::pin::Pin;
+use std::task::Poll;
 
 use sqlx::{Connection, PgConnection, SqliteConnection};
 use wanryo::domain::history::EntryKind;
@@ -90,8 +91,8 @@ on_both_databases! {
         assert!(waiting.len() >= 1024, "{}", waiting.len());
         assert!(refused >= FLOOD - 1024 - 64, "one group may have been taken from the queue: {refused}");
         let accepted = waiting.len();
-        for call in waiting {
-            assert!(call.await.unwrap().is_some());
+        for answer in all(waiting).await {
+            assert!(answer.unwrap().is_some());
         }
         assert_eq!(database.lease_inbox(at(0), at(60), u32::MAX).await.unwrap().len(), accepted);
         database.receive(&one, at(0)).await.unwrap();
@@ -112,8 +113,8 @@ on_both_databases! {
         }
         blockade.end().await;
 
-        for call in staying {
-            assert!(call.await.unwrap().is_some());
+        for answer in all(staying).await {
+            assert!(answer.unwrap().is_some());
         }
         let mut leased = database.lease_inbox(at(0), at(60), 1000).await.unwrap();
         leased.retain(|entry| entry.payment_id.as_str() == "stays");
@@ -131,11 +132,28 @@ async fn together<T>(
         assert!(begin(call).await.is_none());
     }
     blockade.end().await;
-    let mut results = Vec::new();
-    for call in calls {
-        results.push(call.await);
-    }
-    results
+    all(calls).await
+}
+
+/// Waits for all of them at once: one that is ahead in the queue for a connection holds up the others while nobody polls it.
+async fn all<T>(mut calls: Vec<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> Vec<T> {
+    let mut answers: Vec<Option<T>> = calls.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (call, answer) in calls.iter_mut().zip(&mut answers) {
+            if answer.is_none()
+                && let Poll::Ready(came) = call.as_mut().poll(context)
+            {
+                *answer = Some(came);
+            }
+        }
+        if answers.iter().all(Option::is_some) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    answers.into_iter().flatten().collect()
 }
 
 #[tokio::test]
