@@ -143,7 +143,7 @@ impl Bench {
         // By its own word PortOne did nothing then, so the call may be made again.
         let repeats = matches!(
             fault,
-            Fault::TooManyRequests | Fault::Unauthorized | Fault::Forbidden
+            Fault::BadRequest | Fault::Unauthorized | Fault::Forbidden | Fault::TooManyRequests
         );
         let reaches = !repeats && matches!(asker, Asker::Redirect | Asker::Webhook);
         if reaches {
