@@ -3,8 +3,8 @@
 //! A world is one or two orders, up to four payments that come into being at PortOne (good ones, and one that is too cheap, of
 //! another currency or of a test channel), browsers that come back with any claim, webhooks that arrive twice or never, handlers
 //! that ask PortOne, decide and commit at their own pace, time, consoles, lost answers and processes that vanish between any two
-//! steps. [`step`] says what may happen next; `decide`, `status_of`, `outcome_of`, `next_check` and what they call are
-//! `wanryo::domain` as shipped ([`product`]); [`promises`] holds what must be true in each state, written down a second time.
+//! steps. [`step`] says what may happen next; `decide`, `expire`, `close`, `outcome_of`, `next_turn` and what they call
+//! are `wanryo::domain` as shipped ([`product`]); [`promises`] holds what must be true in each state, written down a second time.
 //!
 //! What it cannot see is the code around the decisions: [`step`] repeats the services by hand. That is for the simulator, and
 //! for killed processes on real databases.

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
-use wanryo::domain::decision::{decide, status_of};
-use wanryo::domain::event::{Event, EventType, event_id};
+use wanryo::domain::decision::{close, decide, expire};
+use wanryo::domain::event::{Event, EventType};
 use wanryo::domain::history::EntryKind;
 use wanryo::domain::ids::TransactionId;
 use wanryo::domain::order::{Order, OrderStatus};
 use wanryo::domain::outcome::{Outcome, outcome_of};
-use wanryo::domain::schedule::next_check;
+use wanryo::domain::schedule::{Turn, next_turn};
 use wanryo::domain::transaction::{Transaction, TransactionStatus, Verdict};
 
 use super::planted::Planted;
@@ -227,7 +227,7 @@ pub struct Product {
     outboxes: Interned<Vec<Id>>,
     decided: Interned<Decided>,
     decisions: Memo<Question, Id>,
-    endings: Memo<(Id, Option<u8>, u8), Option<Id>>,
+    endings: Memo<(Id, Option<u8>, u8), Option<(Id, Vec<Id>)>>,
     pages: Memo<Visit, (Outcome, Option<usize>)>,
     appended: Memo<(Id, Id), Id>,
     watches: Memo<(Id, bool), Id>,
@@ -361,22 +361,18 @@ impl Product {
         let taken: BTreeSet<TransactionId> = bits(question.taken).map(transaction_id).collect();
         let now = at(question.now);
         let decision = decide(&before, &known, &evidence, &taken, now, &world::expected());
-        let mut transactions = row.transactions.clone();
-        for changed in &decision.transactions {
-            match transactions
-                .iter_mut()
-                .find(|t| t.transaction_id == changed.transaction_id)
-            {
-                Some(stored) => *stored = changed.clone(),
-                None => transactions.push(changed.clone()),
-            }
-        }
+        let mut transactions = decision.applied_to(&row.transactions);
         let mut after = Order {
             expires_at: row.order.expires_at,
             closed_at: row.order.closed_at,
             ..decision.order
         };
-        after.next_check_at = next_check(&after, &transactions, false, now, 0);
+        let turn = if question.worker || decision.moved {
+            Turn::Due
+        } else {
+            Turn::Between
+        };
+        after.next_check_at = next_turn(&after, &transactions, turn, decision.unclear, now, 0);
         if let Some(planted) = self.planted {
             planted.bend_result(&mut after, &mut transactions);
         }
@@ -406,49 +402,26 @@ impl Product {
     /// The row whose time ran out, ended; `None` when it is not over. PortOne must have answered `asked_at` or later: an ask that
     /// began at the deadline or after it misses no payment that came in time.
     pub fn expired(&self, row: Id, asked_at: Option<u8>, now: u8) -> Option<(Id, Vec<Id>)> {
-        let ended = self.endings.of((row, asked_at, now), |_| {
+        self.endings.of((row, asked_at, now), |_| {
             let row = self.rows.get(row);
-            let deadline = row.order.expires_at.filter(|end| *end <= at(now))?;
-            let was_asked = match self.planted {
-                Some(Planted::ExpiredUnasked) => true,
-                Some(Planted::ExpiredOnHearsay) => row.order.checked_at >= Some(deadline),
-                Some(_) | None => asked_at.is_some_and(|asked_at| at(asked_at) >= deadline),
+            let asked_whole_at = match self.planted {
+                Some(Planted::ExpiredUnasked) => Some(at(now)),
+                Some(Planted::ExpiredOnHearsay) => row.order.checked_at,
+                Some(_) | None => asked_at.map(at),
             };
-            if !row.order.status.is_payable() || !was_asked {
-                return None;
-            }
-            let mut order = row.order.clone();
-            order.expired_at = Some(at(now));
-            order.status = status_of(&order, &row.transactions);
-            Some(self.intern(order, row.transactions.clone()))
-        })?;
-        let order = world::payment_id(self.digest(ended).order);
-        let told = self.told.id(Told {
-            id: event_id(EventType::OrderExpired, &order, None, 0),
-            event_type: EventType::OrderExpired,
-            payment: None,
-            refunded: 0,
-        });
-        Some((ended, vec![told]))
+            let ending = expire(&row.order, &row.transactions, asked_whole_at, at(now))?;
+            let events = ending.events.iter().map(|e| self.told_id(e)).collect();
+            Some((self.intern(ending.order, row.transactions.clone()), events))
+        })
     }
 
     /// The row closed; `None` when it is closed already or has been paid.
     pub fn closed(&self, row: Id, now: u8) -> Option<Id> {
         let row = self.rows.get(row);
-        match row.order.status {
-            OrderStatus::Paid
-            | OrderStatus::PartiallyRefunded
-            | OrderStatus::Refunded
-            | OrderStatus::Closed => return None,
-            OrderStatus::Open
-            | OrderStatus::AwaitingDeposit
-            | OrderStatus::Held
-            | OrderStatus::Expired => {}
-        }
-        let mut order = row.order.clone();
-        order.closed_at = order.closed_at.or(Some(at(now)));
-        order.status = status_of(&order, &row.transactions);
-        Some(self.intern(order, row.transactions.clone()))
+        let closing = close(&row.order, &row.transactions, at(now))
+            .ok()
+            .flatten()?;
+        Some(self.intern(closing.order, row.transactions.clone()))
     }
 
     /// The row with its next check set or taken away, and nothing else changed.

@@ -169,9 +169,14 @@ impl Facts<'_> {
             let undecided = upstream.phase == Phase::Returning;
             let status_right = undecided
                 || match upstream.phase {
-                    Phase::Ready | Phase::Issued | Phase::Withdrawn | Phase::Absent => {
+                    Phase::Ready | Phase::Issued | Phase::Absent => {
                         seen.status == TransactionStatus::Ready
                     }
+                    // First seen like this it looks like a payment that is being given back: nobody is told to pay again.
+                    Phase::Withdrawn => matches!(
+                        seen.status,
+                        TransactionStatus::Ready | TransactionStatus::PayPending
+                    ),
                     Phase::Failed => seen.status == TransactionStatus::Failed,
                     Phase::Paid | Phase::Returning => seen.status == TransactionStatus::Paid,
                     Phase::PartlyReturned | Phase::Returned => {
