@@ -9,6 +9,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod interop;
 mod mutants;
 mod postgres;
@@ -17,6 +18,7 @@ mod progress;
 mod proofs;
 mod setup;
 mod test;
+mod tools;
 mod verify;
 mod wasm;
 mod workspace;

@@ -5,16 +5,20 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{run, succeeds};
+use crate::process::run;
+use crate::tools::{self, Tool};
 use crate::workspace::Workspace;
 
 /// <https://mutants.rs>
-const CARGO_MUTANTS_VERSION: &str = "27.1.0";
+const CARGO_MUTANTS: Tool = Tool {
+    name: "cargo-mutants",
+    version: "27.1.0",
+};
 /// How long the tests may take with one mutant, in seconds; a healthy run takes two or three.
 const TEST_SECONDS_MAX: &str = "60";
 /// Mutants that are built and tested at the same time.
@@ -35,7 +39,7 @@ const DEV_DEPENDENCIES: [&str; 1] = ["proptest"];
 
 /// Makes the package, then mutates it. Anything but "every mutant was caught" is an error.
 pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
-    let program = install(workspace)?;
+    let program = tools::install(workspace, CARGO_MUTANTS)?;
     let package = workspace.target("mutants/domain");
     make_package(workspace, &package)?;
     run(Command::new(program)
@@ -49,22 +53,6 @@ pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
         // The package has its own lock and its own warm directory; xtask's would be in the way.
         .env_remove("CARGO_TARGET_DIR"))
     .context("a mutant of src/domain was not caught; mutants.out/missed.txt names it")
-}
-
-fn install(workspace: &Workspace) -> Result<PathBuf> {
-    let tools = workspace.target("tools");
-    let program = tools.join("bin/cargo-mutants");
-    let is_there = fs::read_to_string(tools.join(".crates.toml"))
-        .is_ok_and(|list| list.contains(&format!("cargo-mutants {CARGO_MUTANTS_VERSION} ")))
-        && succeeds(Command::new(&program).args(["mutants", "--version"]));
-    if !is_there {
-        run(workspace
-            .cargo(&["install", "cargo-mutants", "--locked", "--version"])
-            .arg(CARGO_MUTANTS_VERSION)
-            .arg("--root")
-            .arg(&tools))?;
-    }
-    Ok(program)
 }
 
 fn make_package(workspace: &Workspace, package: &Path) -> Result<()> {

@@ -49,6 +49,8 @@ pub(crate) struct Proof {
     pub(crate) quick: u64,
     /// In an hour of `cargo xtask verify`.
     pub(crate) hour: u64,
+    /// However long it may take: more would need more memory, or show nothing new.
+    pub(crate) full: u64,
     /// Where it runs.
     pub(crate) database: Database,
 }
@@ -61,6 +63,7 @@ pub(crate) const PROOFS: [Proof; 6] = [
         size: "--states",
         quick: 5_000_000,
         hour: 50_000_000,
+        full: 50_000_000,
         database: Database::Own,
     },
     Proof {
@@ -69,6 +72,7 @@ pub(crate) const PROOFS: [Proof; 6] = [
         size: "--schedules",
         quick: 20_000,
         hour: 1_000_000,
+        full: 1_000_000,
         database: Database::Own,
     },
     Proof {
@@ -77,6 +81,7 @@ pub(crate) const PROOFS: [Proof; 6] = [
         size: "--kills",
         quick: 200,
         hour: 1_500,
+        full: 10_000,
         database: Database::Own,
     },
     Proof {
@@ -85,6 +90,7 @@ pub(crate) const PROOFS: [Proof; 6] = [
         size: "--kills",
         quick: 50,
         hour: 500,
+        full: 2_500,
         database: Database::Postgres,
     },
     Proof {
@@ -93,6 +99,7 @@ pub(crate) const PROOFS: [Proof; 6] = [
         size: "--rounds",
         quick: 2_000,
         hour: 20_000,
+        full: 100_000,
         database: Database::Postgres,
     },
     Proof {
@@ -101,6 +108,7 @@ pub(crate) const PROOFS: [Proof; 6] = [
         size: "--images",
         quick: 20_000,
         hour: 200_000,
+        full: 1_000_000,
         database: Database::Own,
     },
 ];
