@@ -1,6 +1,6 @@
 // Every page must work on a phone and on a desktop, with JavaScript and without it, so every test runs four times.
-// What cannot be asked everywhere says so by a tag: @scripts where there are scripts, @desktop where there is a desktop with
-// scripts.
+// What cannot or need not be asked everywhere says so by a tag: @scripts where there are scripts, @desktop and @phone where there
+// is one with scripts.
 import { defineConfig, devices } from "@playwright/test";
 
 const phone = {
@@ -46,8 +46,8 @@ export default defineConfig({
   },
   projects: [
     { name: "phone", use: { ...phone }, grepInvert: /@desktop/ },
-    { name: "phone-nojs", use: { ...phone, javaScriptEnabled: false }, grepInvert: /@desktop|@scripts/ },
-    { name: "desktop", use: { ...desktop } },
-    { name: "desktop-nojs", use: { ...desktop, javaScriptEnabled: false }, grepInvert: /@desktop|@scripts/ },
+    { name: "phone-nojs", use: { ...phone, javaScriptEnabled: false }, grepInvert: /@desktop|@phone|@scripts/ },
+    { name: "desktop", use: { ...desktop }, grepInvert: /@phone/ },
+    { name: "desktop-nojs", use: { ...desktop, javaScriptEnabled: false }, grepInvert: /@desktop|@phone|@scripts/ },
   ],
 });

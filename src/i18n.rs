@@ -1,4 +1,4 @@
-//! Korean and English, on the server alone.
+//! Korean and English everywhere, Japanese and Simplified Chinese on the buyer's pages; on the server alone.
 //!
 //! A catalogue is a struct with one field per message, so a message that one language lacks does not compile. What depends
 //! on an amount or a time is a function, because languages disagree on order and endings. Islands get finished texts.
@@ -6,8 +6,10 @@
 mod catalogue;
 mod en;
 mod institution;
+mod ja;
 mod ko;
 mod particle;
+mod zh;
 
 use jiff::Timestamp;
 use jiff::civil::Weekday;
@@ -33,19 +35,23 @@ pub enum Locale {
     Ko,
     /// English.
     En,
+    /// Japanese; buyers' pages only.
+    Ja,
+    /// Simplified Chinese; buyers' pages only.
+    Zh,
 }
 
 impl Locale {
     /// Every language, in the order of a language switch.
-    pub const ALL: [Self; 2] = [Self::Ko, Self::En];
+    pub const ALL: [Self; 4] = [Self::Ko, Self::En, Self::Ja, Self::Zh];
 
-    /// Reads a language tag such as `ko`, `ko-KR` or `en_US`.
+    /// Reads a language tag such as `ko`, `ko-KR` or `en_US`. Readers of traditional Chinese get the simplified one.
     #[must_use]
     pub fn from_tag(tag: &str) -> Option<Self> {
-        let language = tag.trim().split(['-', '_']).next().unwrap_or_default();
+        let language = primary(tag.trim());
         Self::ALL
             .into_iter()
-            .find(|locale| locale.tag().eq_ignore_ascii_case(language))
+            .find(|locale| primary(locale.tag()).eq_ignore_ascii_case(language))
     }
 
     /// The tag for `<html lang>`.
@@ -54,6 +60,9 @@ impl Locale {
         match self {
             Self::Ko => "ko",
             Self::En => "en",
+            Self::Ja => "ja",
+            // The region chooses the glyphs that the two kinds of Chinese share.
+            Self::Zh => "zh-CN",
         }
     }
 
@@ -63,6 +72,8 @@ impl Locale {
         match self {
             Self::Ko => "한국어",
             Self::En => "English",
+            Self::Ja => "日本語",
+            Self::Zh => "简体中文",
         }
     }
 
@@ -72,6 +83,17 @@ impl Locale {
         match self {
             Self::Ko => &ko::MESSAGES,
             Self::En => &en::MESSAGES,
+            Self::Ja => &ja::MESSAGES,
+            Self::Zh => &zh::MESSAGES,
+        }
+    }
+
+    /// The language of the merchant's side for who reads this one.
+    #[must_use]
+    pub const fn of_office(self) -> Self {
+        match self {
+            Self::Ko => Self::Ko,
+            Self::En | Self::Ja | Self::Zh => Self::En,
         }
     }
 
@@ -102,6 +124,11 @@ impl Locale {
     }
 }
 
+/// The language of a tag, without script and region.
+fn primary(tag: &str) -> &str {
+    tag.split(['-', '_']).next().unwrap_or_default()
+}
+
 /// Reads `q=0.8` as 800. What is no weight counts as none.
 fn thousandths(parameter: &str) -> u32 {
     let Some((name, value)) = parameter.split_once('=') else {
@@ -119,18 +146,23 @@ fn thousandths(parameter: &str) -> u32 {
     }
 }
 
-/// An amount as people write it: `64,900원`, `₩64,900`, `$14.20`.
+/// An amount as people write it: `64,900원`, `₩64,900`, `64,900ウォン`, `$14.20`.
 #[must_use]
 pub fn money(locale: Locale, money: Money) -> String {
     let number = grouped(money);
     match (money.currency.code(), locale) {
         ("KRW", Locale::Ko) => format!("{number}원"),
         ("KRW", Locale::En) => format!("₩{number}"),
+        ("KRW", Locale::Ja) => format!("{number}ウォン"),
+        ("KRW", Locale::Zh) => format!("{number}韩元"),
         ("USD", _) => format!("${number}"),
         ("EUR", _) => format!("€{number}"),
         ("GBP", _) => format!("£{number}"),
         ("JPY", Locale::Ko) => format!("{number}엔"),
         ("JPY", Locale::En) => format!("¥{number}"),
+        ("JPY", Locale::Ja) => format!("{number}円"),
+        // The sign is the yuan's, too.
+        ("JPY", Locale::Zh) => format!("{number}日元"),
         // A no-break space: the code must not be left behind at the end of a line.
         (code, _) => format!("{code}\u{a0}{number}"),
     }
@@ -176,15 +208,25 @@ pub fn datetime(locale: Locale, at: Timestamp) -> String {
             "{weekday}, {} {day}, {year}, {hour:02}:{minute:02} KST",
             month_name(month)
         ),
+        Locale::Ja => {
+            format!("{year}年{month}月{day}日({weekday}) {hour:02}:{minute:02} (韓国時間)")
+        }
+        Locale::Zh => {
+            format!("{year}年{month}月{day}日({weekday}) {hour:02}:{minute:02} (韩国时间)")
+        }
     }
 }
 
 fn weekday(locale: Locale, weekday: Weekday) -> &'static str {
     const KO: [&str; 7] = ["월", "화", "수", "목", "금", "토", "일"];
     const EN: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    const JA: [&str; 7] = ["月", "火", "水", "木", "金", "土", "日"];
+    const ZH: [&str; 7] = ["周一", "周二", "周三", "周四", "周五", "周六", "周日"];
     let names = match locale {
         Locale::Ko => KO,
         Locale::En => EN,
+        Locale::Ja => JA,
+        Locale::Zh => ZH,
     };
     let at = usize::try_from(weekday.to_monday_zero_offset()).unwrap_or_default();
     names.get(at).copied().unwrap_or_default()
@@ -223,7 +265,12 @@ mod tests {
             ("en-US", Some(Locale::En)),
             ("eng", None),
             ("korean", None),
-            ("ja", None),
+            ("ja-JP", Some(Locale::Ja)),
+            ("zh", Some(Locale::Zh)),
+            ("zh-CN", Some(Locale::Zh)),
+            ("zh-Hans-SG", Some(Locale::Zh)),
+            ("zh_TW", Some(Locale::Zh)),
+            ("fr", None),
             ("", None),
         ] {
             assert_eq!(Locale::from_tag(tag), want, "{tag:?}");
@@ -241,7 +288,9 @@ mod tests {
             (Some("fr, en;q=0.3, ko;q=0.301"), Locale::Ko),
             (Some("ko;q=0, en;q=0.001"), Locale::En),
             (Some("en, ko"), Locale::En),
-            (Some("ja, fr"), Locale::Ko),
+            (Some("de, fr"), Locale::Ko),
+            (Some("ja, fr"), Locale::Ja),
+            (Some("zh-CN,zh;q=0.9,en;q=0.8"), Locale::Zh),
             (Some("*"), Locale::Ko),
             (Some("en;q=0.5, *;q=0.1"), Locale::En),
             (Some("en;q=nonsense, ko;q=0.1"), Locale::Ko),
@@ -263,19 +312,33 @@ mod tests {
 
     #[test]
     fn money_reads_as_people_write_it() {
-        for (minor, code, ko, en) in [
-            (64_900, "KRW", "64,900원", "₩64,900"),
-            (0, "KRW", "0원", "₩0"),
-            (999, "KRW", "999원", "₩999"),
-            (1_000_000, "KRW", "1,000,000원", "₩1,000,000"),
-            (1_420, "USD", "$14.20", "$14.20"),
-            (5, "USD", "$0.05", "$0.05"),
-            (123_456_789, "USD", "$1,234,567.89", "$1,234,567.89"),
-            (900, "JPY", "900엔", "¥900"),
-            (1_250, "KWD", "KWD\u{a0}1.250", "KWD\u{a0}1.250"),
+        for (minor, code, words) in [
+            (
+                64_900,
+                "KRW",
+                ["64,900원", "₩64,900", "64,900ウォン", "64,900韩元"],
+            ),
+            (0, "KRW", ["0원", "₩0", "0ウォン", "0韩元"]),
+            (999, "KRW", ["999원", "₩999", "999ウォン", "999韩元"]),
+            (
+                1_000_000,
+                "KRW",
+                [
+                    "1,000,000원",
+                    "₩1,000,000",
+                    "1,000,000ウォン",
+                    "1,000,000韩元",
+                ],
+            ),
+            (1_420, "USD", ["$14.20"; 4]),
+            (5, "USD", ["$0.05"; 4]),
+            (123_456_789, "USD", ["$1,234,567.89"; 4]),
+            (900, "JPY", ["900엔", "¥900", "900円", "900日元"]),
+            (1_250, "KWD", ["KWD\u{a0}1.250"; 4]),
         ] {
-            assert_eq!(money(Locale::Ko, amount(minor, code)), ko);
-            assert_eq!(money(Locale::En, amount(minor, code)), en);
+            for (locale, word) in Locale::ALL.into_iter().zip(words) {
+                assert_eq!(money(locale, amount(minor, code)), word);
+            }
         }
     }
 
@@ -299,6 +362,14 @@ mod tests {
         assert_eq!(
             datetime(Locale::En, next_day),
             "Fri, Jan 1, 2027, 00:05 KST"
+        );
+        assert_eq!(
+            datetime(Locale::Ja, deadline),
+            "2026年9月30日(水) 23:59 (韓国時間)"
+        );
+        assert_eq!(
+            datetime(Locale::Zh, deadline),
+            "2026年9月30日(周三) 23:59 (韩国时间)"
         );
     }
 }

@@ -1,4 +1,4 @@
-// Each outcome as a page: it says what is true, in both languages, to everybody, and tells nobody else.
+// Each outcome as a page: it says what is true, in every language, to everybody, and tells nobody else.
 import { expect, test } from "../fixtures.ts";
 import { scene, scenes } from "../helpers/outcomes.ts";
 import { expectAccessible, expectNoSidewaysScroll, expectOneAnswerOnly, expectOwnRequestsOnly, record } from "../helpers/pages.ts";
@@ -6,8 +6,16 @@ import { expectAccessible, expectNoSidewaysScroll, expectOneAnswerOnly, expectOw
 // Colours are judged where they end up, not on their way there.
 test.use({ contextOptions: { reducedMotion: "reduce" } });
 
-for (const [language, locale] of [["ko", "ko-KR"], ["en", "en-US"]] as const) {
-  test.describe(`in ${language}`, () => {
+const languages = [
+  { language: "ko", locale: "ko-KR", tag: "ko", where: [] },
+  { language: "en", locale: "en-US", tag: "en", where: [] },
+  // The same pages with other words: once is enough.
+  { language: "ja", locale: "ja-JP", tag: "ja", where: ["@phone"] },
+  { language: "zh", locale: "zh-CN", tag: "zh-CN", where: ["@phone"] },
+] as const;
+
+for (const { language, locale, tag, where } of languages) {
+  test.describe(`in ${language}`, { tag: [...where] }, () => {
     test.use({ locale });
 
     for (const { name, outcome, reason, status, says, moving, play } of scenes) {
@@ -23,7 +31,7 @@ for (const [language, locale] of [["ko", "ko-KR"], ["en", "en-US"]] as const) {
         if (reason !== undefined) {
           await expect(main).toHaveAttribute("data-reason", reason);
         }
-        await expect(page.locator("html")).toHaveAttribute("lang", language);
+        await expect(page.locator("html")).toHaveAttribute("lang", tag);
         const heading = page.getByRole("heading", { level: 1 });
         await expect(heading).toHaveText(says[language]);
         await expect(page).toHaveTitle(`${await heading.textContent()} · 완료상점`);

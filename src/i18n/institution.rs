@@ -9,7 +9,8 @@ use super::Locale;
 pub fn institution(locale: Locale, text: &str) -> &str {
     match (names(text), locale) {
         (Some((ko, _)), Locale::Ko) => ko,
-        (Some((_, en)), Locale::En) => en,
+        // Korean banks are known abroad by their English names.
+        (Some((_, en)), Locale::En | Locale::Ja | Locale::Zh) => en,
         (None, _) => text,
     }
 }

@@ -460,7 +460,7 @@ mod tests {
     }
 
     #[test]
-    fn every_outcome_has_words_in_both_languages() {
+    fn every_outcome_has_words_in_every_language() {
         for (locale, outcome) in Locale::ALL
             .into_iter()
             .flat_map(|locale| every_outcome().map(move |outcome| (locale, outcome)))
@@ -490,6 +490,10 @@ mod tests {
                 said.heading
             );
             assert_ne!(said.mark, Mark::Check, "{outcome:?}");
+            for locale in Locale::ALL {
+                let said = say(&view(outcome), locale, Arrival::Redirect);
+                assert_ne!(said.heading, locale.messages().paid.heading, "{outcome:?}");
+            }
         }
         assert_eq!(
             say(&view(Outcome::Paid), Locale::Ko, Arrival::Redirect).money,
@@ -697,7 +701,20 @@ mod tests {
                 "{}",
                 said.money
             );
-            for word in ["금액", "통화", "테스트", "amount", "currency", "test"] {
+            for word in [
+                "금액",
+                "통화",
+                "테스트",
+                "amount",
+                "currency",
+                "test",
+                "金額",
+                "通貨",
+                "テスト",
+                "金额",
+                "货币",
+                "测试",
+            ] {
                 assert!(
                     !said.money.contains(word) && !said.next.concat().contains(word),
                     "{word}"

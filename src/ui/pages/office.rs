@@ -51,7 +51,7 @@ struct Request {
 impl Request {
     fn read() -> Self {
         let visitor = from_request::<Visitor>();
-        let locale = visitor.map_or(Locale::Ko, |visitor| visitor.locale(None));
+        let locale = visitor.map_or(Locale::Ko, |visitor| visitor.locale(None).of_office());
         let asked = visitor.and_then(|visitor| visitor.asked);
         let address = use_context::<Parts>().map_or_else(Address::default, |parts| {
             Address::new(parts.uri.path(), parts.uri.query(), asked)

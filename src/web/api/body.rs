@@ -244,7 +244,7 @@ fn locale(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
     match text {
         Some(tag) => crate::i18n::Locale::from_tag(&tag)
             .map(|locale| Some(locale.tag().to_owned()))
-            .ok_or(Refusal::Field("locale", "must be ko or en")),
+            .ok_or(Refusal::Field("locale", "must be ko, en, ja or zh")),
         None => Ok(None),
     }
 }

@@ -61,7 +61,7 @@ impl Frame {
         let text = request.text();
         let other = match request.locale {
             Locale::Ko => Locale::En,
-            Locale::En => Locale::Ko,
+            Locale::En | Locale::Ja | Locale::Zh => Locale::Ko,
         };
         let home = request.address.link("/orders", &[]);
         let brand = site

@@ -17,7 +17,7 @@ use crate::i18n::Locale;
 pub(super) const fn of(locale: Locale) -> &'static Text {
     match locale {
         Locale::Ko => &ko::TEXT,
-        Locale::En => &en::TEXT,
+        Locale::En | Locale::Ja | Locale::Zh => &en::TEXT,
     }
 }
 

@@ -42,7 +42,12 @@ pub(super) fn params(view: &PayView, window: &PaymentWindow, locale: Locale) -> 
         name: view.name.chars().take(NAME_CHARS_MAX).collect(),
         amount: &amount,
         currency: view.amount.currency.code(),
-        language: locale.tag(),
+        language: match locale {
+            Locale::Ko => "ko",
+            // V1's windows speak no Japanese.
+            Locale::En | Locale::Ja => "en",
+            Locale::Zh => "zh",
+        },
         buyer_name: window.buyer_name.as_deref(),
         buyer_email: window.buyer_email.as_deref(),
         buyer_tel: window.buyer_tel.as_deref(),

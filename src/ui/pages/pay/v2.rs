@@ -123,6 +123,8 @@ pub(super) fn params(
         locale: match locale {
             Locale::Ko => "KO_KR",
             Locale::En => "EN_US",
+            Locale::Ja => "JA_JP",
+            Locale::Zh => "ZH_CN",
         },
     };
     serde_json::to_string(&request).ok()
