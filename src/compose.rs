@@ -1,4 +1,4 @@
-//! Puts the program together: the only file that names concrete adapters.
+//! Puts the program together: beside the demo the only file that names concrete adapters.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The pages, written on the server and complete without scripts.
 //!
-//! A page calls one action, gets one snapshot, and says what it holds. Nothing that came in a query is ever shown.
+//! A buyer's page calls one action, gets one snapshot, and says what it holds; a merchant's page reads what it lists. Nothing that
+//! came in a redirect's query is shown to a buyer.
 
 pub mod app;
 pub mod components;
