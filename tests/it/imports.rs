@@ -1,28 +1,36 @@
 //! Imports point one way: the table of `ARCHITECTURE.md`, held.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What each part of `src` may name of the others.
-const MAY_USE: &[(&str, &[&str])] = &[
-    ("domain", &[]),
-    ("ports", &["domain"]),
-    ("service", &["domain", "ports"]),
-    ("adapters", &["domain", "ports"]),
-    ("i18n", &["domain"]),
-    ("islands", &[]),
-    ("actions", &["domain", "service", "ui"]),
-    (
-        "ui",
-        &["actions", "domain", "i18n", "islands", "ports", "service"],
-    ),
-    ("web", &["domain", "i18n", "ports", "service", "ui"]),
-    ("worker", &["ports", "service"]),
-    ("config", &["domain"]),
-];
-/// Put everything together, so they may name everything.
-const FREE: &[&str] = &["cli", "compose", "demo", "lib", "main"];
+/// What each part of `src` may name of the others; `None` is everything. Read from the table.
+fn may_use() -> BTreeMap<String, Option<BTreeSet<String>>> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    let page = fs::read_to_string(page).unwrap();
+    let mut table = BTreeMap::new();
+    for line in page.lines().filter(|line| line.starts_with("| `src/")) {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
+        let [places, _, used] = cells[..] else {
+            panic!("three cells: {line}");
+        };
+        let used = (used.trim() != "everything").then(|| quoted(used));
+        for place in quoted(places) {
+            let part = place.trim_start_matches("src/").trim_end_matches(".rs");
+            table.insert(part.to_owned(), used.clone());
+        }
+    }
+    table
+}
+
+/// What stands between backticks.
+fn quoted(cell: &str) -> BTreeSet<String> {
+    cell.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
@@ -87,25 +95,26 @@ fn named(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn imports_point_one_way() {
+    let table = may_use();
     let mut wrong = Vec::new();
+    let mut parts = BTreeSet::new();
     for file in files(&source()) {
         let part = part(&file);
-        if FREE.contains(&part.as_str()) {
+        let Some(used) = table.get(&part) else {
+            panic!("{part} is missing in the table");
+        };
+        parts.insert(part.clone());
+        let Some(allowed) = used else {
             continue;
-        }
-        let (_, allowed) = MAY_USE
-            .iter()
-            .find(|(name, _)| *name == part)
-            .unwrap_or_else(|| panic!("{part} is missing in the table"));
+        };
         for name in named(&fs::read_to_string(&file).unwrap()) {
-            let known =
-                MAY_USE.iter().any(|(other, _)| *other == name) || FREE.contains(&name.as_str());
-            if known && name != part && !allowed.contains(&name.as_str()) {
+            if table.contains_key(&name) && name != part && !allowed.contains(&name) {
                 wrong.push(format!("{} uses {name}", file.display()));
             }
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(table.into_keys().collect::<BTreeSet<_>>(), parts);
 }
 
 #[test]
