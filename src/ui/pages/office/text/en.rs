@@ -115,19 +115,19 @@ pub(super) const TEXT: Text = Text {
         },
         to_do: |kind| match kind {
             AttentionKind::Orphan => {
-                "Look for the order in your shop. If nobody knows the payment, refund it in PortOne's console; if another system of yours took it, mark it as settled."
+                "Look for the order in your shop. If nobody knows the payment, refund it in PortOne's console, as the API refunds payments of orders alone; if another system of yours took it, mark it as settled."
             }
             AttentionKind::Drift => {
                 "Open the order and ask PortOne again. If nothing changes, write to PortOne's support."
             }
             AttentionKind::Duplicate => {
-                "Refund this transaction in PortOne's console. Once it is refunded, it disappears from here."
+                "Refund this transaction, through the API (POST /api/v1/orders/{payment_id}/refunds with its transaction_id) or in PortOne's console. Once it is refunded, it disappears from here."
             }
             AttentionKind::Late => {
-                "Decide whether to ship or to refund. A refunded payment disappears from here; otherwise mark it as settled."
+                "Decide whether to ship or to refund, through the API (POST /api/v1/orders/{payment_id}/refunds with its transaction_id) or in PortOne's console. A refunded payment disappears from here; otherwise mark it as settled."
             }
             AttentionKind::Held => {
-                "Do not ship. Open the order, look at the checks, and refund in PortOne's console if need be."
+                "Do not ship. Open the order, look at the checks, and refund the transaction if need be, through the API (POST /api/v1/orders/{payment_id}/refunds with its transaction_id) or in PortOne's console."
             }
             AttentionKind::RefundInDoubt => {
                 "Do not refund a second time yet. PortOne is asked again and again; once it knows, this disappears from here. If it stays, look at the payment's cancellations in PortOne's console."
@@ -330,7 +330,7 @@ pub(super) const TEXT: Text = Text {
             "Money came or an account was issued, but something does not match the order. Do not ship; look at the checks below, and refund the transaction through the API or in PortOne's console if need be."
         }
         OrderStatus::Expired => {
-            "The time to pay ran out unpaid. We watch for late payments one more day."
+            "The time to pay ran out unpaid. We watch for late payments four more days."
         }
         OrderStatus::Closed => "The shop closed this order. No payment is wanted any more.",
     },

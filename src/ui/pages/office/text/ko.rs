@@ -109,19 +109,19 @@ pub(super) const TEXT: Text = Text {
         },
         to_do: |kind| match kind {
             AttentionKind::Orphan => {
-                "쇼핑몰에 이 주문이 있는지 찾아봐 주세요. 아무도 모르는 결제면 PortOne 콘솔에서 환불하고, 다른 시스템에서 받은 결제면 처리한 것으로 표시해 주세요."
+                "쇼핑몰에 이 주문이 있는지 찾아봐 주세요. 아무도 모르는 결제면 PortOne 콘솔에서 환불하고(API는 주문이 있는 결제만 환불해요), 다른 시스템에서 받은 결제면 처리한 것으로 표시해 주세요."
             }
             AttentionKind::Drift => {
                 "주문을 열어 PortOne에 다시 물어봐 주세요. 그대로면 PortOne 고객센터에 문의해 주세요."
             }
             AttentionKind::Duplicate => {
-                "PortOne 콘솔에서 이 거래를 환불해 주세요. 환불되면 여기에서 사라져요."
+                "API(POST /api/v1/orders/{payment_id}/refunds에 이 거래의 transaction_id)나 PortOne 콘솔에서 이 거래를 환불해 주세요. 환불되면 여기에서 사라져요."
             }
             AttentionKind::Late => {
-                "상품을 보낼지 환불할지 정해 주세요. 환불하면 여기에서 사라지고, 아니면 처리한 것으로 표시해 주세요."
+                "상품을 보낼지 환불할지 정해 주세요. 환불은 API(POST /api/v1/orders/{payment_id}/refunds에 이 거래의 transaction_id)나 PortOne 콘솔에서 할 수 있어요. 환불하면 여기에서 사라지고, 아니면 처리한 것으로 표시해 주세요."
             }
             AttentionKind::Held => {
-                "상품을 보내지 말고 주문을 열어 근거를 확인한 뒤, 필요하면 PortOne 콘솔에서 환불해 주세요."
+                "상품을 보내지 말고 주문을 열어 근거를 확인한 뒤, 필요하면 API(POST /api/v1/orders/{payment_id}/refunds에 이 거래의 transaction_id)나 PortOne 콘솔에서 이 거래를 환불해 주세요."
             }
             AttentionKind::RefundInDoubt => {
                 "아직 다시 환불하지 마세요. PortOne에 계속 물어보고 있고, 결과를 알게 되면 여기에서 사라져요. 계속 남아 있으면 PortOne 콘솔에서 이 결제의 취소 내역을 확인해 주세요."
@@ -320,7 +320,7 @@ pub(super) const TEXT: Text = Text {
             "돈을 받았거나 계좌가 발급됐지만 주문과 다른 항목이 있어요. 상품을 보내지 말고 아래 근거를 확인한 뒤, 필요하면 API나 PortOne 콘솔에서 이 거래를 환불해 주세요."
         }
         OrderStatus::Expired => {
-            "결제 없이 기한이 지났어요. 뒤늦은 결제가 없는지 하루 동안 더 지켜봐요."
+            "결제 없이 기한이 지났어요. 뒤늦은 결제가 없는지 나흘 동안 더 지켜봐요."
         }
         OrderStatus::Closed => "쇼핑몰이 닫은 주문이에요. 더는 결제를 받지 않아요.",
     },
