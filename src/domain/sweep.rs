@@ -140,6 +140,9 @@ pub struct Run {
     pub place: Place,
     /// How often the place was tried in vain.
     pub failures: u32,
+    /// How often this server was too busy to ask about the payment where the sweep stands.
+    #[serde(default)]
+    pub busy: u32,
     /// Payments looked at.
     pub seen: u64,
     /// Whether a part had to be left out.

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::Core;
 use super::completion::clean;
-use super::sync::{Ask, sync};
+use super::sync::{Ask, SyncError, sync};
 use crate::domain::attention::{AttentionKind, Finding};
 use crate::domain::evidence::Record;
 use crate::domain::history::Actor;
@@ -39,6 +39,10 @@ const ASKS_PER_STEP_MAX: usize = 20;
 const PAGES_MAX: u32 = 600;
 /// Pauses while PortOne does not answer. After the last one, what it does not tell is left out until the next day.
 const PAUSES_SECONDS: [i64; 6] = [60, 300, 900, 1800, 3600, 3600];
+/// Pause while this server itself is too busy to ask, which says nothing about PortOne.
+const BUSY_PAUSE: SignedDuration = SignedDuration::from_secs(30);
+/// Such pauses at one payment. Beyond them it counts as not answered: one payment must not hold up the sweep for good.
+const BUSY_PAUSES_MAX: u32 = 10;
 
 /// What a step came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +108,7 @@ async fn begin(core: &Core, now: Timestamp) -> Result<Option<Run>, StoreError> {
         span,
         place: span.start(),
         failures: 0,
+        busy: 0,
         seen: 0,
         left_out: false,
     }))
@@ -173,11 +178,16 @@ async fn take(
                 after_page(run, page.more)
             }
             Compared::Upto(done) => {
-                run.failures = 0;
+                (run.failures, run.busy) = (0, 0);
                 count(run, done);
                 return Ok(Some(now));
             }
-            Compared::Unanswered(done) => {
+            Compared::Busy(done) if is_worth_waiting(run, done) => {
+                count(run, done);
+                return Ok(Some(now.checked_add(BUSY_PAUSE).unwrap_or(now)));
+            }
+            Compared::Unanswered(done) | Compared::Busy(done) => {
+                run.busy = 0;
                 count(run, done);
                 if let Some(due_at) = pause(run, now) {
                     return Ok(Some(due_at));
@@ -210,7 +220,7 @@ async fn take(
             }
         }
     };
-    run.failures = 0;
+    (run.failures, run.busy) = (0, 0);
     Ok(next.map(|next| {
         run.place = next;
         now
@@ -221,6 +231,15 @@ async fn take(
 fn count(run: &mut Run, done: u32) {
     run.seen += u64::from(done.saturating_sub(run.place.done));
     run.place.done = done;
+}
+
+/// Counts a pause at the payment that this server was too busy to ask about. Whether there may be one more.
+fn is_worth_waiting(run: &mut Run, done: u32) -> bool {
+    if done > run.place.done {
+        run.busy = 0;
+    }
+    run.busy += 1;
+    run.busy <= BUSY_PAUSES_MAX
 }
 
 /// When the place is tried again, or `None` when it was tried enough.
@@ -255,6 +274,16 @@ enum Compared {
     Upto(u32),
     /// Up to this payment, because PortOne did not answer about it.
     Unanswered(u32),
+    /// Up to this payment, because this server was too busy to ask about it.
+    Busy(u32),
+}
+
+/// What became of an ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Answered,
+    Unanswered,
+    Busy,
 }
 
 /// Compares the rest of a page with what is stored.
@@ -290,13 +319,18 @@ async fn compare(
             (Reading::Known | Reading::Drift, _) => {}
         }
     }
-    let mut unanswered = None;
-    for (index, answered) in asks.join_all().await {
-        if !answered? {
-            unanswered = Some(unanswered.unwrap_or(index).min(index));
+    let mut first = None;
+    for (index, asked) in asks.join_all().await {
+        let stopped = match asked? {
+            Asked::Answered => continue,
+            Asked::Unanswered => Compared::Unanswered(index),
+            Asked::Busy => Compared::Busy(index),
+        };
+        if first.as_ref().is_none_or(|(at, _)| index < *at) {
+            first = Some((index, stopped));
         }
     }
-    Ok(unanswered.map_or(upto, Compared::Unanswered))
+    Ok(first.map_or(upto, |(_, stopped)| stopped))
 }
 
 /// The order with a listed payment's number, if that generation's payments are what it is paid by.
@@ -312,14 +346,14 @@ async fn order_of(
     Ok(found.filter(|found| found.order.portone == portone))
 }
 
-/// Asks about an order that PortOne lists more of than is stored. Whether there was an answer.
+/// Asks about an order that PortOne lists more of than is stored.
 async fn ask(
     core: &Arc<Core>,
     record: Record,
     portone: Portone,
     payment_id: PaymentId,
     now: Timestamp,
-) -> Result<bool, StoreError> {
+) -> Result<Asked, StoreError> {
     let ask = Ask {
         payment_id,
         transaction_id: Some(record.transaction_id.clone()),
@@ -328,10 +362,13 @@ async fn ask(
     };
     let synced = match sync(core, ask).await {
         Ok(synced) if synced.confirmed => synced,
-        Ok(_) => return Ok(false),
+        Ok(_) => return Ok(Asked::Unanswered),
         Err(error) => {
             tracing::warn!(transaction.id = %record.transaction_id, error = &error as &dyn std::error::Error, "an order that the sweep found could not be asked about");
-            return Ok(false);
+            return Ok(match error {
+                SyncError::Busy | SyncError::Store(_) => Asked::Busy,
+                SyncError::NoSuchOrder => Asked::Unanswered,
+            });
         }
     };
     if is_ahead(
@@ -342,7 +379,7 @@ async fn ask(
         let found = finding(AttentionKind::Drift, portone, &record, now);
         core.attention.report(&found).await?;
     }
-    Ok(true)
+    Ok(Asked::Answered)
 }
 
 fn finding(kind: AttentionKind, portone: Portone, record: &Record, now: Timestamp) -> Finding {

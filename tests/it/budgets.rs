@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -27,15 +28,22 @@ use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::service::completion::{Claim, complete};
 use wanryo::service::orders::{self, Made, NewOrder};
 use wanryo::service::reconciliation::reconcile_due;
+use wanryo::service::sweep::{self, Step};
 use wanryo::service::sync::{Ask, Standing, sync};
 use wanryo::service::{Core, ServiceSettings, Stores};
 
+use crate::app::PATIENCE;
 use crate::support::{TestDatabase, on_both_databases};
 
 /// Ids that a stranger makes up, spread over a minute.
 const FORGED: u32 = 3_000;
 /// Steps of the minute.
 const STEPS: u32 = 60;
+/// Asks that the background work may have at PortOne at once.
+const RECONCILER_MAX: u64 = 64;
+/// The sweep's pause while the server is busy, and how often it pauses.
+const BUSY_PAUSE: Duration = Duration::from_secs(30);
+const BUSY_PAUSES_MAX: u32 = 10;
 
 /// Time that a test moves. Who sleeps wakes when it has moved far enough.
 #[derive(Default)]
@@ -78,6 +86,10 @@ pub(crate) struct Counting {
     by_number: AtomicU64,
     is_down: AtomicBool,
     is_paid: AtomicBool,
+    /// Whether asks by number are held until they are let go.
+    is_holding: AtomicBool,
+    let_go: Notify,
+    listed: Mutex<Vec<Record>>,
 }
 
 impl Counting {
@@ -98,7 +110,11 @@ impl Gateway for Counting {
             Some(_) => &self.by_transaction,
             None => &self.by_number,
         };
+        let let_go = self.let_go.notified();
         count.fetch_add(1, Ordering::SeqCst);
+        if asked.is_none() && self.is_holding.load(Ordering::SeqCst) {
+            let_go.await;
+        }
         if self.is_down.load(Ordering::SeqCst) {
             return Err(GatewayError::Unavailable);
         }
@@ -136,16 +152,22 @@ impl Gateway for Counting {
         panic!("nobody gives money back here")
     }
 
-    /// Nobody sweeps here.
     async fn list(
         &self,
-        _: Portone,
-        _: Listing,
+        portone: Portone,
+        listing: Listing,
         _: Timestamp,
         _: Timestamp,
         _: u32,
     ) -> Result<Page, GatewayError> {
-        panic!("nobody sweeps here")
+        let records = match (portone, listing) {
+            (Portone::V1, Listing::Paid) => self.listed.lock().clone(),
+            (Portone::V1, Listing::Cancelled) | (Portone::V2, _) => Vec::new(),
+        };
+        Ok(Page {
+            records,
+            more: false,
+        })
     }
 }
 
@@ -188,6 +210,39 @@ pub(crate) struct Shop<P = Counting> {
 impl Shop {
     pub(crate) async fn open(db: &TestDatabase) -> Self {
         Self::open_at(db, Arc::new(Counting::default())).await
+    }
+
+    /// Asks that wait for PortOne in every place that the background work has.
+    async fn take_all_places(&self) -> JoinSet<()> {
+        self.portone.is_holding.store(true, Ordering::SeqCst);
+        let mut asks = JoinSet::new();
+        for n in 0..RECONCILER_MAX {
+            let id = self.order(&format!("BUSY-{n}")).await;
+            let core = Arc::clone(&self.core);
+            let ask = Ask {
+                payment_id: id,
+                transaction_id: None,
+                patient: false,
+                actor: Actor::Worker,
+            };
+            asks.spawn(async move {
+                sync(&core, ask).await.unwrap();
+            });
+        }
+        let all_wait = async {
+            while self.portone.calls() < RECONCILER_MAX {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, all_wait).await.unwrap();
+        asks
+    }
+
+    /// How often the sweep paused where it stands, because this server was busy and because PortOne gave no answer.
+    async fn pauses(&self) -> (u32, u32) {
+        let sweep = self.core.sweep.find_sweep().await.unwrap().unwrap();
+        let run = sweep.run.unwrap();
+        (run.busy, run.failures)
     }
 }
 
@@ -352,6 +407,36 @@ on_both_databases! {
         shop.clock.move_by(Duration::from_secs(10));
         sync(&shop.core, shop.ask(&id, "imp_forged", Actor::Webhook)).await.unwrap();
         assert_eq!(shop.portone.by_transaction.load(Ordering::SeqCst), 2);
+    }
+
+    /// That this server has no place left to ask says nothing about PortOne: the sweep waits a moment, and leaves nothing out.
+    async fn a_sweep_waits_a_moment_for_a_server_that_is_too_busy(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let core = &shop.core;
+        let id = shop.order("LOST").await;
+        assert_eq!(sweep::step(core).await.unwrap(), Step::Idle, "the first is only planned");
+        shop.clock.move_by(Duration::from_secs(25 * 3_600));
+        let busy = shop.take_all_places().await;
+        shop.portone.is_paid.store(true, Ordering::SeqCst);
+        shop.portone.listed.lock().push(paid(&id));
+
+        for pauses in 1..=BUSY_PAUSES_MAX {
+            assert_eq!(sweep::step(core).await.unwrap(), Step::Going);
+            assert_eq!((shop.status(&id).await, shop.pauses().await), (OrderStatus::Open, (pauses, 0)));
+            assert_eq!(sweep::step(core).await.unwrap(), Step::Idle, "it does not hammer");
+            shop.clock.move_by(BUSY_PAUSE);
+        }
+        assert_eq!(sweep::step(core).await.unwrap(), Step::Going);
+        assert_eq!(shop.pauses().await, (0, 1), "nor does it wait for ever");
+
+        shop.portone.is_holding.store(false, Ordering::SeqCst);
+        shop.portone.let_go.notify_waiters();
+        busy.join_all().await;
+        shop.clock.move_by(Duration::from_secs(60));
+        while sweep::step(core).await.unwrap() == Step::Going {}
+        assert_eq!(shop.status(&id).await, OrderStatus::Paid);
+        let finished = core.sweep.find_sweep().await.unwrap().unwrap().finished.unwrap();
+        assert!(!finished.left_out);
     }
 
     /// PortOne is down: pages are answered at once, nothing is called failed, one ask in five seconds tries, and a minute after
