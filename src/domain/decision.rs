@@ -19,7 +19,7 @@
 
 mod ending;
 
-pub use ending::{AlreadyPaid, close, expire};
+pub use ending::{AlreadyPaid, Asked, Extent, close, expire};
 
 use std::collections::BTreeSet;
 

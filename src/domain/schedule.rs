@@ -3,7 +3,8 @@
 //! Every order comes to an end or has a next time. One with a deadline is asked about until it is paid, expired or closed, also
 //! beyond its watch: nobody may have asked at the deadline. One that waits for a deposit is asked about until the money came or
 //! its account ended ([`account_ends`]), and is open again then. Only an open order without a deadline has no end but its
-//! watch's: whoever pays it later brings a message.
+//! watch's, and stays open: whoever pays it later brings a message, and the daily sweep finds who brings none, because PortOne
+//! lists payments by when they were paid, however old their order is.
 
 use jiff::{SignedDuration, Timestamp};
 

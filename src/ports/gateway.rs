@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::domain::decision::Extent;
 use crate::domain::evidence::Record;
 use crate::domain::ids::{PaymentId, RefundId, TransactionId};
 use crate::domain::money::Money;
@@ -54,9 +55,21 @@ impl GatewayError {
 pub struct Attempts {
     /// The attempts that were found, the one that was asked for marked as such.
     pub records: Vec<Record>,
-    /// Whether a transaction that is not among them is none of the payment's. `false` when PortOne told of the payment and not
-    /// of each attempt.
+    /// Whether a transaction that is not among them is none of the payment's. `false` when PortOne told of the payment, with the
+    /// attempt that succeeded if one did, and not of each attempt.
     pub complete: bool,
+}
+
+impl Attempts {
+    /// How much of the payment they tell.
+    #[must_use]
+    pub const fn extent(&self) -> Extent {
+        if self.complete {
+            Extent::Attempts
+        } else {
+            Extent::Payment
+        }
+    }
 }
 
 /// A call to give money back.

@@ -74,13 +74,10 @@ async fn reconcile(core: &Arc<Core>, payment_id: PaymentId) {
 /// is asked about again on its next turn.
 async fn expire_if_over(core: &Core, synced: Synced) -> Result<(), StoreError> {
     let Synced {
-        snapshot,
-        asked_whole_at,
-        ..
+        snapshot, asked, ..
     } = synced;
     let now = core.clock.now();
-    let Some(decision) = expire(&snapshot.order, &snapshot.transactions, asked_whole_at, now)
-    else {
+    let Some(decision) = expire(&snapshot.order, &snapshot.transactions, asked, now) else {
         return Ok(());
     };
     let commit = Commit {

@@ -17,7 +17,6 @@ mod unknown_ids;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use thiserror::Error;
 
 pub(crate) use self::admission::Admission;
@@ -25,6 +24,7 @@ pub(crate) use self::flights::Flights;
 
 use self::look::{Told, look};
 use super::{Core, refunds};
+use crate::domain::decision::Asked;
 use crate::domain::history::Actor;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::ports::store::{Snapshot, StoreError};
@@ -68,9 +68,9 @@ pub struct Synced {
     pub snapshot: Snapshot,
     /// Whether PortOne answered; without it the snapshot is what was known before.
     pub confirmed: bool,
-    /// When the fetching of this answer began, if PortOne was asked by the order's number and told of all its attempts. `None`
-    /// when it told of one attempt, left some out, or did not answer: what it did not tell may have been paid.
-    pub asked_whole_at: Option<Timestamp>,
+    /// When PortOne was asked by the order's number, and how much it told. `None` when it was asked for one attempt, did not
+    /// answer, or answered what this version cannot read: what it did not tell may have been paid.
+    pub asked: Option<Asked>,
     /// About the transaction that was asked for.
     pub standing: Standing,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use parking_lot::Mutex;
+use serde_json::json;
 use tokio::sync::Notify;
 use wanryo::domain::evidence::Record;
 use wanryo::domain::history::{Actor, Entry, StoredEntry};
@@ -15,6 +16,7 @@ use wanryo::domain::money::Money;
 use wanryo::domain::order::{Order, OrderStatus, Portone};
 use wanryo::domain::outcome::Outcome;
 use wanryo::domain::refund::{Answer, Balance};
+use wanryo::domain::schedule::GRACE;
 use wanryo::domain::sweep::Listing;
 use wanryo::domain::transaction::{TransactionStatus, VirtualAccount};
 use wanryo::ports::clock::Clock;
@@ -27,7 +29,9 @@ use wanryo::service::reconciliation::reconcile_due;
 use wanryo::service::sync::sync;
 use wanryo::service::{Core, PAGE_BUDGET};
 
+use crate::app::TestApp;
 use crate::budgets::{HandClock, Shop, paid};
+use crate::scenarios::Ahead;
 use crate::support::{TestDatabase, on_both_databases};
 
 /// A PortOne that takes its time over one answer about a whole order, and tells of one attempt when it is asked for one.
@@ -222,6 +226,67 @@ on_both_databases! {
         reconcile_due(&shop.core, 10).await.unwrap();
         assert_eq!(shop.status(&id).await, OrderStatus::Paid);
         assert_eq!(told(&shop.core, &id).await, ["order.virtual_account_issued", "order.paid"]);
+    }
+
+    /// What this version cannot read may be money.
+    async fn an_order_does_not_end_by_an_answer_that_cannot_be_read(db: TestDatabase) {
+        let portone = Arc::new(Slow::default());
+        let shop = Shop::open_at(&db, Arc::clone(&portone)).await;
+        let id = shop.order_until("ORD-1", after(&shop.clock, HOUR)).await;
+        let in_time = Record { paid_at: Some(shop.clock.now()), ..paid(&id) };
+        portone.attempts.lock().push(Record { status: None, ..in_time.clone() });
+        for _ in 0..4 {
+            shop.clock.move_by(30 * HOUR);
+            assert_eq!(reconcile_due(&shop.core, 10).await.unwrap(), 1, "it is asked about until it is known");
+            assert_eq!(snapshot(&shop.core, &id).await.order.expired_at, None);
+        }
+
+        *portone.attempts.lock() = vec![in_time];
+        shop.clock.move_by(30 * HOUR);
+        reconcile_due(&shop.core, 10).await.unwrap();
+
+        assert_eq!((shop.status(&id).await, told(&shop.core, &id).await), (OrderStatus::Paid, vec!["order.paid"]));
+    }
+
+    /// A second window hides the attempt that waits for a deposit, and PortOne does not tell of the attempts behind the one
+    /// that it shows. It shows the one that succeeds.
+    async fn an_order_whose_attempts_portone_does_not_tell_ends_by_what_the_payment_shows(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = TestApp::start_at(&db, TestApp::new_sandbox().await, |_| {}, Arc::clone(&clock) as _).await;
+        let deadline = clock.now() + HOUR;
+        let account = json!({ "type": "PaymentMethodVirtualAccount", "bank": "KOOKMIN", "accountNumber": "123-456", "expiredAt": "2100-01-01T00:00:00Z" });
+        let mut waiting = Vec::new();
+        for id in ["UNPAID", "PAID"] {
+            app.order_with(id, json!({ "portone": "v2", "channel_key": "channel-key-1", "expires_at": deadline.to_string() })).await;
+            let tx_id = app.pay_v2(id, json!({ "status": "VIRTUAL_ACCOUNT_ISSUED", "method": account })).await;
+            app.complete(&format!("paymentId={id}&txId={tx_id}")).await;
+            app.pay_v2(id, json!({ "status": "READY" })).await;
+            waiting.push(tx_id);
+        }
+        app.sandbox.fault(json!({ "call": "v2_transactions", "kind": "status", "status": 404 })).unwrap();
+        let pass = async |time: Duration| {
+            clock.push(time);
+            app.sandbox.advance_clock(time);
+            while reconcile_due(&app.running.core, 10).await.unwrap() > 0 {}
+        };
+
+        for time in [HOUR + MINUTE, HOUR, GRACE.unsigned_abs() - 3 * HOUR] {
+            pass(time).await;
+            for id in ["UNPAID", "PAID"] {
+                assert_eq!(app.read_order(id).await["status"], "awaiting_deposit", "{id}");
+            }
+        }
+        // The bank reports late.
+        app.patch_v2(&waiting[1], json!({ "status": "PAID", "paidAt": (deadline - MINUTE).to_string() })).await;
+        for _ in 0..3 {
+            pass(5 * HOUR).await;
+        }
+
+        for (id, end) in [("UNPAID", "expired"), ("PAID", "paid")] {
+            assert_eq!(app.read_order(id).await["status"], end, "{id}");
+            assert_eq!(app.told(id).await, ["order.virtual_account_issued", &format!("order.{end}")]);
+        }
+        assert!(app.sandbox.calls("v2_transactions") > 0);
     }
 
     /// The database is slow, and the page says within its time that it does not know.

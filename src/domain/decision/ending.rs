@@ -8,7 +8,26 @@ use super::{Decision, Note, status_of};
 use crate::domain::event::{Event, EventType, event_id};
 use crate::domain::history::EntryKind;
 use crate::domain::order::{Order, OrderStatus};
+use crate::domain::schedule::GRACE;
 use crate::domain::transaction::Transaction;
+
+/// How much of a payment an answer told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    /// The payment itself, but not every attempt to pay it.
+    Payment,
+    /// Every attempt.
+    Attempts,
+}
+
+/// An ask by an order's number that PortOne answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// When the fetching of the answer began.
+    pub at: Timestamp,
+    /// How much the answer told.
+    pub extent: Extent,
+}
 
 /// Why an order is not closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -18,18 +37,26 @@ pub struct AlreadyPaid;
 /// Ends an order whose time ran out; `None` when it is not over. Not knowing is no reason to end an order: PortOne must have
 /// been asked for all of its attempts at the deadline or later, so that a payment in the last second is not overlooked.
 ///
-/// `asked_whole_at` is when the caller's own ask for all of them began. The order's `checked_at` cannot stand for it: somebody
-/// else's answer moves that, too, and may tell of one attempt alone.
+/// V2's list of attempts may fail for good: PortOne calls it unstable. The payment itself shows the one attempt that succeeded,
+/// if one did, so an order ends by that alone, too, once banks have had their time to report ([`GRACE`]).
+/// <https://developers.portone.io/opi/ko/integration/start/v2/checkout>
+///
+/// `asked` is the caller's own ask. The order's `checked_at` cannot stand for it: somebody else's answer moves that, too, and
+/// may tell of one attempt alone.
 #[must_use]
 pub fn expire(
     order: &Order,
     transactions: &[Transaction],
-    asked_whole_at: Option<Timestamp>,
+    asked: Option<Asked>,
     now: Timestamp,
 ) -> Option<Decision> {
     let deadline = order.expires_at.filter(|at| *at <= now)?;
-    let was_asked = asked_whole_at.is_some_and(|at| at >= deadline);
-    if !order.status.is_payable() || !was_asked {
+    let asked = asked?;
+    let enough_from = match asked.extent {
+        Extent::Attempts => deadline,
+        Extent::Payment => deadline.checked_add(GRACE).ok()?,
+    };
+    if !order.status.is_payable() || asked.at < enough_from {
         return None;
     }
     let ended = Order {
@@ -106,7 +133,14 @@ fn ending(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::decision::fixtures::{at, held, order};
+    use crate::domain::decision::fixtures::{at, held, left_open, order};
+
+    fn whole(second: i64) -> Option<Asked> {
+        Some(Asked {
+            at: at(second),
+            extent: Extent::Attempts,
+        })
+    }
 
     /// Its deadline was at second 60, and PortOne last told something of it long after that.
     fn overdue() -> Order {
@@ -119,7 +153,7 @@ mod tests {
 
     #[test]
     fn an_order_whose_time_ran_out_expires_and_the_shop_is_told() {
-        let decision = expire(&overdue(), &[], Some(at(60)), at(60)).expect("it is over");
+        let decision = expire(&overdue(), &[], whole(60), at(60)).expect("it is over");
 
         assert_eq!(
             decision.order,
@@ -159,12 +193,39 @@ mod tests {
             ..overdue()
         };
 
-        assert_eq!(expire(&overdue(), &[], Some(at(60)), at(59)), None);
-        assert_eq!(expire(&endless, &[], Some(at(100)), at(100)), None);
+        assert_eq!(expire(&overdue(), &[], whole(60), at(59)), None);
+        assert_eq!(expire(&endless, &[], whole(100), at(100)), None);
         // Whatever somebody else was told since.
-        for asked_whole_at in [None, Some(at(59))] {
-            let decision = expire(&overdue(), &[], asked_whole_at, at(100));
-            assert_eq!(decision, None, "{asked_whole_at:?}");
+        for asked in [None, whole(59)] {
+            let decision = expire(&overdue(), &[], asked, at(100));
+            assert_eq!(decision, None, "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_payment_alone_shows_ends_an_order_once_banks_have_reported() {
+        let over = 60 + GRACE.as_secs();
+        let by_payment = |asked_at, order: &Order| {
+            let asked = Asked {
+                at: at(asked_at),
+                extent: Extent::Payment,
+            };
+            expire(order, &[left_open("tx-1")], Some(asked), at(over)).is_some()
+        };
+        let endless = Order {
+            expires_at: None,
+            ..overdue()
+        };
+
+        assert!(by_payment(over, &overdue()));
+        assert!(!by_payment(over - 1, &overdue()) && !by_payment(60, &overdue()));
+        assert!(!by_payment(over, &endless));
+        for &status in OrderStatus::ALL {
+            let order = Order {
+                status,
+                ..overdue()
+            };
+            assert_eq!(by_payment(over, &order), status.is_payable(), "{status:?}");
         }
     }
 
@@ -176,7 +237,7 @@ mod tests {
                 ..overdue()
             };
             assert_eq!(
-                expire(&order, &[], Some(at(60)), at(60)).is_some(),
+                expire(&order, &[], whole(60), at(60)).is_some(),
                 matches!(status, OrderStatus::Open | OrderStatus::AwaitingDeposit),
                 "{status:?}"
             );

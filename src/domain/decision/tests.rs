@@ -167,7 +167,10 @@ impl Story {
         if let Some(decision) = expire(
             &self.order,
             &self.transactions,
-            Some(at(self.now)),
+            Some(Asked {
+                at: at(self.now),
+                extent: Extent::Attempts,
+            }),
             at(self.now),
         ) {
             self.write(&decision);

@@ -90,7 +90,7 @@ async fn admit(
                 synced: Synced {
                     snapshot,
                     confirmed: true,
-                    asked_whole_at: None,
+                    asked: None,
                     standing: Standing::Foreign,
                 },
                 may_lag: false,
@@ -252,16 +252,13 @@ async fn fetch(
         }
     };
     let standing = transaction_id.map_or(Standing::Ours, |id| standing(id, &snapshot, &attempts));
-    let is_whole = transaction_id.is_none() && attempts.complete;
+    let extent = transaction_id.is_none().then(|| attempts.extent());
     let found_nothing = attempts.records.is_empty();
     let evidence = Evidence {
         fetched_at,
         records: attempts.records,
     };
-    let synced = Synced {
-        asked_whole_at: is_whole.then_some(fetched_at),
-        ..settle(core, ask, snapshot, evidence, standing).await?
-    };
+    let synced = settle(core, ask, snapshot, evidence, extent, standing).await?;
     Ok(Looked {
         may_lag: found_nothing || synced.standing == Standing::Unknown,
         synced,

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::refunds;
 use super::look::knows;
 use super::{Ask, Standing, SyncError, Synced};
-use crate::domain::decision::{Decision, decide};
+use crate::domain::decision::{Asked, Decision, Extent, decide};
 use crate::domain::evidence::Evidence;
 use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::ids::TransactionId;
@@ -22,12 +22,14 @@ const DECISIONS_MAX: u32 = 5;
 /// An ask that confirmed what was known is written down again only after this time.
 const CONFIRMATION_SECONDS: i64 = 60;
 
-/// Decides and writes, and decides again when somebody else was faster.
+/// Decides and writes, and decides again when somebody else was faster. `extent` says how much of the order's payment the
+/// evidence tells, if it was asked for by the order's number.
 pub(super) async fn settle(
     core: &Core,
     ask: &Ask,
     first: Snapshot,
     evidence: Evidence,
+    extent: Option<Extent>,
     standing: Standing,
 ) -> Result<Synced, SyncError> {
     let mut snapshot = first;
@@ -63,6 +65,12 @@ pub(super) async fn settle(
             Turn::Between
         };
         let unclear = decision.unclear;
+        let asked = extent
+            .and_then(|extent| told(extent, &decision))
+            .map(|extent| Asked {
+                at: evidence.fetched_at,
+                extent,
+            });
         let next = next_turn(&decision.order, &transactions, turn, unclear, now, draw);
         decision.order.next_check_at = match standing {
             Standing::Unknown => Some(after_unknown(next, now, draw)),
@@ -89,7 +97,7 @@ pub(super) async fn settle(
             return Ok(Synced {
                 snapshot: after,
                 confirmed: true,
-                asked_whole_at: None,
+                asked,
                 standing,
             });
         }
@@ -106,7 +114,7 @@ pub(super) async fn settle(
                 return Ok(Synced {
                     snapshot: after,
                     confirmed: true,
-                    asked_whole_at: None,
+                    asked,
                     standing,
                 });
             }
@@ -116,6 +124,18 @@ pub(super) async fn settle(
         }
     }
     Err(SyncError::Busy)
+}
+
+/// How much an answer by the order's number told, once it was read: nothing where it cannot be read, and not every attempt where
+/// it tells of something else in their place.
+fn told(extent: Extent, decision: &Decision) -> Option<Extent> {
+    if decision.unclear {
+        None
+    } else if decision.foreign.is_empty() {
+        Some(extent)
+    } else {
+        Some(Extent::Payment)
+    }
 }
 
 /// The order as it is stored now.
@@ -218,7 +238,7 @@ pub(super) async fn note_failure(
     Ok(Synced {
         snapshot,
         confirmed: false,
-        asked_whole_at: None,
+        asked: None,
         standing: Standing::Ours,
     })
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
-use wanryo::domain::decision::{close, decide, expire};
+use wanryo::domain::decision::{Asked, Extent, close, decide, expire};
 use wanryo::domain::event::{Event, EventType};
 use wanryo::domain::history::EntryKind;
 use wanryo::domain::ids::TransactionId;
@@ -404,12 +404,16 @@ impl Product {
     pub fn expired(&self, row: Id, asked_at: Option<u8>, now: u8) -> Option<(Id, Vec<Id>)> {
         self.endings.of((row, asked_at, now), |_| {
             let row = self.rows.get(row);
-            let asked_whole_at = match self.planted {
+            let asked_at = match self.planted {
                 Some(Planted::ExpiredUnasked) => Some(at(now)),
                 Some(Planted::ExpiredOnHearsay) => row.order.checked_at,
                 Some(_) | None => asked_at.map(at),
             };
-            let ending = expire(&row.order, &row.transactions, asked_whole_at, at(now))?;
+            let asked = asked_at.map(|at| Asked {
+                at,
+                extent: Extent::Attempts,
+            });
+            let ending = expire(&row.order, &row.transactions, asked, at(now))?;
             let events = ending.events.iter().map(|e| self.told_id(e)).collect();
             Some((self.intern(ending.order, row.transactions.clone()), events))
         })
