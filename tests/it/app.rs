@@ -103,8 +103,17 @@ pub(crate) fn settings(database: &TestDatabase, sandbox: &Sandbox) -> Settings {
 }
 
 impl TestApp {
+    /// Its background work is done when the test does it, here and wherever else nothing is said of rounds: a worker beside a
+    /// test that pushes the clock or counts calls would race with it.
     pub(crate) async fn start(database: &TestDatabase) -> Self {
         Self::start_with(database, Self::new_sandbox().await, |_| {}).await
+    }
+
+    /// With the worker beside it, as it is shipped.
+    pub(crate) async fn start_with_worker(database: &TestDatabase) -> Self {
+        let (sandbox, clock) = (Self::new_sandbox().await, Arc::new(SystemClock));
+        let (limits, rounds) = (Limits::default(), Rounds::ByWorker);
+        Self::start_within(database, sandbox, |_| {}, clock, limits, rounds).await
     }
 
     pub(crate) async fn new_sandbox() -> Arc<Sandbox> {
@@ -125,7 +134,7 @@ impl TestApp {
         change: impl FnOnce(&mut Settings),
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let rounds = Rounds::ByWorker;
+        let rounds = Rounds::ByHand;
         Self::start_within(database, sandbox, change, clock, Limits::default(), rounds).await
     }
 

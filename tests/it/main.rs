@@ -27,4 +27,5 @@ mod store_refunds;
 mod support;
 mod sweep;
 mod webhooks_v2;
+mod worker;
 mod world;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use wanryo::service::reconciliation;
 
 use crate::app::TestApp;
-use crate::payments::{checks, eventually};
+use crate::payments::checks;
 use crate::support::{TestDatabase, on_both_databases};
 
 fn query(payment_id: &str, tx_id: &str) -> String {
@@ -367,9 +367,9 @@ on_both_databases! {
         app.pay_v2("ORD-1", json!({})).await;
         db.run("UPDATE orders SET next_check_at = 0").await;
 
-        reconciliation::reconcile_due(&app.running.core, 10).await.unwrap();
+        assert_eq!(reconciliation::reconcile_due(&app.running.core, 10).await.unwrap(), 1);
 
-        eventually(&app, "ORD-1", "paid").await;
+        assert_eq!(app.read_order("ORD-1").await["status"], "paid");
     }
 
     async fn an_order_is_asked_about_at_its_own_generation_alone(db: TestDatabase) {

@@ -102,7 +102,7 @@ async fn cancel_in_console(
 }
 
 /// An intent as the service writes it, of a server that stopped right after.
-fn intent(app: &TestApp, id: &str, transaction_id: &str, amount: i64) -> Refund {
+pub(crate) fn intent(app: &TestApp, id: &str, transaction_id: &str, amount: i64) -> Refund {
     let now = app.running.core.clock.now();
     let amount = Money::new(amount, Currency::KRW).unwrap();
     Refund {
@@ -129,7 +129,7 @@ fn intent(app: &TestApp, id: &str, transaction_id: &str, amount: i64) -> Refund 
     }
 }
 
-async fn write(app: &TestApp, refund: &Refund) {
+pub(crate) async fn write(app: &TestApp, refund: &Refund) {
     let entry = Entry {
         at: refund.created_at,
         kind: EntryKind::RefundRequested,
@@ -149,7 +149,7 @@ async fn begin_call(app: &TestApp, refund: &Refund) {
     assert_eq!(moved.unwrap(), Moved::Done);
 }
 
-async fn list(app: &TestApp, id: &str) -> Vec<Value> {
+pub(crate) async fn list(app: &TestApp, id: &str) -> Vec<Value> {
     let answer = app
         .api(Method::GET, &format!("/api/v1/orders/{id}/refunds"), None)
         .await;

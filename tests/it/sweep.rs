@@ -1,11 +1,9 @@
 //! The daily sweep, on both databases beside a real sandbox: what it finds, what it leaves alone, and that nothing stops it for
-//! good. Time moves when a test says so, and no background worker runs.
+//! good. Time moves when a test says so, and steps are taken then, too.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use portone_sandbox::Sandbox;
 use reqwest::{Method, StatusCode};
@@ -17,6 +15,7 @@ use wanryo::service::sweep::{self, Step};
 use wanryo::service::{Core, reconciliation};
 
 use crate::app::TestApp;
+use crate::scenarios::Ahead;
 use crate::support::{TestDatabase, on_both_databases, with_postgres};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -24,24 +23,6 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// Steps after which a sweep of these tests must have ended.
 const STEPS_MAX: usize = 500;
-
-/// The machine's clock, pushed ahead. Nobody wakes from a sleep: what is to happen, a test does.
-#[derive(Default)]
-struct Ahead {
-    milliseconds: AtomicI64,
-}
-
-#[async_trait]
-impl Clock for Ahead {
-    fn now(&self) -> Timestamp {
-        let machine = wanryo::adapters::system::SystemClock.now();
-        machine + SignedDuration::from_millis(self.milliseconds.load(Ordering::SeqCst))
-    }
-
-    async fn sleep(&self, _time: Duration) {
-        std::future::pending::<()>().await;
-    }
-}
 
 /// Apps on one database and one PortOne, and the time.
 struct Shop {
@@ -91,9 +72,7 @@ impl Shop {
 
     /// There is only one time.
     fn pass(&self, time: Duration) {
-        self.clock
-            .milliseconds
-            .fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
+        self.clock.push(time);
         self.app.sandbox.advance_clock(time);
     }
 
