@@ -93,6 +93,13 @@ pub(crate) struct Counting {
 }
 
 impl Counting {
+    pub(crate) fn of_a_paid_order() -> Self {
+        Self {
+            is_paid: AtomicBool::new(true),
+            ..Self::default()
+        }
+    }
+
     fn calls(&self) -> u64 {
         self.by_transaction.load(Ordering::SeqCst) + self.by_number.load(Ordering::SeqCst)
     }

@@ -1,6 +1,7 @@
 //! What must be over in time: orders whose deadline passes while answers are under way, and pages while the database is slow.
 //! The services on real databases, a PortOne and a store that the test holds up, and a clock that it moves.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,29 +109,48 @@ fn account(id: &PaymentId, expires_at: Option<Timestamp>) -> Record {
     }
 }
 
-/// A store that never finds an order by its token, however long it is waited for.
-struct Stuck(Arc<dyn OrderStore>);
+/// What happens once, before a call is passed on.
+type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The real store, with something between the asker and it.
+pub(crate) struct Between {
+    pub(crate) orders: Arc<dyn OrderStore>,
+    /// Happens before the first look for a transaction's owner.
+    pub(crate) before_owner: Mutex<Option<Event>>,
+    /// Whether a search by a token never comes back.
+    pub(crate) holds_tokens: bool,
+}
 
 #[async_trait]
-impl OrderStore for Stuck {
+impl OrderStore for Between {
     async fn create_order(&self, order: &Order, entry: &Entry) -> Result<Created, StoreError> {
-        self.0.create_order(order, entry).await
+        self.orders.create_order(order, entry).await
     }
 
     async fn find_order(&self, id: &PaymentId) -> Result<Option<Snapshot>, StoreError> {
-        self.0.find_order(id).await
+        self.orders.find_order(id).await
     }
 
-    async fn find_order_by_token(&self, _: &StatusToken) -> Result<Option<Snapshot>, StoreError> {
-        std::future::pending().await
+    async fn find_order_by_token(
+        &self,
+        token: &StatusToken,
+    ) -> Result<Option<Snapshot>, StoreError> {
+        if self.holds_tokens {
+            std::future::pending::<()>().await;
+        }
+        self.orders.find_order_by_token(token).await
     }
 
     async fn find_owner(&self, id: &TransactionId) -> Result<Option<PaymentId>, StoreError> {
-        self.0.find_owner(id).await
+        let event = self.before_owner.lock().take();
+        if let Some(event) = event {
+            event.await;
+        }
+        self.orders.find_owner(id).await
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
-        self.0.commit(commit).await
+        self.orders.commit(commit).await
     }
 
     async fn append_history(
@@ -139,19 +159,19 @@ impl OrderStore for Stuck {
         entries: &[Entry],
         per_kind_max: u32,
     ) -> Result<(), StoreError> {
-        self.0.append_history(id, entries, per_kind_max).await
+        self.orders.append_history(id, entries, per_kind_max).await
     }
 
     async fn history(&self, id: &PaymentId) -> Result<Vec<StoredEntry>, StoreError> {
-        self.0.history(id).await
+        self.orders.history(id).await
     }
 
     async fn outbox(&self, id: &PaymentId) -> Result<Vec<OutboxEvent>, StoreError> {
-        self.0.outbox(id).await
+        self.orders.outbox(id).await
     }
 
     async fn list_orders(&self, filter: &OrderFilter) -> Result<Vec<Order>, StoreError> {
-        self.0.list_orders(filter).await
+        self.orders.list_orders(filter).await
     }
 
     async fn lease_due(
@@ -160,7 +180,7 @@ impl OrderStore for Stuck {
         lease_until: Timestamp,
         limit: u32,
     ) -> Result<Vec<PaymentId>, StoreError> {
-        self.0.lease_due(now, lease_until, limit).await
+        self.orders.lease_due(now, lease_until, limit).await
     }
 
     async fn schedule_check(
@@ -170,13 +190,13 @@ impl OrderStore for Stuck {
         next_check_at: Option<Timestamp>,
         checks_without_change: i64,
     ) -> Result<(), StoreError> {
-        self.0
+        self.orders
             .schedule_check(id, decided_on, next_check_at, checks_without_change)
             .await
     }
 
     async fn mark_prepared(&self, id: &PaymentId, at: Timestamp) -> Result<(), StoreError> {
-        self.0.mark_prepared(id, at).await
+        self.orders.mark_prepared(id, at).await
     }
 }
 
@@ -295,7 +315,11 @@ on_both_databases! {
         let id = shop.order("ORD-1").await;
         let token = snapshot(&shop.core, &id).await.order.status_token;
         let core = Arc::get_mut(&mut shop.core).unwrap();
-        core.orders = Arc::new(Stuck(Arc::clone(&core.orders)));
+        core.orders = Arc::new(Between {
+            orders: Arc::clone(&core.orders),
+            before_owner: Mutex::default(),
+            holds_tokens: true,
+        });
         let began_at = shop.clock.now();
 
         let core = Arc::clone(&shop.core);

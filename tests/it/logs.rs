@@ -29,7 +29,7 @@ const SECRETS: [&str; 5] = [
     "correct horse battery",
 ];
 /// What is a person's, or could be: of a buyer, of an account, of an address bar.
-const PERSONAL: [&str; 9] = [
+const PERSONAL: [&str; 13] = [
     "카나리아",
     "canary-buyer@example.com",
     "010-2222-3333",
@@ -39,19 +39,34 @@ const PERSONAL: [&str; 9] = [
     "canary-query",
     "canary-typed@example.com",
     "canary-metadata",
+    "canary-payee",
+    "110-canary-110",
+    "canary-bank",
+    "010-4444-5555",
 ];
 /// What would let a line look like another one, or hide it.
 const HOSTILE: &str = "x%0D%0A2026-11-21T00:00:00Z%20ERROR%20forged%1B[31m%E2%80%AE";
 
 /// The program, as a process of its own.
-struct Program {
-    child: Child,
+pub(crate) struct Program {
+    pub(crate) child: Child,
     log: tokio::task::JoinHandle<String>,
-    url: String,
+    pub(crate) url: String,
 }
 
+/// Where the program is.
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_wanryo");
+
 fn command(database: &TestDatabase, sandbox: &Sandbox) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wanryo"));
+    with_settings(Command::new(PROGRAM), database, sandbox)
+}
+
+/// The program's settings, for what ends up running it.
+pub(crate) fn with_settings(
+    mut command: Command,
+    database: &TestDatabase,
+    sandbox: &Sandbox,
+) -> Command {
     command
         .env_clear()
         .env("RUST_LOG", "trace")
@@ -78,7 +93,11 @@ fn command(database: &TestDatabase, sandbox: &Sandbox) -> Command {
 
 impl Program {
     async fn start(database: &TestDatabase, sandbox: &Sandbox) -> Self {
-        let mut child = command(database, sandbox).spawn().unwrap();
+        Self::spawn(command(database, sandbox)).await
+    }
+
+    pub(crate) async fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
         let mut begun = String::new();
         let url = loop {
@@ -96,7 +115,7 @@ impl Program {
     }
 
     /// Ends it, and returns all that it logged.
-    async fn end(mut self) -> String {
+    pub(crate) async fn end(mut self) -> String {
         self.child.start_kill().unwrap();
         timeout(PATIENCE, self.log)
             .await
@@ -106,7 +125,7 @@ impl Program {
 }
 
 /// Runs a short command and returns what it printed and what it logged.
-async fn run(mut command: Command, args: &[&str], stdin: &str) -> (String, String) {
+pub(crate) async fn run(mut command: Command, args: &[&str], stdin: &str) -> (String, String) {
     let mut child = command.args(args).spawn().unwrap();
     child
         .stdin
@@ -127,7 +146,7 @@ async fn run(mut command: Command, args: &[&str], stdin: &str) -> (String, Strin
     )
 }
 
-async fn text(request: RequestBuilder) -> (StatusCode, String) {
+pub(crate) async fn text(request: RequestBuilder) -> (StatusCode, String) {
     let answer = request.send().await.unwrap();
     (answer.status(), answer.text().await.unwrap())
 }
@@ -205,6 +224,22 @@ on_both_databases! {
             text(client.post(url("/api/payments/look-up")).form(&[("token", token.as_str())])).await;
         }
         text(client.post(url("/payments/confirm")).json(&json!({ "imp_uid": paid, "merchant_uid": "PAID", "amount": 1, "buyer": "카나리아" }))).await;
+        // Money goes back to an account that only the request names; PortOne's answer breaks the first time.
+        sandbox.patch_payment(&bank, json!({ "status": "paid" })).unwrap();
+        text(shop(client.post(url("/api/v1/orders/BANK/sync")))).await;
+        sandbox.fault(json!({ "call": "cancel", "kind": "truncated", "times": 1 })).unwrap();
+        let account = json!({ "bank": "canary-bank", "number": "110-canary-110", "holder": "canary-payee", "tel": "010-4444-5555" });
+        for (key, amount, wanted) in [("1", 30_000, 201), ("1", 30_000, 200), ("1", 1, 422), ("2", 90_000, 409), ("3", -1, 422)] {
+            let request = shop(client.post(url("/api/v1/orders/BANK/refunds"))).header("idempotency-key", key);
+            let (status, answer) = text(request.json(&json!({ "reason": "x", "amount": amount, "refund_account": account }))).await;
+            assert_eq!(status, wanted, "{answer}");
+            assert!(!answer.contains("canary"), "the account is nobody's to read back: {answer}");
+        }
+        for (key, body) in [("4", "{\"refund_account\":{\"holder\":\"canary-payee"), ("5", "{\"reason\":\"x\",\"refund_account\":{\"canary-bank\":1}}")] {
+            text(shop(client.post(url("/api/v1/orders/BANK/refunds"))).header("idempotency-key", key).body(body)).await;
+        }
+        let (_, refunds) = text(shop(client.get(url("/api/v1/orders/BANK/refunds")))).await;
+        assert!(refunds.contains("in_doubt") && !refunds.contains("canary"), "{refunds}");
         // The shop and its people.
         for path in ["/api/v1/orders", "/api/v1/orders?q=canary-query", "/api/v1/orders/PAID", "/api/v1/orders/BANK/events", "/api/v1/orders?limit=canary-query"] {
             text(shop(client.get(url(path)))).await;

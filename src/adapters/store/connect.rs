@@ -176,6 +176,7 @@ async fn open_sqlite(path: &Path, work_came: &Arc<Notify>) -> Result<SqlitePools
     SQLITE_MIGRATIONS
         .run_direct(None, &mut *writer.acquire().await?, false)
         .await?;
+    check_writable(&mut *writer.acquire().await?).await?;
     let readers = pool()
         .max_connections(SQLITE_READERS_MAX)
         .connect_with(options.pragma("query_only", "ON"))
@@ -198,6 +199,14 @@ async fn create_private(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made.map(drop),
     }
+}
+
+/// SQLite opens a file that it may not write for reading, and says so at the first change: a server would start and take
+/// nothing. `BEGIN IMMEDIATE` says nothing either, but a statement does that would write, even one that finds no row.
+async fn check_writable(conn: &mut SqliteConnection) -> Result<(), OpenError> {
+    conn.execute("UPDATE orders SET version = version WHERE FALSE")
+        .await?;
+    Ok(())
 }
 
 /// Checks as many connections as the pool may have; they stay open.

@@ -12,6 +12,11 @@ use super::fixtures::{
 use super::{created, everything, ids};
 use crate::support::{TestDatabase, on_both_databases, with_postgres, with_sqlite};
 
+/// SQLite moves content over at 1,000 pages of 4 KiB; the change that reaches them may add some.
+const LOG_BYTES_MAX: u64 = 1_200 * 4_096;
+/// Changes that write several times as much.
+const WRITES: usize = 1_000;
+
 on_both_databases! {
     async fn what_was_acknowledged_is_there_after_a_restart(test: TestDatabase) {
         let database = test.open().await;
@@ -151,6 +156,26 @@ async fn sqlite_keeps_a_write_ahead_log_and_its_file_to_the_owner() {
                 "{file}"
             );
         }
+    })
+    .await;
+}
+
+/// Content of the log is moved over while nobody reads for long, so that the log is written from its beginning again.
+#[tokio::test]
+async fn sqlites_write_ahead_log_does_not_grow_with_what_is_written() {
+    with_sqlite(|test| async move {
+        let database = test.open().await;
+        let path = test.sqlite_path().unwrap();
+        let bytes = |file: &str| std::fs::metadata(file).unwrap().len();
+        let log = format!("{path}-wal");
+        let (begun, mut largest) = (bytes(path), 0);
+        for n in 0..WRITES {
+            created(&database, order(&format!("order-{n}"))).await;
+            largest = largest.max(bytes(&log));
+        }
+
+        assert!(bytes(path) > begun, "nothing was moved over");
+        assert!(largest < LOG_BYTES_MAX, "{largest}");
     })
     .await;
 }
