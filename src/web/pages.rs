@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::HeaderMap;
-use http::header::ACCEPT_LANGUAGE;
+use http::header::{ACCEPT, ACCEPT_LANGUAGE, REFERER};
 use leptos::prelude::provide_context;
 
 use super::App;
@@ -39,9 +39,12 @@ pub async fn render(app: &App, mut request: Request<Body>) -> Response {
     })
 }
 
-/// The server functions' door.
-pub async fn server_function_route(State(app): State<App>, request: Request) -> Response {
+/// The server functions' door. They answer scripts alone: whoever takes pages Leptos would send back to the `Referer`, which is
+/// an address of a stranger's choice.
+pub async fn server_function_route(State(app): State<App>, mut request: Request) -> Response {
     use axum::response::IntoResponse;
+    request.headers_mut().remove(ACCEPT);
+    request.headers_mut().remove(REFERER);
     leptos_axum::handle_server_fns_with_context(context(&app), request)
         .await
         .into_response()
