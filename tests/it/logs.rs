@@ -57,7 +57,7 @@ pub(crate) struct Program {
 /// Where the program is.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_wanryo");
 
-fn command(database: &TestDatabase, sandbox: &Sandbox) -> Command {
+pub(crate) fn command(database: &TestDatabase, sandbox: &Sandbox) -> Command {
     with_settings(Command::new(PROGRAM), database, sandbox)
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn with_settings(
 }
 
 impl Program {
-    async fn start(database: &TestDatabase, sandbox: &Sandbox) -> Self {
+    pub(crate) async fn start(database: &TestDatabase, sandbox: &Sandbox) -> Self {
         Self::spawn(command(database, sandbox)).await
     }
 

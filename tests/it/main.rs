@@ -18,6 +18,7 @@ mod faults;
 mod headers;
 mod imports;
 mod logs;
+mod museum;
 mod payments;
 mod payments_v2;
 mod races;
