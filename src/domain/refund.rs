@@ -257,7 +257,7 @@ pub enum Stage {
 pub struct Cancellation {
     /// PortOne's id.
     pub id: Option<String>,
-    /// How much.
+    /// How much; 0 when PortOne says that something is under way and not how much.
     pub amount_minor: i64,
     /// How far it is.
     pub stage: Stage,
@@ -378,11 +378,13 @@ fn trouble(code: &str) -> Trouble {
 
 /// What PortOne's record says of one refund.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trace {
+enum Trace<'b> {
     /// The balance is what it was.
     Absent,
-    /// It is there.
-    Shown(Stage),
+    /// The balance is what it was, and something is on its way back that PortOne does not name yet.
+    Moving,
+    /// It is there, with PortOne's id when it tells one.
+    Shown(Stage, Option<&'b str>),
     /// The balance moved, and not by this refund: by the guard it never will.
     Overtaken,
 }
@@ -390,17 +392,22 @@ enum Trace {
 /// Finds a refund in PortOne's record: by its id, else as what was cancelled first from the balance that it named. PortOne
 /// carries it out on that balance or not at all, so what stands first there is the refund, or somebody else's cancellation of
 /// the same amount in its place; either way the buyer has the money back once.
-fn trace(refund: &Refund, balance: &Balance) -> Trace {
+fn trace<'b>(refund: &Refund, balance: &'b Balance) -> Trace<'b> {
     let own = |cancellation: &&Cancellation| {
         cancellation.id.is_some() && cancellation.id == refund.cancellation_id
     };
     if let Some(own) = balance.cancellations.iter().find(own) {
-        return Trace::Shown(own.stage);
+        return Trace::Shown(own.stage, own.id.as_deref());
     }
     let amount = refund.amount.minor();
     let taken = balance.reserved_minor.saturating_sub(refund.reserved_minor);
     if taken <= 0 {
-        return Trace::Absent;
+        let unnamed = |c: &Cancellation| c.stage == Stage::UnderWay && c.amount_minor == 0;
+        return if balance.cancellations.iter().any(unnamed) {
+            Trace::Moving
+        } else {
+            Trace::Absent
+        };
     }
     let counted = balance
         .cancellations
@@ -410,7 +417,7 @@ fn trace(refund: &Refund, balance: &Balance) -> Trace {
     for cancellation in counted {
         if before == refund.reserved_minor {
             return if cancellation.amount_minor == amount {
-                Trace::Shown(cancellation.stage)
+                Trace::Shown(cancellation.stage, cancellation.id.as_deref())
             } else {
                 Trace::Overtaken
             };
@@ -419,7 +426,7 @@ fn trace(refund: &Refund, balance: &Balance) -> Trace {
     }
     // The single cancellations do not add up to the sum, so the sum alone speaks.
     if taken >= amount {
-        Trace::Shown(Stage::Done)
+        Trace::Shown(Stage::Done, None)
     } else {
         Trace::Overtaken
     }
@@ -513,9 +520,12 @@ impl Next<'_> {
     fn look_in_doubt(&self, balance: &Balance) -> Step {
         let called_at = self.refund.called_at.unwrap_or(self.refund.created_at);
         match trace(self.refund, balance) {
-            Trace::Shown(Stage::Done) => self.done(),
-            Trace::Shown(Stage::UnderWay) => self.taken(None),
-            Trace::Shown(Stage::Failed) => self.refused(trouble(CANCELLATION_FAILED)),
+            Trace::Shown(Stage::Done, _) => self.done(),
+            // By its id it is known again when the gateway decides against it, and PortOne shows nothing else of that. Without
+            // one nobody has said that this refund was taken: it is in doubt until the money shows.
+            Trace::Shown(Stage::UnderWay, Some(id)) => self.taken(Some(id.to_owned())),
+            Trace::Shown(Stage::UnderWay, None) | Trace::Moving => self.again(&DOUBT_GAPS_SECONDS),
+            Trace::Shown(Stage::Failed, _) => self.refused(trouble(CANCELLATION_FAILED)),
             Trace::Overtaken => self.given_up(trouble("overtaken")),
             Trace::Absent if self.now.duration_since(called_at) >= IN_DOUBT_FOR => {
                 self.given_up(trouble("not_shown"))
@@ -529,11 +539,11 @@ impl Next<'_> {
             .reserved_minor
             .saturating_sub(self.refund.reserved_minor);
         match trace(self.refund, balance) {
-            Trace::Shown(Stage::Done) => self.done(),
-            Trace::Shown(Stage::Failed) => self.refused(trouble(CANCELLATION_FAILED)),
+            Trace::Shown(Stage::Done, _) => self.done(),
+            Trace::Shown(Stage::Failed, _) => self.refused(trouble(CANCELLATION_FAILED)),
             // PortOne said that it took the refund, so another order in its list is the list's own affair.
             Trace::Overtaken if taken >= self.refund.amount.minor() => self.done(),
-            Trace::Shown(Stage::UnderWay) | Trace::Absent | Trace::Overtaken => {
+            Trace::Shown(Stage::UnderWay, _) | Trace::Absent | Trace::Moving | Trace::Overtaken => {
                 self.again(&REQUESTED_GAPS_SECONDS)
             }
         }

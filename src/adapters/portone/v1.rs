@@ -230,7 +230,9 @@ fn balance_of(payment: &v1::Payment) -> Result<Balance, GatewayError> {
         });
     }
     let missing = reserved.minor.saturating_sub(listed);
-    if missing > 0 {
+    // Gateways that confirm later: `cancelled`, and nothing given back yet.
+    let unnamed = payment.status == v1::Status::Cancelled && reserved.minor == 0;
+    if missing > 0 || unnamed {
         cancellations.push(Cancellation {
             id: None,
             amount_minor: missing,

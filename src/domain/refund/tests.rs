@@ -367,6 +367,44 @@ fn in_doubt_the_first_cancellation_of_the_balance_tells() {
 }
 
 #[test]
+fn what_is_seen_under_way_in_doubt_is_known_again_when_the_gateway_decides_against_it() {
+    let under_way = seen(&[entry(Some("x"), AMOUNT, Stage::UnderWay)]);
+    let failed = seen(&[entry(Some("x"), AMOUNT, Stage::Failed)]);
+
+    let taken = next(&refund(RefundState::InDoubt), &under_way, at(60), 0).expect("a step");
+
+    assert_eq!(taken.refund.state, RefundState::Requested);
+    assert_eq!(
+        after(&taken.refund, &failed, 120),
+        Some((RefundState::Refused, Some(EntryKind::RefundRefused)))
+    );
+}
+
+#[test]
+fn doubt_lasts_while_something_without_a_name_is_under_way() {
+    let doubt = refund(RefundState::InDoubt);
+    let late = 2 * IN_DOUBT_FOR.as_secs();
+    let unnamed = seen(&[entry(None, 0, Stage::UnderWay)]);
+    let without_id = seen(&[entry(None, AMOUNT, Stage::UnderWay)]);
+
+    for input in [&unnamed, &without_id] {
+        assert_eq!(
+            after(&doubt, input, late),
+            Some((RefundState::InDoubt, None))
+        );
+    }
+    // It came to nothing, and its time is over.
+    assert_eq!(
+        after(&doubt, &seen(&[]), late).map(|(state, _)| state),
+        Some(RefundState::NotDone)
+    );
+    assert_eq!(
+        after(&known(RefundState::Requested), &unnamed, late),
+        Some((RefundState::Requested, None))
+    );
+}
+
+#[test]
 fn doubt_ends_after_its_time_and_not_before() {
     let doubt = refund(RefundState::InDoubt);
     let end = IN_DOUBT_FOR.as_secs();
