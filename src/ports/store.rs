@@ -254,7 +254,7 @@ pub enum Intended {
     Written,
     /// The order has a refund with this idempotency key; nothing was written.
     KeyInUse(Box<Refund>),
-    /// Another refund of the transaction is in flight; nothing was written.
+    /// Another refund of the transaction is in flight, or was when the balance was read; nothing was written.
     UnderWay,
     /// More than the transaction holds by what is stored; nothing was written.
     TooMuch,
@@ -273,7 +273,8 @@ pub enum Moved {
 #[async_trait]
 pub trait RefundStore: Send + Sync {
     /// Writes an intent with its history entry in one durable transaction, in line with everybody who changes the order. MUST
-    /// refuse a second refund in flight of one transaction, and more than the stored transaction holds.
+    /// refuse a second refund in flight of one transaction, one whose balance knows of less given back than the stored
+    /// transaction, and more than that holds.
     async fn intend(&self, refund: &Refund, entry: &Entry) -> Result<Intended, StoreError>;
 
     /// Reads a refund.

@@ -144,13 +144,17 @@ impl Change for Intend {
         // What was given back is in `cancelled_minor`; a refund in flight is not, and is refused below.
         let fits: Vec<(i64,)> = fetch_all!(
             tx,
-            "SELECT amount_minor FROM transactions WHERE payment_id = $1 AND transaction_id = $2 AND amount_minor - cancelled_minor >= $3",
+            "SELECT cancelled_minor FROM transactions WHERE payment_id = $1 AND transaction_id = $2 AND amount_minor - cancelled_minor >= $3",
             refund.payment_id.as_str(),
             refund.transaction_id.as_str(),
             refund.amount.minor(),
         )?;
-        if fits.is_empty() {
+        let Some((cancelled_minor,)) = fits.into_iter().next() else {
             return Ok(Verdict::Undo(Intended::TooMuch));
+        };
+        // The balance was read before another refund came to its end, and in doubt this one would be taken for that one.
+        if cancelled_minor > refund.reserved_minor {
+            return Ok(Verdict::Undo(Intended::UnderWay));
         }
         if !insert_refund(tx, refund).await? {
             return Ok(Verdict::Undo(Intended::UnderWay));
