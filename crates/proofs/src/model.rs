@@ -5,6 +5,7 @@
 //! that ask PortOne, decide and commit at their own pace, time, consoles, lost answers and processes that vanish between any two
 //! steps. [`step`] says what may happen next; `decide`, `expire`, `close`, `outcome_of`, `next_turn` and what they call
 //! are `wanryo::domain` as shipped ([`product`]); [`promises`] holds what must be true in each state, written down a second time.
+//! Refunds have worlds of their own ([`refunds`]).
 //!
 //! What it cannot see is the code around the decisions: [`step`] repeats the services by hand. That is for the simulator, and
 //! for killed processes on real databases.
@@ -16,12 +17,14 @@ pub mod configuration;
 pub mod planted;
 pub mod product;
 pub mod promises;
+pub mod refunds;
 pub mod state;
 pub mod step;
 pub mod world;
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{Debug, Write as _};
+use std::hash::Hash;
 use std::thread::{available_parallelism, sleep};
 use std::time::{Duration, Instant};
 
@@ -72,11 +75,20 @@ pub fn run(size: &Size) -> Report {
     let started = Instant::now();
     let wanted = |c: &Configuration| size.configuration.as_ref().is_none_or(|n| n == c.name);
     let matrix: Vec<Configuration> = configuration::all().into_iter().filter(wanted).collect();
+    let refunds: Vec<refunds::Configuration> = refunds::all()
+        .into_iter()
+        .filter(|_| size.planted.is_none())
+        .filter(|world| size.configuration.as_ref().is_none_or(|n| n == world.name))
+        .collect();
     let mut report = Report {
         proof: "model".to_owned(),
         unit: "states".to_owned(),
         count: 0,
-        settings: format!("{} configurations, --states {}", matrix.len(), size.states),
+        settings: format!(
+            "{} configurations, --states {}",
+            refunds.len() + matrix.len(),
+            size.states
+        ),
         failures: Vec::new(),
         notes: Vec::new(),
         seconds: 0.0,
@@ -84,36 +96,53 @@ pub fn run(size: &Size) -> Report {
     let whole = size.configuration.is_none() && size.planted.is_none();
     let mut reached = Reached::default();
     let count = matrix.len();
+    let share = size.states / u64::try_from(count + refunds.len()).unwrap_or(1).max(1);
+    for world in refunds {
+        match walk_refunds(world, None, share.max(1)) {
+            Some(walked) => {
+                let _of_no_order = report_on(&mut report, world.name, walked);
+            }
+            None => report
+                .failures
+                .push(format!("{}: its ids are none", world.name)),
+        }
+    }
     for (index, configuration) in matrix.into_iter().enumerate() {
         let worlds_left = u64::try_from(count - index).unwrap_or(1);
         let share = size.states.saturating_sub(report.count) / worlds_left;
         let name = configuration.name;
         let walked = walk(configuration, size.planted, share.max(1));
-        report.count += walked.states;
-        report.notes.push(format!(
-            "{name}: {} states{}, {} steps, depth {}, {} decisions over {} rows, {:.1} s",
-            walked.states,
-            if walked.cut {
-                " (cut short)"
-            } else {
-                " (all there are)"
-            },
-            walked.steps,
-            walked.depth,
-            walked.decisions,
-            walked.rows.len(),
-            walked.seconds
-        ));
-        if let Some(broken) = walked.broken {
-            report.failures.push(format!("{name}: {broken}"));
-        }
-        reached.add(&walked.rows);
+        let rows = report_on(&mut report, name, walked);
+        reached.add(&rows);
     }
     if whole {
         report.failures.extend(reached.missing());
     }
     report.seconds = started.elapsed().as_secs_f64();
     report
+}
+
+/// Notes what a world came to, and returns the rows that were reached.
+fn report_on(report: &mut Report, name: &str, walked: Walked) -> Vec<product::Digest> {
+    report.count += walked.states;
+    report.notes.push(format!(
+        "{name}: {} states{}, {} steps, depth {}, {} decisions over {} rows, {:.1} s",
+        walked.states,
+        if walked.cut {
+            " (cut short)"
+        } else {
+            " (all there are)"
+        },
+        walked.steps,
+        walked.depth,
+        walked.decisions,
+        walked.rows.len(),
+        walked.seconds
+    ));
+    if let Some(broken) = walked.broken {
+        report.failures.push(format!("{name}: {broken}"));
+    }
+    walked.rows
 }
 
 /// What was reached: a promise that is kept in a world where nothing happens proves nothing.
@@ -147,21 +176,64 @@ impl Reached {
     }
 }
 
-fn walk(configuration: Configuration, planted: Option<Planted>, limit: u64) -> Walked {
-    let started = Instant::now();
+/// Looks at states, nearest first, until there are no more or enough.
+fn explore<M>(engine: M, limit: u64, stop: impl Fn(&M)) -> impl Checker<M>
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + Debug + PartialEq + Hash + Send + Sync + 'static,
+    M::Action: Clone + Debug + PartialEq + Send + Sync + 'static,
+{
     let threads = available_parallelism().map_or(1, usize::from);
-    let checker = Engine::new(configuration, planted)
+    let checker = engine
         .checker()
         .threads(threads)
         .finish_when(HasDiscoveries::Any)
         .spawn_bfs();
     while !checker.is_done() {
         if u64::try_from(checker.unique_state_count()).unwrap_or(u64::MAX) >= limit {
-            checker.model().stop();
+            stop(checker.model());
         }
         sleep(LOOK_EVERY);
     }
-    let checker = checker.join();
+    checker.join()
+}
+
+/// Walks a world of refunds. `None` when it cannot be built.
+fn walk_refunds(
+    configuration: refunds::Configuration,
+    bent: Option<refunds::Bent>,
+    limit: u64,
+) -> Option<Walked> {
+    let started = Instant::now();
+    let engine = refunds::Engine::new(configuration, bent)?;
+    let checker = explore(engine, limit, refunds::Engine::stop);
+    let engine = checker.model();
+    let cut = engine.was_stopped();
+    engine.go_on_stepping();
+    let broken = checker.discovery(EVERY_PROMISE).map(|path| {
+        let mut text = String::new();
+        for (number, (state, action)) in path.into_vec().iter().enumerate() {
+            let promise = engine.broken(state).unwrap_or_default();
+            let action = action.map_or_else(String::new, |action| action.to_string());
+            let _written = write!(text, "\n    {:>2}. {action} {promise}", number + 1);
+        }
+        text
+    });
+    Some(Walked {
+        states: u64::try_from(checker.unique_state_count()).unwrap_or(u64::MAX),
+        steps: checker.state_count(),
+        depth: checker.max_depth(),
+        cut,
+        seconds: started.elapsed().as_secs_f64(),
+        decisions: 0,
+        rows: Vec::new(),
+        broken,
+    })
+}
+
+fn walk(configuration: Configuration, planted: Option<Planted>, limit: u64) -> Walked {
+    let started = Instant::now();
+    let checker = explore(Engine::new(configuration, planted), limit, Engine::stop);
     let engine = checker.model();
     let cut = engine.was_stopped();
     // Walking the way to a broken promise steps through the same states again.

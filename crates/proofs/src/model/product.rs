@@ -216,6 +216,9 @@ pub struct Told {
 /// A row, the payment that the visitor asks for, whether PortOne answered, and the tick.
 type Visit = (Id, Option<usize>, bool, u8);
 
+/// The row that an ending leads to, and the events that it brings; nothing when it does not end.
+type Ended = Option<(Id, Vec<Id>)>;
+
 /// The product, called through memory.
 pub struct Product {
     payments: Vec<Payment>,
@@ -227,7 +230,7 @@ pub struct Product {
     outboxes: Interned<Vec<Id>>,
     decided: Interned<Decided>,
     decisions: Memo<Question, Id>,
-    endings: Memo<(Id, Option<u8>, u8), Option<(Id, Vec<Id>)>>,
+    endings: Memo<(Id, Option<u8>, u8), Ended>,
     pages: Memo<Visit, (Outcome, Option<usize>)>,
     appended: Memo<(Id, Id), Id>,
     watches: Memo<(Id, bool), Id>,
