@@ -61,7 +61,7 @@ enum Proof {
         /// Runs this one schedule again, tells it in words, and shrinks it when it breaks a promise.
         #[arg(long, value_name = "SEED")]
         replay: Option<u64>,
-        /// Stops at the first broken promise.
+        /// Stops at the first broken promise, and does not shrink it.
         #[arg(long)]
         stop_early: bool,
     },

@@ -42,6 +42,14 @@ kinds! {
     GiveBack = "money is given back", 30;
     /// A gateway says that it is about to give money back.
     BeginToGiveBack = "money is about to be given back", 10;
+    /// The shop asks for a refund, or for two at once.
+    Refund = "the shop asks for a refund", 60;
+    /// The shop sends the same request for a refund again.
+    RefundAgain = "the shop asks for the same refund again", 15;
+    /// A gateway that took its time decides about a refund.
+    Decide = "a gateway decides about a refund", 15;
+    /// A call to give money back arrives after whoever made it has gone.
+    LateCall = "a call to give money back arrives late", 15;
     /// A browser comes back from PortOne.
     Return = "a buyer comes back", 120;
     /// A buyer opens the lasting link.
@@ -68,6 +76,8 @@ kinds! {
     Close = "the shop closes an order", 12;
     /// A worker's round.
     Work = "a worker's round", 80;
+    /// Some steps of the sweep.
+    Sweep = "the sweep goes on", 25;
     /// The database answers a waiting call.
     LetStore = "the database answers", 250;
     /// The database fails a waiting call.

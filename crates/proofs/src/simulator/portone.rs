@@ -1,13 +1,19 @@
 //! The PortOne of the simulated world: attempts to pay that move by themselves, an API that shows them late, and an account of
 //! what it has told to whom. It shares no rule with the shipped code: what a payment is worth is judged here once more.
 
+mod cancels;
+
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 use wanryo::domain::evidence::{Record, Reported};
-use wanryo::domain::ids::{PaymentId, TransactionId};
+use wanryo::domain::ids::{PaymentId, RefundId, TransactionId};
 use wanryo::domain::order::{Mode, Portone};
+use wanryo::domain::refund::Answer;
 use wanryo::domain::transaction::{TransactionStatus, VirtualAccount};
 use wanryo::ports::gateway::Attempts;
 
+pub use self::cancels::{Cancel, Decided, OnTheWire, RECEIPT};
 use super::chance::Chance;
 use super::world::at;
 
@@ -67,6 +73,8 @@ pub struct View {
     pub paid_at: Option<i64>,
     /// Whether it has an account.
     pub account: bool,
+    /// When it became so.
+    pub changed_at: i64,
 }
 
 /// One attempt to pay.
@@ -80,6 +88,8 @@ pub struct Attempt {
     pub portone: Portone,
     /// What is wrong with it.
     pub flaw: Flaw,
+    /// What was given back, or is to be, first asked for first.
+    pub cancels: Vec<Cancel>,
     /// Each view with the time from which the API shows it.
     log: Vec<(i64, View)>,
     /// An answer reached a server that said: money is there.
@@ -102,6 +112,7 @@ impl Attempt {
                 cancelled: 0,
                 paid_at: None,
                 account: false,
+                changed_at: 0,
             },
             |(_, view)| *view,
         )
@@ -128,11 +139,6 @@ impl Attempt {
             | Flaw::NoChannel
             | Flaw::OtherStore => PRICE,
         }
-    }
-
-    fn push(&mut self, from: i64, view: View) {
-        let from = self.log.last().map_or(from, |(last, _)| from.max(*last));
-        self.log.push((from, view));
     }
 }
 
@@ -188,7 +194,12 @@ pub struct World {
     pub mode: Mode,
     /// Whether the API lags in this world.
     pub lags: bool,
+    /// Calls to give money back that were made and have not arrived.
+    pub wire: Vec<OnTheWire>,
+    /// What was answered to a call of V2, by its idempotency key, and when.
+    remembered: BTreeMap<RefundId, (i64, Answer)>,
     sent: u64,
+    cancelled: u64,
 }
 
 impl World {
@@ -200,7 +211,10 @@ impl World {
             webhooks: Vec::new(),
             mode,
             lags,
+            wire: Vec::new(),
+            remembered: BTreeMap::new(),
             sent: 0,
+            cancelled: 0,
         }
     }
 
@@ -238,6 +252,7 @@ impl World {
             payment_id: payment_id.clone(),
             portone,
             flaw,
+            cancels: Vec::new(),
             log: Vec::new(),
             told_money: false,
             told_failed: false,
@@ -249,8 +264,9 @@ impl World {
             cancelled: 0,
             paid_at: None,
             account: false,
+            changed_at: now,
         };
-        self.become_shown(number - 1, view, now, chance);
+        self.become_shown(number - 1, view, now, true, chance);
         number - 1
     }
 
@@ -275,12 +291,13 @@ impl World {
             Phase::Account | Phase::PayPending => vec![Phase::Paid, Phase::Failed],
             // Late approvals exist. https://developers.portone.io/opi/ko/integration/pg/v1/paypal
             Phase::Failed => vec![Phase::Paid],
-            Phase::Paid if attempt.portone == Portone::V1 => {
+            Phase::Paid if attempt.left() > 0 && attempt.portone == Portone::V1 => {
                 vec![Phase::Cancelled, Phase::Cancelling]
             }
-            Phase::Paid | Phase::Cancelling => vec![Phase::Cancelled],
-            Phase::Cancelled if truth.cancelled < attempt.amount() => vec![Phase::Cancelled],
-            Phase::Cancelled | Phase::Strange => Vec::new(),
+            Phase::Paid | Phase::Cancelling | Phase::Cancelled if attempt.left() > 0 => {
+                vec![Phase::Cancelled]
+            }
+            Phase::Paid | Phase::Cancelling | Phase::Cancelled | Phase::Strange => Vec::new(),
         };
         if decided {
             next.retain(|phase| *phase == Phase::Failed);
@@ -295,9 +312,10 @@ impl World {
         }
         let attempt = &self.attempts[index];
         let (before, amount) = (attempt.truth(), attempt.amount());
+        let left = attempt.left();
         let cancelled = match phase {
-            Phase::Cancelled if chance.per_mille(500) => amount,
-            Phase::Cancelled => (before.cancelled + amount / 4).min(amount),
+            Phase::Cancelled if chance.per_mille(500) => before.cancelled + left,
+            Phase::Cancelled => before.cancelled + left.min(amount / 4),
             Phase::Ready
             | Phase::Account
             | Phase::PayPending
@@ -316,18 +334,37 @@ impl World {
                 before.paid_at
             },
             account: before.account || phase == Phase::Account,
+            changed_at: now,
         };
-        self.become_shown(index, view, now, chance);
+        let from = self.become_shown(index, view, now, true, chance);
+        if cancelled > before.cancelled {
+            self.give_back_in_the_console(index, cancelled - before.cancelled, from);
+        }
         true
     }
 
-    fn become_shown(&mut self, index: usize, view: View, now: i64, chance: &mut Chance) {
+    /// From when on the API shows a change of an attempt that happens now.
+    fn shown_from(&self, index: usize, now: i64, chance: &mut Chance) -> i64 {
         let lag = if self.lags {
             i64::try_from(chance.below(LAG_MAX_MICROS)).unwrap_or_default()
         } else {
             0
         };
-        self.attempts[index].push(now + lag, view);
+        let last = self.attempts[index].log.last();
+        last.map_or(now + lag, |(last, _)| (now + lag).max(*last))
+    }
+
+    /// Says from when on the API shows it.
+    fn become_shown(
+        &mut self,
+        index: usize,
+        view: View,
+        now: i64,
+        tells: bool,
+        chance: &mut Chance,
+    ) -> i64 {
+        let from = self.shown_from(index, now, chance);
+        self.attempts[index].log.push((from, view));
         let attempt = &self.attempts[index];
         let claims = match view.phase {
             Phase::Ready | Phase::Account | Phase::Strange => "ready",
@@ -337,8 +374,9 @@ impl World {
             Phase::Cancelling | Phase::Cancelled => "cancelled",
         };
         // V1 sends nothing for a window that was merely opened.
-        if view.phase == Phase::Ready && attempt.portone == Portone::V1 {
-            return;
+        let silent = view.phase == Phase::Ready && attempt.portone == Portone::V1;
+        if !tells || silent {
+            return from;
         }
         self.sent += 1;
         self.webhooks.push(Message {
@@ -348,6 +386,7 @@ impl World {
             transaction_id: attempt.id.clone(),
             claims,
         });
+        from
     }
 
     /// What the API answers to an ask, as the adapters of the shipped code put the calls together.
@@ -391,9 +430,7 @@ impl World {
                 }
             }
             Portone::V2 => {
-                let current = listed()
-                    .filter(|attempt| attempt.shown(now).is_some())
-                    .max_by_key(|attempt| attempt.shown(now).is_some_and(View::was_paid));
+                let current = self.current(payment_id, now);
                 records.extend(current.and_then(shown));
                 let is_it = asked.is_none_or(|id| current.is_some_and(|found| found.id == *id));
                 if current.is_some() && !is_it {
@@ -407,6 +444,15 @@ impl World {
             records,
             complete: true,
         }
+    }
+
+    /// The attempt that V2 shows of a payment.
+    fn current(&self, payment_id: &PaymentId, now: i64) -> Option<&Attempt> {
+        self.attempts
+            .iter()
+            .filter(|attempt| attempt.payment_id == *payment_id)
+            .filter(|attempt| attempt.portone == Portone::V2 && attempt.shown(now).is_some())
+            .max_by_key(|attempt| attempt.shown(now).is_some_and(View::was_paid))
     }
 
     fn record(&self, attempt: &Attempt, view: View, asked: Option<&TransactionId>) -> Record {
@@ -453,10 +499,10 @@ impl World {
             },
             pay_method: Some("card".to_owned()),
             pg_provider: Some("html5_inicis".to_owned()),
-            approval_number: None,
+            approval_number: Some("30000001".to_owned()),
             method_name: None,
             fail_reason: None,
-            receipt_url: None,
+            receipt_url: Some(RECEIPT.to_owned()),
             virtual_account: (view.account && !view.was_paid()).then(|| VirtualAccount {
                 bank: "신한은행".to_owned(),
                 account_number: "110-1".to_owned(),

@@ -1,23 +1,24 @@
 //! The shipped code's ports into the simulated world: clock, chance, database, PortOne.
 
+mod refunds;
+mod sweeps;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use wanryo::domain::attention::{AttentionItem, AttentionKind, Finding, Settled};
 use wanryo::domain::history::{Entry, StoredEntry};
-use wanryo::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
+use wanryo::domain::ids::{PaymentId, StatusToken, TransactionId};
 use wanryo::domain::money::Money;
 use wanryo::domain::order::{Order, Portone};
-use wanryo::domain::refund::{Answer, Balance, Refund, Trouble};
-use wanryo::domain::sweep::{Listing, Sweep};
-use wanryo::ports::attention::{After, AttentionStore, ReceivedWebhook, Settling, SweepStore};
+use wanryo::domain::refund::{Answer, Balance};
+use wanryo::domain::sweep::Listing;
 use wanryo::ports::clock::Clock;
 use wanryo::ports::entropy::Entropy;
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::ports::store::{
-    AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, Intended,
-    Moved, OrderFilter, OrderStore, OutboxEvent, Received, RefundStore, Snapshot, StoreError, User,
+    AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore,
+    OrderFilter, OrderStore, OutboxEvent, Received, Snapshot, StoreError, User,
 };
 
 use super::world::{Passage, Shared, Side, World, at};
@@ -94,10 +95,8 @@ impl Entropy for Server {
 #[async_trait]
 impl OrderStore for Server {
     async fn create_order(&self, order: &Order, entry: &Entry) -> Result<Created, StoreError> {
-        self.statement("create an order", |world| {
-            Ok(world.tables.create(order, entry))
-        })
-        .await
+        self.statement("create an order", |world| Ok(world.create(order, entry)))
+            .await
     }
 
     async fn find_order(&self, id: &PaymentId) -> Result<Option<Snapshot>, StoreError> {
@@ -174,6 +173,7 @@ impl OrderStore for Server {
         limit: u32,
     ) -> Result<Vec<PaymentId>, StoreError> {
         self.statement("lease due orders", |world| {
+            world.leases(now, lease_until);
             Ok(world.tables.lease_due(now, lease_until, limit))
         })
         .await
@@ -238,6 +238,7 @@ impl InboxStore for Server {
         limit: u32,
     ) -> Result<Vec<InboxEntry>, StoreError> {
         self.statement("lease due webhooks", |world| {
+            world.leases(now, lease_until);
             Ok(world.tables.lease_inbox(now, lease_until, limit))
         })
         .await
@@ -271,8 +272,7 @@ impl Gateway for Server {
             .call_begins(self.instance, portone, id, asked);
         let served = match self.pass(Side::Portone, "PortOne is asked").await {
             Passage::Through | Passage::AnswerLost => {
-                let world = self.world.lock();
-                Ok(world.portone.answer(portone, id, asked, world.now))
+                Ok(self.world.lock().attempts_told(portone, id, asked))
             }
             Passage::Refused => Err(GatewayError::Unavailable),
             Passage::Fault(error) => Err(error),
@@ -305,143 +305,27 @@ impl Gateway for Server {
 
     async fn balance(
         &self,
-        _: Portone,
-        _: &PaymentId,
-        _: &TransactionId,
+        portone: Portone,
+        id: &PaymentId,
+        transaction_id: &TransactionId,
     ) -> Result<Balance, GatewayError> {
-        Err(GatewayError::Unavailable)
+        self.ask_for_balance(portone, id, transaction_id).await
     }
 
-    async fn cancel(&self, _: Portone, _: &CancelCall) -> Answer {
-        Answer::Unknown(Trouble {
-            code: "unavailable".to_owned(),
-            message: None,
-        })
+    async fn cancel(&self, portone: Portone, call: &CancelCall) -> Answer {
+        self.give_back(portone, call).await
     }
 
     async fn list(
         &self,
-        _: Portone,
-        _: Listing,
-        _: Timestamp,
-        _: Timestamp,
-        _: u32,
+        portone: Portone,
+        listing: Listing,
+        from: Timestamp,
+        until: Timestamp,
+        page: u32,
     ) -> Result<Page, GatewayError> {
-        Err(GatewayError::Unavailable)
-    }
-}
-
-/// Nobody asks for a refund in this world.
-#[async_trait]
-impl RefundStore for Server {
-    async fn intend(&self, _: &Refund, _: &Entry) -> Result<Intended, StoreError> {
-        Err(unavailable())
-    }
-
-    async fn find_refund(&self, _: &RefundId) -> Result<Option<Refund>, StoreError> {
-        Ok(None)
-    }
-
-    async fn find_refund_by_key(
-        &self,
-        _: &PaymentId,
-        _: &str,
-    ) -> Result<Option<Refund>, StoreError> {
-        Ok(None)
-    }
-
-    async fn refunds(&self, _: &PaymentId) -> Result<Vec<Refund>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn move_refund(&self, _: &Refund, _: Option<&Entry>) -> Result<Moved, StoreError> {
-        Err(unavailable())
-    }
-
-    async fn lease_refunds(
-        &self,
-        _: Timestamp,
-        _: Timestamp,
-        _: u32,
-    ) -> Result<Vec<Refund>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn wake_refunds(&self, _: &PaymentId, _: Timestamp) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-/// Nobody looks at this world from the back office.
-#[async_trait]
-impl AttentionStore for Server {
-    async fn report(&self, _: &Finding) -> Result<(), StoreError> {
-        Err(unavailable())
-    }
-
-    async fn withdraw_unseen(&self, _: Timestamp, _: Timestamp) -> Result<(), StoreError> {
-        Err(unavailable())
-    }
-
-    async fn settle(
-        &self,
-        _: AttentionKind,
-        _: &TransactionId,
-        _: &str,
-        _: &str,
-        _: Timestamp,
-    ) -> Result<Settling, StoreError> {
-        Err(unavailable())
-    }
-
-    async fn list_attention(
-        &self,
-        _: Timestamp,
-        _: Option<&After>,
-        _: u32,
-    ) -> Result<Vec<AttentionItem>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn count_attention(&self, _: Timestamp, _: u32) -> Result<u32, StoreError> {
-        Ok(0)
-    }
-
-    async fn list_settled(&self, _: u32) -> Result<Vec<Settled>, StoreError> {
-        Ok(Vec::new())
-    }
-
-    async fn list_received(&self, _: u32) -> Result<Vec<ReceivedWebhook>, StoreError> {
-        Ok(Vec::new())
-    }
-}
-
-/// A world ends before its first sweep.
-#[async_trait]
-impl SweepStore for Server {
-    async fn find_sweep(&self) -> Result<Option<Sweep>, StoreError> {
-        Ok(Some(Sweep {
-            version: 0,
-            due_at: Timestamp::MAX,
-            run: None,
-            finished: None,
-        }))
-    }
-
-    async fn plan_sweep(&self, _: Timestamp) -> Result<(), StoreError> {
-        Err(unavailable())
-    }
-
-    async fn lease_sweep(&self, _: Timestamp, _: Timestamp) -> Result<Option<Sweep>, StoreError> {
-        Ok(None)
-    }
-
-    async fn save_sweep(&self, _: &Sweep) -> Result<bool, StoreError> {
-        Err(unavailable())
-    }
-
-    async fn first_order_at(&self) -> Result<Option<Timestamp>, StoreError> {
-        Ok(None)
+        self.ask_for_list(portone, listing, (from, until), page)
+            .await
     }
 }
 

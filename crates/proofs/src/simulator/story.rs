@@ -1,5 +1,8 @@
 //! One schedule: a world, two servers in it, and a sequence of events that a seed draws or a recording repeats.
 
+mod refunds;
+mod rest;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,16 +14,19 @@ use wanryo::domain::history::Actor;
 use wanryo::domain::ids::{PaymentId, TransactionId};
 use wanryo::domain::money::{Currency, Money};
 use wanryo::domain::order::{Buyer, Mode, OrderStatus, Portone};
+use wanryo::domain::refund::OnMismatch;
 use wanryo::domain::verification::Expected;
 use wanryo::ports::store::Received;
 use wanryo::service::completion::{self, Claim};
 use wanryo::service::confirmation::{self, Question};
 use wanryo::service::orders::{self, NewOrder};
+use wanryo::service::refunds::{self as refunding, NewRefund};
+use wanryo::service::sweep::{self, Step as SweepStep};
 use wanryo::service::sync::{self, Ask};
 use wanryo::service::{Core, ServiceSettings, Stores, inbox, reconciliation};
 
 use super::chance::Chance;
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Deed};
 use super::kinds::Kind;
 use super::portone::{self, Flaw, PRICE, Phase, STORE};
 use super::ports::Server;
@@ -38,8 +44,8 @@ const TABS_MAX: usize = 3;
 const ATTEMPTS_MAX: usize = 6;
 /// Forged returns in one flood: more asks than the budget for strangers lets in.
 const FLOOD: usize = 90;
-/// Turns that every order gets to come to rest: one may be a lease that a dead server left behind.
-const TURNS_TO_REST: usize = 2;
+/// Schedules in a thousand that end with one more sweep. It takes as long as the rest of a schedule.
+const SWEPT_TO_REST: u64 = 300;
 /// Rows that a worker takes in one step; more than a world has.
 const BATCH: u32 = 20;
 /// The farthest that time is moved on to reach what is due.
@@ -83,6 +89,7 @@ struct Running {
     core: Arc<Core>,
     runtime: Runtime,
     worker: Option<JoinHandle<()>>,
+    sweeper: Option<JoinHandle<()>>,
 }
 
 /// An order that the shop makes sooner or later.
@@ -90,6 +97,8 @@ struct Planned {
     id: PaymentId,
     portone: Portone,
     lasts: Option<i64>,
+    /// It is sold by somebody else through the same account: no order here will ever be for it.
+    elsewhere: bool,
 }
 
 /// An open page.
@@ -105,6 +114,10 @@ struct Story<'c> {
     settings: ServiceSettings,
     planned: Vec<Planned>,
     tabs: Vec<Tab>,
+    /// What the shop has asked to be given back, to be asked for again.
+    requests: Vec<NewRefund>,
+    /// Whether the world rests only after one more sweep.
+    sweeps: bool,
     coverage: &'c mut Coverage,
 }
 
@@ -142,6 +155,7 @@ pub fn tell(seed: u64, source: Source<'_>, in_words: bool, coverage: &mut Covera
     }
     story.comes_to_rest();
     let mut world = story.world.lock();
+    story.coverage.count_deeds(&world.deeds);
     Told {
         violation: world.watch.broken.take(),
         steps,
@@ -165,24 +179,29 @@ impl<'c> Story<'c> {
                     id: PaymentId::parse(&format!("order-{number}")).ok()?,
                     portone: chance.one_of(&[Portone::V1, Portone::V2]),
                     lasts: chance.one_of(&[None, Some(HOUR / 6), Some(30 * HOUR)]),
+                    elsewhere: number > 0 && chance.per_mille(200),
                 })
             })
             .collect();
         let portone = portone::World::new(mode, chance.per_mille(500));
+        let policy = chance.one_of(&[OnMismatch::Hold, OnMismatch::Hold, OnMismatch::Refund]);
+        let world = World::new(profile, portone, policy, in_words);
         let mut story = Self {
-            world: Arc::new(Mutex::new(World::new(profile, portone, in_words))),
+            world: Arc::new(Mutex::new(world)),
             servers: [None, None],
             settings: ServiceSettings {
                 expected: Expected {
                     mode,
                     v2_store_id: Some(STORE.to_owned()),
                 },
-                on_mismatch: wanryo::domain::refund::OnMismatch::Hold,
+                on_mismatch: policy,
                 public_url: "https://pay.example".to_owned(),
                 shop_url: None,
             },
             planned,
             tabs: Vec::new(),
+            requests: Vec::new(),
+            sweeps: chance.per_mille(SWEPT_TO_REST),
             coverage,
         };
         story.world.lock().note("begin", &[], || {
@@ -231,6 +250,7 @@ impl<'c> Story<'c> {
             core,
             runtime,
             worker: None,
+            sweeper: None,
         });
     }
 
@@ -279,7 +299,10 @@ impl<'c> Story<'c> {
         let running = self.servers.iter().flatten().count();
         let waits = |world: &mut World, side| world.waiting().iter().any(|call| call.side == side);
         match kind {
-            Kind::Make => running > 0 && self.planned.iter().any(|p| !self.is_made(&world, p)),
+            Kind::Make => {
+                let missing = |p: &Planned| !p.elsewhere && !self.is_made(&world, p);
+                running > 0 && self.planned.iter().any(missing)
+            }
             Kind::Open => world.portone.attempts.len() < ATTEMPTS_MAX,
             Kind::Approve => self.can_move(&world, Phase::Paid),
             Kind::Decline => self.can_move(&world, Phase::Failed),
@@ -287,12 +310,16 @@ impl<'c> Story<'c> {
             Kind::Review => self.can_move(&world, Phase::PayPending),
             Kind::GiveBack => self.can_move(&world, Phase::Cancelled),
             Kind::BeginToGiveBack => self.can_move(&world, Phase::Cancelling),
+            Kind::Refund => running > 0 && self.planned.iter().any(|p| self.is_made(&world, p)),
+            Kind::RefundAgain => running > 0 && !self.requests.is_empty(),
+            Kind::Decide => !world.portone.undecided().is_empty(),
+            Kind::LateCall => world.portone.wire.iter().any(|sent| !sent.waits),
             Kind::Return | Kind::Look | Kind::Forge => running > 0 && self.tabs.len() < TABS_MAX,
             Kind::CloseTab => !self.tabs.is_empty(),
             Kind::Flood => running > 0 && self.planned.iter().any(|p| self.is_made(&world, p)),
             Kind::Deliver | Kind::Repeat => running > 0 && !world.portone.webhooks.is_empty(),
             Kind::Lose => !world.portone.webhooks.is_empty(),
-            Kind::ForgeWebhook | Kind::Confirm | Kind::Work => running > 0,
+            Kind::ForgeWebhook | Kind::Confirm | Kind::Work | Kind::Sweep => running > 0,
             Kind::Sync | Kind::Close => {
                 running > 0 && self.planned.iter().any(|p| self.is_made(&world, p))
             }
@@ -360,23 +387,30 @@ impl<'c> Story<'c> {
         };
         match kind {
             Kind::Make => {
-                let missing = self.planned.iter().filter(|p| !self.is_made(&world, p));
+                let of_ours = self.planned.iter().filter(|p| !p.elsewhere);
+                let missing = of_ours.filter(|p| !self.is_made(&world, p));
                 of(missing.collect(), chance)
             }
             // PortOne does not ask whether the shop knows the order, and strangers do not either.
-            Kind::Open if made().is_empty() || chance.per_mille(100) => {
+            Kind::Open if made().is_empty() || chance.per_mille(200) => {
                 of(self.planned.iter().collect(), chance)
             }
             Kind::Forge | Kind::ForgeWebhook | Kind::Confirm => {
                 of(self.planned.iter().collect(), chance)
             }
-            Kind::Open | Kind::Look | Kind::Flood | Kind::Sync | Kind::Close => of(made(), chance),
+            Kind::Open | Kind::Look | Kind::Flood | Kind::Sync | Kind::Close | Kind::Refund => {
+                of(made(), chance)
+            }
             Kind::Approve
             | Kind::Decline
             | Kind::Issue
             | Kind::Review
             | Kind::GiveBack
             | Kind::BeginToGiveBack
+            | Kind::RefundAgain
+            | Kind::Decide
+            | Kind::LateCall
+            | Kind::Sweep
             | Kind::Return
             | Kind::Deliver
             | Kind::Repeat
@@ -422,6 +456,11 @@ impl<'c> Story<'c> {
             Kind::Review => self.move_attempt(Phase::PayPending, chance),
             Kind::GiveBack => self.move_attempt(Phase::Cancelled, chance),
             Kind::BeginToGiveBack => self.move_attempt(Phase::Cancelling, chance),
+            Kind::Refund => self.ask_for_refund(order, chance),
+            Kind::RefundAgain => self.ask_for_it_again(chance),
+            Kind::Decide => self.decide_about_refund(chance),
+            Kind::LateCall => self.let_a_late_call_arrive(chance),
+            Kind::Sweep => self.sweep(chance),
             Kind::Return => self.come_back(chance),
             Kind::Look => self.look(order, chance),
             Kind::Forge => self.forge(order, chance),
@@ -550,6 +589,10 @@ impl<'c> Story<'c> {
             .collect();
         if !ready.is_empty() {
             let (index, now) = (chance.one_of(&ready), world.now);
+            let id = world.portone.attempts[index].id.clone();
+            if phase == Phase::Cancelled && world.is_under_way(&id) {
+                world.did(Deed::ConsoleAtTheSameTime);
+            }
             world.portone.advance(index, phase, now, chance);
             let attempt = &world.portone.attempts[index];
             let words = format!("{} of {}: {phase:?}", attempt.id, attempt.payment_id);
@@ -640,8 +683,20 @@ impl<'c> Story<'c> {
         let owner = transaction_id.and_then(|id| world.tables.owner(id));
         let payment_id = payment_id.or(owner).cloned();
         let order = payment_id.as_ref().and_then(|id| world.tables.find(id));
+        let listed = order.map(|found| {
+            let order = &found.order;
+            world
+                .portone
+                .answer(order.portone, &order.payment_id, None, world.now)
+        });
+        let own = listed.is_some_and(|listed| {
+            let mut records = listed.records.iter();
+            records.any(|record| Some(&record.transaction_id) == transaction_id)
+        });
         Visit {
             began: world.now,
+            brought: transaction_id.cloned(),
+            own: redirect && own,
             money: payment_id
                 .as_ref()
                 .is_some_and(|id| world.portone.shows_money(id, world.now)),
@@ -854,6 +909,8 @@ impl<'c> Story<'c> {
                 // What fails is tried again in the next round.
                 let _webhooks = inbox::work_off_due(&core, BATCH).await;
                 let _orders = reconciliation::reconcile_due(&core, BATCH).await;
+                let _refunds = refunding::work_off_due(&core, BATCH).await;
+                let _sweep = sweep::step(&core).await;
             }));
         }
     }
@@ -867,7 +924,13 @@ impl<'c> Story<'c> {
             InboxState::Waiting(at) => Some(at),
             InboxState::Done | InboxState::Dropped => None,
         });
-        orders.chain(webhooks).min().map(Timestamp::as_microsecond)
+        let refunds = world.tables.refunds.iter();
+        let refunds = refunds.filter_map(|refund| refund.next_at);
+        orders
+            .chain(webhooks)
+            .chain(refunds)
+            .min()
+            .map(Timestamp::as_microsecond)
     }
 
     fn release(&self, side: Side, passage: Passage, chance: &mut Chance) {
@@ -880,57 +943,6 @@ impl<'c> Story<'c> {
         if !ready.is_empty() {
             let index = chance.one_of(&ready);
             world.release(index, passage);
-        }
-    }
-
-    /// Nothing fails any more, PortOne stands still, and every order gets its turn: then everything must be as PortOne has
-    /// it, by the reconciler alone. Webhooks that are still under way are lost.
-    fn comes_to_rest(&mut self) {
-        if self.world.lock().watch.broken.is_some() {
-            return;
-        }
-        {
-            let mut world = self.world.lock();
-            world.note("the world comes to rest", &[], String::new);
-            world.calm = true;
-            world.chance = Chance::new(1);
-            world.offsets = [0; INSTANCES];
-        }
-        for instance in 0..INSTANCES {
-            if self.servers[instance].is_none() {
-                self.start(instance);
-            }
-        }
-        loop {
-            {
-                let mut world = self.world.lock();
-                if world.waiting().is_empty() {
-                    break;
-                }
-                world.release(0, Passage::Through);
-            }
-            self.run_until_idle();
-        }
-        // What sleeps between two tries wakes, and PortOne's API has caught up.
-        let now = self.world.lock().now;
-        self.pass_time(now + 70 * SECOND);
-        let since = self.world.lock().now;
-        for _ in 0..TURNS_TO_REST {
-            let last = {
-                let world = self.world.lock();
-                let orders = world.tables.orders.values();
-                orders
-                    .filter_map(|row| row.snapshot.order.next_check_at)
-                    .max()
-                    .map_or(world.now, Timestamp::as_microsecond)
-            };
-            self.pass_time(last.max(since) + SECOND);
-            self.round(0);
-            self.run_until_idle();
-        }
-        let broken = self.world.lock().watch.broken.is_some();
-        if !broken {
-            self.world.lock().at_rest(since);
         }
     }
 }

@@ -1,16 +1,23 @@
 //! What is on disk: the tables of `migrations/` with their constraints, in memory. What is written survives every crash of the
 //! simulated servers; everything else of them does not.
 
+mod refunds;
+mod sweeps;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use wanryo::domain::history::{Entry, StoredEntry};
 use wanryo::domain::ids::{PaymentId, TransactionId};
 use wanryo::domain::order::Order;
+use wanryo::domain::refund::Refund;
+use wanryo::domain::sweep::Sweep;
 use wanryo::domain::transaction::Verdict;
 use wanryo::ports::store::{
     Commit, Committed, Created, InboxEntry, InboxResult, OutboxEvent, Received, Snapshot,
 };
+
+pub use self::sweeps::FindingRow;
 
 /// An order with everything that belongs to it.
 #[derive(Debug, Clone)]
@@ -60,6 +67,12 @@ pub struct Tables {
     events: BTreeSet<String>,
     /// Webhooks by key.
     pub inbox: BTreeMap<i64, InboxRow>,
+    /// Refunds, first asked for first.
+    pub refunds: Vec<Refund>,
+    /// What the sweep found.
+    pub findings: Vec<FindingRow>,
+    /// Where the sweep stands.
+    pub sweep: Option<Sweep>,
 }
 
 impl Tables {

@@ -4,11 +4,15 @@
 //!
 //! The names in front of the rules are those of the promises in `ARCHITECTURE.md` where it has one.
 
+mod refunds;
+mod sweeps;
+
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use wanryo::domain::event::{Event, EventType};
-use wanryo::domain::history::EntryKind;
-use wanryo::domain::ids::{PaymentId, TransactionId};
+use wanryo::domain::history::{Actor, EntryKind};
+use wanryo::domain::ids::{PaymentId, RefundId, TransactionId};
 use wanryo::domain::order::{Order, OrderStatus, Portone};
 use wanryo::domain::outcome::Outcome;
 use wanryo::domain::transaction::{Transaction, TransactionStatus, Verdict};
@@ -16,17 +20,23 @@ use wanryo::ports::gateway::Attempts;
 use wanryo::ports::store::{Commit, Committed, InboxResult, Snapshot};
 use wanryo::service::completion::CompletionView;
 
-use super::portone::{Attempt, Flaw, PRICE, Phase};
+pub use self::refunds::ACCOUNT;
+use self::refunds::Called;
+use self::sweeps::Swept;
+use super::coverage::Deed;
+use super::portone::{Attempt, Flaw, PRICE, Phase, RECEIPT};
 use super::tables::{Constraint, InboxState};
-use super::world::World;
+use super::world::{INSTANCES, World};
 
 const SECOND: i64 = 1_000_000;
 const HOUR: i64 = 3600 * SECOND;
 /// How long a page may take: the budget of the page and a little to notice that it is used up.
 const PAGE_MICROS_MAX: i64 = 3 * SECOND;
-/// Calls to PortOne in one minute of a server's clock for transactions of one order that no order has seen: twenty asks, each
-/// of four tries, and as many that were let in a minute earlier.
-const UNSEEN_CALLS_PER_MINUTE_MAX: u32 = 160;
+/// Calls to PortOne in one minute of a server's clock for transactions of one order that no order has seen: twenty that
+/// strangers bring, and as many that signed messages speak of.
+const UNSEEN_CALLS_PER_MINUTE_MAX: u32 = 40;
+/// What a worker takes it holds at least as long as PortOne may take to answer.
+const LEASE_MICROS_MIN: i64 = 30 * SECOND;
 /// How long a webhook must wait for its order before it may be given up, less what clocks may be off.
 const WAIT_FOR_ORDER: i64 = 20 * HOUR;
 /// After this time an unconfirmed webhook may be left to the order's own checks, less what clocks may be off.
@@ -62,6 +72,8 @@ struct Answer {
     began: i64,
     began_by_clock: i64,
     ended: i64,
+    /// PortOne told of everything that was asked for.
+    complete: bool,
 }
 
 /// What a visitor found when the page was asked for.
@@ -77,6 +89,10 @@ pub struct Visit {
     pub status: Option<OrderStatus>,
     /// Way in: by redirect, with a budget for everything, or by the lasting link.
     pub redirect: bool,
+    /// The transaction that was brought.
+    pub brought: Option<TransactionId>,
+    /// PortOne's API shows it under the order's number alone.
+    pub own: bool,
 }
 
 /// A transition, told apart from all others of the same shop.
@@ -91,6 +107,16 @@ pub struct Watch {
     in_flight: BTreeMap<(usize, PaymentId, Option<TransactionId>), u32>,
     answers: Vec<Answer>,
     unseen_calls: BTreeMap<(usize, PaymentId, i64), u32>,
+    /// When each order was made.
+    made: BTreeMap<PaymentId, i64>,
+    /// The calls that were made to give money back.
+    calls: BTreeMap<RefundId, Called>,
+    /// Since when refunds are, or were, in doubt.
+    in_doubt: BTreeMap<RefundId, i64>,
+    /// When each server last asked for a page of a list.
+    listed_at: [i64; INSTANCES],
+    /// The last sweep that came to its end.
+    pub swept: Option<Swept>,
 }
 
 impl Watch {
@@ -206,6 +232,14 @@ impl World {
         self.watch.breaks(rule, detail);
     }
 
+    /// A worker takes work, and keeps it from the others for as long as a call to PortOne takes.
+    pub fn leases(&mut self, now: Timestamp, until: Timestamp) {
+        if until.as_microsecond() - now.as_microsecond() < LEASE_MICROS_MIN {
+            let detail = format!("from {now} until {until}");
+            self.breaks("I11 one worker at a time takes what is due", detail);
+        }
+    }
+
     /// PortOne is asked.
     pub fn call_begins(
         &mut self,
@@ -280,6 +314,7 @@ impl World {
                 began: call.began,
                 began_by_clock: call.began_by_clock,
                 ended: self.now,
+                complete: answer.complete,
             });
         }
     }
@@ -294,6 +329,8 @@ impl World {
     /// A server died: its calls are no calls any more.
     pub fn forget_calls_of(&mut self, instance: usize) {
         self.watch.in_flight.retain(|key, _| key.0 != instance);
+        // Budgets are a process's own.
+        self.watch.unseen_calls.retain(|key, _| key.0 != instance);
     }
 
     /// Whether PortOne was asked about an order after `since`, and answered.
@@ -327,6 +364,10 @@ impl World {
         let before = self.tables.find(&commit.order.payment_id).cloned();
         match self.tables.commit(commit) {
             Ok(Committed::Done) => {
+                let by_sweep = Actor::Sweep.to_text();
+                if commit.entries.iter().any(|entry| entry.actor == by_sweep) {
+                    self.did(Deed::SweepMovedAnOrder);
+                }
                 if let Some(before) = before {
                     self.written(instance, &before, commit);
                 }
@@ -447,6 +488,7 @@ impl World {
         };
         let asked = self.watch.answers.iter().any(|answer| {
             answer.payment_id == order.payment_id
+                && answer.complete
                 && answer.began_by_clock >= deadline.as_microsecond()
         });
         if !asked {
@@ -634,6 +676,14 @@ impl World {
             let detail = format!("{} ms", (self.now - visit.began) / 1000);
             self.breaks("L2 a page answers in time", detail);
         }
+        if outcome == Outcome::NotFound && visit.own {
+            let detail = format!("{:?} of {:?}", visit.brought, visit.payment_id);
+            self.breaks(
+                "I9 who tried to pay is not told that there is nothing",
+                detail,
+            );
+        }
+        self.keeps_to_itself(visit, view);
         let Some(id) = view.payment.as_ref().map(|payment| &payment.payment_id) else {
             if !matches!(
                 outcome,
@@ -675,6 +725,28 @@ impl World {
         }
     }
 
+    /// Who brings an order's number alone is told no more than everybody may know.
+    fn keeps_to_itself(&mut self, visit: &Visit, view: &CompletionView) {
+        let Some(payment) = &view.payment else {
+            return;
+        };
+        let subject = payment.transaction.as_ref();
+        let proven = !visit.redirect
+            || subject
+                .is_some_and(|subject| visit.brought.as_ref() == Some(&subject.transaction_id));
+        let link = self.tables.find(&payment.payment_id).is_some_and(|found| {
+            let link = found.order.status_token.as_str();
+            payment.status_url.contains(link)
+        });
+        let receipt = subject.is_some_and(|subject| {
+            subject.receipt_url.as_deref() == Some(RECEIPT) || subject.approval_number.is_some()
+        });
+        if !proven && (link || receipt) {
+            let detail = format!("{:?} of {}", visit.brought, payment.payment_id);
+            self.breaks("I12 an order's number alone tells nothing private", detail);
+        }
+    }
+
     /// A page did not answer in its time.
     pub fn page_is_silent(&mut self, visit: &Visit) {
         if visit.redirect && self.now - visit.began > PAGE_MICROS_MAX {
@@ -704,6 +776,7 @@ impl World {
             }
             self.replays(&row);
         }
+        self.refunds_at_rest();
         let stuck = self.tables.inbox.iter().find_map(|(id, row)| {
             let InboxState::Waiting(at) = row.state else {
                 return None;
@@ -759,27 +832,11 @@ impl World {
                 continue;
             };
             let truth = attempt.truth();
-            let wanted = match truth.phase {
-                Phase::Ready | Phase::Account => TransactionStatus::Ready,
-                Phase::PayPending => TransactionStatus::PayPending,
-                Phase::Failed => TransactionStatus::Failed,
-                Phase::Paid => TransactionStatus::Paid,
-                Phase::Cancelled => TransactionStatus::Cancelled,
-                Phase::Cancelling | Phase::Strange => continue,
-            };
-            let stored = transactions.iter().find(|t| t.transaction_id == attempt.id);
-            let same =
-                stored.is_some_and(|t| t.status == wanted && t.cancelled_minor == truth.cancelled);
-            if !same {
-                let detail = format!(
-                    "{} is {} ({} given back) and here {}",
-                    attempt.id,
-                    wanted.as_str(),
-                    truth.cancelled,
-                    stored.map_or("unknown", |t| t.status.as_str())
-                );
-                self.breaks("I7 every order ends as PortOne has it", detail);
+            if matches!(truth.phase, Phase::Cancelling | Phase::Strange) {
+                continue;
             }
+            self.is_stored(snapshot, &attempt);
+            let stored = transactions.iter().find(|t| t.transaction_id == attempt.id);
             let surfaced = stored.is_some_and(|t| match t.verdict {
                 Verdict::Accepted | Verdict::Duplicate | Verdict::Late => is_good(order, &attempt),
                 Verdict::Held => !is_good(order, &attempt),
@@ -817,6 +874,33 @@ impl World {
         {
             let detail = format!("{} is {}", order.payment_id, order.status.as_str());
             self.breaks("I7 an order whose time ran out ends", detail);
+        }
+    }
+
+    /// An attempt is stored as it is at PortOne.
+    fn is_stored(&mut self, snapshot: &Snapshot, attempt: &Attempt) {
+        let truth = attempt.truth();
+        let wanted = match truth.phase {
+            Phase::Ready | Phase::Account => TransactionStatus::Ready,
+            Phase::PayPending => TransactionStatus::PayPending,
+            Phase::Failed => TransactionStatus::Failed,
+            Phase::Paid => TransactionStatus::Paid,
+            Phase::Cancelled => TransactionStatus::Cancelled,
+            Phase::Cancelling | Phase::Strange => return,
+        };
+        let mut transactions = snapshot.transactions.iter();
+        let stored = transactions.find(|t| t.transaction_id == attempt.id);
+        let same =
+            stored.is_some_and(|t| t.status == wanted && t.cancelled_minor == truth.cancelled);
+        if !same {
+            let detail = format!(
+                "{} is {} ({} given back) and here {}",
+                attempt.id,
+                wanted.as_str(),
+                truth.cancelled,
+                stored.map_or("unknown", |t| t.status.as_str())
+            );
+            self.breaks("I7 every order ends as PortOne has it", detail);
         }
     }
 

@@ -4,7 +4,7 @@
 //! them fail, or lets them happen and loses the answer. So every interleaving of two handlers can come up, and a crash can
 //! fall between any two of their steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -12,9 +12,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use wanryo::domain::refund::OnMismatch;
 use wanryo::ports::gateway::GatewayError;
 
 use super::chance::Chance;
+use super::coverage::Deed;
 use super::portone;
 use super::tables::Tables;
 use super::watch::Watch;
@@ -113,8 +115,12 @@ pub struct World {
     pub tables: Tables,
     /// PortOne.
     pub portone: portone::World,
+    /// What becomes of payments that fail a check.
+    pub policy: OnMismatch,
     /// Who watches.
     pub watch: Watch,
+    /// What came to pass.
+    pub deeds: BTreeSet<Deed>,
     trace: DefaultHasher,
     lines: Option<Vec<String>>,
 }
@@ -122,7 +128,7 @@ pub struct World {
 impl World {
     /// A world in which nothing has happened yet. With `told` it keeps the story in words.
     #[must_use]
-    pub fn new(profile: Profile, portone: portone::World, told: bool) -> Self {
+    pub fn new(profile: Profile, portone: portone::World, policy: OnMismatch, told: bool) -> Self {
         Self {
             chance: Chance::new(0),
             profile,
@@ -134,7 +140,9 @@ impl World {
             waiting: Vec::new(),
             tables: Tables::default(),
             portone,
+            policy,
             watch: Watch::default(),
+            deeds: BTreeSet::new(),
             trace: DefaultHasher::new(),
             lines: told.then(Vec::new),
         }
@@ -158,6 +166,11 @@ impl World {
             }
             lines.push(line);
         }
+    }
+
+    /// Notes that something came to pass which must come up sooner or later.
+    pub fn did(&mut self, deed: Deed) {
+        self.deeds.insert(deed);
     }
 
     /// The same story has the same hash.
