@@ -2,7 +2,8 @@
 //!
 //! A bug is a patch in `crates/proofs/zoo` whose wrong branch is guarded by `crate::planted("name")`, the name being the
 //! patch's. All of them are applied to one copy and built once; a variable of the environment then says which one is there. The
-//! sources that are shipped know nothing of it.
+//! sources that are shipped know nothing of it. What a database holds, the simulator's tables hold in its place: bugs of its
+//! statements are planted there.
 //!
 //! A patch that no longer applies fails the run by its name, and so does a bug that nothing finds.
 
@@ -141,13 +142,16 @@ fn plant(tree: &Path, patches: &[PathBuf]) -> Result<()> {
             bail!("{} plants nothing of its name", patch.display());
         }
     }
-    fs::write(tree.join("src/planted.rs"), PLANTED)?;
-    let library = tree.join("src/lib.rs");
-    let text = fs::read_to_string(&library)?;
-    fs::write(
-        &library,
-        format!("{text}\nmod planted;\npub(crate) use planted::planted;\n"),
-    )?;
+    for sources in ["src", "crates/proofs/src"] {
+        let sources = tree.join(sources);
+        fs::write(sources.join("planted.rs"), PLANTED)?;
+        let library = sources.join("lib.rs");
+        let text = fs::read_to_string(&library)?;
+        fs::write(
+            &library,
+            format!("{text}\nmod planted;\npub(crate) use planted::planted;\n"),
+        )?;
+    }
     Ok(())
 }
 
