@@ -11,6 +11,7 @@
 mod access;
 mod attention;
 mod connect;
+mod connections;
 mod group;
 mod inbox;
 mod orders;
@@ -24,15 +25,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
-use sqlx::{Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{Postgres, Transaction};
 use tokio::sync::Notify;
 
 use crate::ports::store::{Signals, StoreError};
 
 pub use connect::OpenError;
 
+use connections::{Connections, Held};
 use group::Writer;
-use query::{Failure, by_dialect, fetch_all, retried};
+use query::{Failure, fetch_all, retried};
 use server::{Ear, Place};
 use write::PostgresPools;
 
@@ -54,11 +56,10 @@ enum Dialect<S, P> {
 }
 
 type Pools = Dialect<SqlitePools, PostgresPools>;
-type Connection = Dialect<PoolConnection<Sqlite>, PoolConnection<Postgres>>;
-type ReadTx = Dialect<Transaction<'static, Sqlite>, Transaction<'static, Postgres>>;
+type Connection = Dialect<Held, PoolConnection<Postgres>>;
 /// On SQLite not the driver's: that one believes in a transaction which SQLite has undone by itself, as it does when the disk
 /// is full, and begins no other on the connection (<https://sqlite.org/lang_transaction.html>, "response to errors").
-type Tx = Dialect<PoolConnection<Sqlite>, Transaction<'static, Postgres>>;
+type Tx = Dialect<Held, Transaction<'static, Postgres>>;
 type Server = Dialect<Place, Ear>;
 
 /// SQLite has one writer at a time. With one connection for it, changes wait in our queue, in order, and not in SQLite's
@@ -66,7 +67,7 @@ type Server = Dialect<Place, Ear>;
 #[derive(Debug, Clone)]
 struct SqlitePools {
     writer: Writer,
-    readers: SqlitePool,
+    readers: Connections,
 }
 
 impl Database {
@@ -134,21 +135,20 @@ impl Database {
     /// A connection for a single statement that reads.
     async fn reader(&self) -> Result<Connection, Failure> {
         Ok(match &self.pools {
-            Dialect::Sqlite(pools) => Dialect::Sqlite(pools.readers.acquire().await?),
+            Dialect::Sqlite(pools) => Dialect::Sqlite(pools.readers.take().await?),
             Dialect::Postgres(pools) => Dialect::Postgres(pools.pool.acquire().await?),
         })
     }
+}
 
-    /// Begins several reads that see one moment.
-    async fn begin_read(&self) -> Result<ReadTx, Failure> {
-        Ok(match &self.pools {
-            Dialect::Sqlite(pools) => Dialect::Sqlite(pools.readers.begin().await?),
-            Dialect::Postgres(pools) => Dialect::Postgres(
-                pools
-                    .begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    .await?,
-            ),
-        })
+impl Connection {
+    /// Gives the connection back after a read that went well. Without it it is given back all the same, but tried out first.
+    fn keep(self) {
+        match self {
+            Self::Sqlite(conn) => conn.keep(),
+            // Its server may go away meanwhile: the pool tries it out.
+            Self::Postgres(_) => {}
+        }
     }
 }
 
@@ -159,23 +159,17 @@ impl Signals for Database {
     }
 }
 
-impl ReadTx {
-    async fn end(self) -> Result<(), Failure> {
-        by_dialect!(self, tx => tx.commit().await)?;
-        Ok(())
-    }
-}
-
 /// Whatever these return, no transaction is open afterwards.
 impl Tx {
     async fn commit(self) -> Result<(), Failure> {
         match self {
             Self::Sqlite(mut conn) => {
                 let committed = sqlx::query("COMMIT").execute(&mut *conn).await;
-                if committed.is_err() {
+                if let Err(error) = committed {
                     Self::Sqlite(conn).roll_back().await;
+                    return Err(error.into());
                 }
-                committed?;
+                conn.keep();
             }
             Self::Postgres(tx) => tx.commit().await?,
         }
@@ -184,7 +178,10 @@ impl Tx {
 
     async fn roll_back(self) {
         let undone = match self {
-            Self::Sqlite(mut conn) => sqlx::query("ROLLBACK").execute(&mut *conn).await.map(drop),
+            Self::Sqlite(mut conn) => {
+                let undone = sqlx::query("ROLLBACK").execute(&mut *conn).await;
+                undone.map(|_| conn.keep())
+            }
             Self::Postgres(tx) => tx.rollback().await,
         };
         if let Err(error) = undone {

@@ -130,7 +130,8 @@ async fn look(core: &Arc<Core>, entry: &InboxEntry) -> InboxResult {
         Ok(Some(Snapshot { order, .. })) if order.portone != entry.portone => {
             return InboxResult::Dropped;
         }
-        Ok(_) => {}
+        Ok(Some(_)) => {}
+        Ok(None) => return without_order(entry, now),
         Err(_) => return again(entry, now),
     }
     match sync(core, ask).await {
@@ -157,14 +158,17 @@ async fn look(core: &Arc<Core>, entry: &InboxEntry) -> InboxResult {
                 (true, Standing::Unknown) | (false, _) => again(entry, now),
             }
         }
-        Err(SyncError::NoSuchOrder) if now.duration_since(entry.received_at) > WAIT_FOR_ORDER => {
-            InboxResult::Dropped
-        }
-        // Making the order wakes it; looking again by itself is for the case that the wake was lost.
-        Err(SyncError::NoSuchOrder) => {
-            InboxResult::Again(now.checked_add(UNKNOWN_ORDER_PAUSE).unwrap_or(now))
-        }
+        Err(SyncError::NoSuchOrder) => without_order(entry, now),
         Err(SyncError::Busy | SyncError::Store(_)) => again(entry, now),
+    }
+}
+
+/// Making the order wakes it; looking again by itself is for the case that the wake was lost.
+fn without_order(entry: &InboxEntry, now: Timestamp) -> InboxResult {
+    if now.duration_since(entry.received_at) > WAIT_FOR_ORDER {
+        InboxResult::Dropped
+    } else {
+        InboxResult::Again(now.checked_add(UNKNOWN_ORDER_PAUSE).unwrap_or(now))
     }
 }
 

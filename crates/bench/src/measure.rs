@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio::task::JoinSet;
 
+use crate::machine;
+
 /// The unit of the times in `/proc/PID/stat`: 100 a second for every program, whatever the kernel's own clock does.
 /// <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -24,6 +26,8 @@ pub(crate) struct Cost {
     pub(crate) p99: Duration,
     /// Most that was resident so far.
     pub(crate) resident_mb: f64,
+    /// Of the machine in the minute before the end: what else ran beside it.
+    pub(crate) load_average: String,
 }
 
 /// Sends `requests` requests, `at_once` of them at a time, to a process. Any that fails ends the measurement.
@@ -72,6 +76,7 @@ where
         p50: percentile(&times, 50),
         p99: percentile(&times, 99),
         resident_mb: most_resident_mb(pid)?,
+        load_average: machine::load_average()?,
     })
 }
 

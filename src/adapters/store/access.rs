@@ -197,7 +197,6 @@ struct PutApiKey {
 #[async_trait]
 impl Change for PutApiKey {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         execute!(
@@ -221,7 +220,6 @@ struct PutSession {
 #[async_trait]
 impl Change for PutSession {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         execute!(
@@ -245,7 +243,6 @@ struct SeeSession {
 #[async_trait]
 impl Change for SeeSession {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         // Only forward, and once when several pages load at the same time.
@@ -267,7 +264,6 @@ struct DeleteSession {
 #[async_trait]
 impl Change for DeleteSession {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         execute!(
@@ -286,7 +282,6 @@ struct PurgeSessions {
 #[async_trait]
 impl Change for PurgeSessions {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         execute!(

@@ -301,7 +301,6 @@ struct Report(Finding);
 #[async_trait]
 impl Change for Report {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         let Finding { item, paid_at } = &self.0;
@@ -349,7 +348,6 @@ struct WithdrawUnseen {
 #[async_trait]
 impl Change for WithdrawUnseen {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         execute!(
@@ -429,7 +427,6 @@ struct Plan(Timestamp);
 #[async_trait]
 impl Change for Plan {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         execute!(
@@ -449,7 +446,6 @@ struct Lease {
 #[async_trait]
 impl Change for Lease {
     type Answer = Option<Sweep>;
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Option<Sweep>>, Failure> {
         // One statement: of two instances that want it at once, the second finds that it is due no more.

@@ -13,6 +13,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, SqliteConnectio
 use thiserror::Error;
 use tokio::sync::Notify;
 
+use super::connections::{ACQUIRE_TIMEOUT, Connections};
 use super::group::Writer;
 use super::server::{Ear, Place};
 use super::write::PostgresPools;
@@ -20,8 +21,6 @@ use super::{Database, Dialect, SqlitePools};
 
 /// How long SQLite waits for another process, such as a backup, to let go of the file.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a reader waits for the readers before it.
-const SQLITE_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Readers do not block each other; more than a few only fight for the page cache.
 const SQLITE_READERS_MAX: u32 = 4;
 /// Once its content is in the database file, a write-ahead log that grew beyond this under load is cut back to it.
@@ -31,6 +30,10 @@ const SQLITE_LOG_BYTES: u64 = 64 * 1024 * 1024;
 const POSTGRES_CONNECTIONS_MAX: u32 = 10;
 /// How long a call waits for one of them; opening one included.
 const POSTGRES_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection that was used so shortly before is used again without asking the server whether it still is there: that is a
+/// round trip for every statement. One that has gone meanwhile fails what is asked of it, as one does that goes just then.
+const POSTGRES_TRUSTED_FOR: Duration = Duration::from_millis(500);
 
 /// Asks of each PostgreSQL connection: no statement, lock or forgotten transaction without end, and no acknowledgement
 /// before the change is on disk. `synchronous_commit` is only raised: stronger settings of the server stay.
@@ -163,7 +166,7 @@ async fn open_sqlite(path: &Path, work_came: &Arc<Notify>) -> Result<SqlitePools
     // are not tried out before each use.
     let pool = || {
         SqlitePoolOptions::new()
-            .acquire_timeout(SQLITE_ACQUIRE_TIMEOUT)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
@@ -184,7 +187,7 @@ async fn open_sqlite(path: &Path, work_came: &Arc<Notify>) -> Result<SqlitePools
     check_settings(&readers, SQLITE_READERS_MAX).await?;
     Ok(SqlitePools {
         writer: Writer::start(writer, Arc::clone(work_came)),
-        readers,
+        readers: Connections::new(readers),
     })
 }
 
@@ -258,6 +261,15 @@ async fn open_postgres(options: &PgConnectOptions) -> Result<PgPool, OpenError> 
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS_MAX)
         .acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .before_acquire(|conn, meta| {
+            Box::pin(async move {
+                if meta.idle_for > POSTGRES_TRUSTED_FOR {
+                    conn.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .after_connect(|conn, _| {
             Box::pin(async move {
                 conn.execute(sqlx::raw_sql(POSTGRES_SETTINGS)).await?;

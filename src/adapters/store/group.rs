@@ -5,7 +5,8 @@
 //! everybody after that. While it commits, the next changes gather: the group grows with the load, and a change that comes
 //! alone is not kept waiting for others.
 //!
-//! A change that refuses itself is undone alone, by a savepoint. When anything fails, the whole group is undone and each of
+//! Webhooks that come together are written by one statement. A change that refuses itself after it has written is undone
+//! alone, by a savepoint. When anything fails, the whole group is undone and each of
 //! its changes is written in a transaction of its own, so that one that cannot be written fails by itself.
 
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::connections::Connections;
+use super::inbox::{Receive, receive_all};
 use super::query::{CALL_TIME_MAX, Failure, execute};
 use super::write::{CHANGES_WAITING_MAX, Change, Verdict};
 use super::{Dialect, Tx};
@@ -38,7 +41,8 @@ impl Writer {
         let (queue, waiting) = mpsc::channel(CHANGES_WAITING_MAX);
         let closing = CancellationToken::new();
         let task = TaskTracker::new();
-        task.spawn(run(pool, waiting, closing.clone(), work_came));
+        let connections = Connections::new(pool);
+        task.spawn(run(connections, waiting, closing.clone(), work_came));
         task.close();
         Self {
             queue,
@@ -78,7 +82,7 @@ impl Writer {
 }
 
 async fn run(
-    pool: SqlitePool,
+    connections: Connections,
     mut waiting: mpsc::Receiver<Box<dyn Waits>>,
     closing: CancellationToken,
     work_came: Arc<Notify>,
@@ -98,21 +102,26 @@ async fn run(
             }
         }
         // A task of its own: if it panics, the callers of this group are told, and the writer goes on.
-        let written = tokio::spawn(write_group(pool.clone(), group, Arc::clone(&work_came))).await;
+        let written = tokio::spawn(write_group(
+            connections.clone(),
+            group,
+            Arc::clone(&work_came),
+        ))
+        .await;
         if let Err(error) = written {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "writing a group of changes ended badly"
             );
-            undo_what_is_open(&pool).await;
+            undo_what_is_open(&connections).await;
         }
     }
-    pool.close().await;
+    connections.close().await;
 }
 
 /// A group that ended badly has left its transaction open.
-async fn undo_what_is_open(pool: &SqlitePool) {
-    match pool.acquire().await {
+async fn undo_what_is_open(connections: &Connections) {
+    match connections.take().await {
         Ok(conn) => Tx::Sqlite(conn).roll_back().await,
         Err(error) => {
             tracing::error!(
@@ -124,10 +133,14 @@ async fn undo_what_is_open(pool: &SqlitePool) {
 }
 
 /// Writes the changes and tells their callers.
-async fn write_group(pool: SqlitePool, mut group: Vec<Box<dyn Waits>>, work_came: Arc<Notify>) {
+async fn write_group(
+    connections: Connections,
+    mut group: Vec<Box<dyn Waits>>,
+    work_came: Arc<Notify>,
+) {
     // Who waited in vain for too long, or was disconnected, has given up. Under overload this is work saved for the others.
     group.retain(|change| !change.is_given_up());
-    match write_together(&pool, &mut group).await {
+    match write_together(&connections, &mut group).await {
         Ok(()) => {}
         Err(Trouble::Begin(failure)) => settle_all(&mut group, failure),
         Err(Trouble::Write(failure)) => {
@@ -140,7 +153,7 @@ async fn write_group(pool: SqlitePool, mut group: Vec<Box<dyn Waits>>, work_came
                     "a group of changes was undone; each is written by itself"
                 );
                 for change in &mut group {
-                    match write_together(&pool, std::slice::from_mut(change)).await {
+                    match write_together(&connections, std::slice::from_mut(change)).await {
                         Ok(()) => {}
                         Err(Trouble::Begin(failure) | Trouble::Write(failure)) => {
                             change.fail(failure);
@@ -174,8 +187,11 @@ enum Trouble {
 }
 
 /// Writes the changes in one transaction. Every one of them has its outcome if this is `Ok`.
-async fn write_together(pool: &SqlitePool, group: &mut [Box<dyn Waits>]) -> Result<(), Trouble> {
-    let mut tx = begin(pool).await.map_err(Trouble::Begin)?;
+async fn write_together(
+    connections: &Connections,
+    group: &mut [Box<dyn Waits>],
+) -> Result<(), Trouble> {
+    let mut tx = begin(connections).await.map_err(Trouble::Begin)?;
     match apply_all(&mut tx, group).await {
         Ok(true) => tx.commit().await.map_err(Trouble::Write),
         Ok(false) => {
@@ -192,10 +208,15 @@ async fn write_together(pool: &SqlitePool, group: &mut [Box<dyn Waits>]) -> Resu
 /// Runs the statements of all of them; says whether anything is to be written.
 async fn apply_all(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<bool, Failure> {
     let alone = group.len() == 1;
-    let mut kept = false;
+    let webhooks_are_written = receive_together(tx, group).await?;
+    let mut kept = webhooks_are_written;
     for change in group {
-        let savepoint = !alone && !change.is_one_statement();
+        if webhooks_are_written && change.as_webhook().is_some() {
+            continue;
+        }
+        let savepoint = !alone && change.may_undo_itself();
         if savepoint {
+            // It is released by the commit. Of several with one name the last counts.
             execute!(tx, "SAVEPOINT change")?;
         }
         if change.apply(tx).await? {
@@ -203,17 +224,32 @@ async fn apply_all(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<bool, Fa
         } else if savepoint {
             execute!(tx, "ROLLBACK TO change")?;
         }
-        if savepoint {
-            execute!(tx, "RELEASE change")?;
-        }
     }
     Ok(kept)
 }
 
+/// Writes the group's webhooks by one statement, unless there is only one, or none. Says whether it did.
+async fn receive_together(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<bool, Failure> {
+    let mut webhooks: Vec<&mut Waiting<Receive>> = group
+        .iter_mut()
+        .filter_map(|change| change.as_webhook())
+        .collect();
+    if webhooks.len() < 2 {
+        return Ok(false);
+    }
+    let changes: Vec<&Receive> = webhooks.iter().map(|waiting| &waiting.change).collect();
+    let answers = receive_all(tx, &changes).await?;
+    for (waiting, answer) in webhooks.iter_mut().zip(answers) {
+        waiting.outcome = Some(Ok(answer));
+        waiting.kept = true;
+    }
+    Ok(true)
+}
+
 /// Takes the write lock at once: a transaction that reads first and writes later fails when another process wrote in between
 /// (<https://sqlite.org/lang_transaction.html>).
-async fn begin(pool: &SqlitePool) -> Result<Tx, Failure> {
-    let mut conn = pool.acquire().await?;
+async fn begin(connections: &Connections) -> Result<Tx, Failure> {
+    let mut conn = connections.take().await?;
     let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await;
     let tx = Dialect::Sqlite(conn);
     match begun {
@@ -227,7 +263,7 @@ async fn begin(pool: &SqlitePool) -> Result<Tx, Failure> {
 }
 
 /// A change and who waits for it.
-struct Waiting<C: Change> {
+pub(super) struct Waiting<C: Change> {
     change: C,
     outcome: Option<Result<C::Answer, Failure>>,
     kept: bool,
@@ -238,7 +274,8 @@ struct Waiting<C: Change> {
 #[async_trait]
 trait Waits: Send + std::fmt::Debug {
     fn is_given_up(&self) -> bool;
-    fn is_one_statement(&self) -> bool;
+    fn may_undo_itself(&self) -> bool;
+    fn as_webhook(&mut self) -> Option<&mut Waiting<Receive>>;
 
     /// Runs the statements and keeps the answer; says whether they are to be written.
     async fn apply(&mut self, tx: &mut Tx) -> Result<bool, Failure>;
@@ -259,8 +296,12 @@ impl<C: Change> Waits for Waiting<C> {
         self.caller.is_closed()
     }
 
-    fn is_one_statement(&self) -> bool {
-        C::ONE_STATEMENT
+    fn may_undo_itself(&self) -> bool {
+        self.change.may_undo_itself()
+    }
+
+    fn as_webhook(&mut self) -> Option<&mut Waiting<Receive>> {
+        C::as_webhook(self)
     }
 
     async fn apply(&mut self, tx: &mut Tx) -> Result<bool, Failure> {
@@ -373,7 +414,7 @@ mod tests {
 
     async fn notes(pool: &SqlitePool) -> Vec<String> {
         let mut conn: crate::adapters::store::Connection =
-            Dialect::Sqlite(pool.acquire().await.unwrap());
+            Dialect::Sqlite(Connections::new(pool.clone()).take().await.unwrap());
         let rows: Result<Vec<(String,)>, _> =
             fetch_all!(&mut conn, "SELECT text FROM notes ORDER BY rowid");
         rows.unwrap().into_iter().map(|(text,)| text).collect()

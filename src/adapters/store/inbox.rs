@@ -1,12 +1,16 @@
 //! Webhooks on disk before they are acknowledged.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
 
+use super::group::Waiting;
 use super::query::{Failure, execute, fetch_all, fetch_optional};
 use super::rows::{InboxRow, micros};
 use super::write::{Change, Verdict};
-use super::{Database, Tx};
+use super::{Database, Dialect, Tx};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::ports::store::{InboxEntry, InboxResult, InboxStore, Received, StoreError};
 
@@ -59,7 +63,8 @@ impl InboxStore for Database {
     }
 }
 
-struct Receive {
+/// Answers with the webhook's key, or with none when its message was received before.
+pub(super) struct Receive {
     received: Received,
     try_at: Timestamp,
 }
@@ -67,7 +72,6 @@ struct Receive {
 #[async_trait]
 impl Change for Receive {
     type Answer = Option<i64>;
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Option<i64>>, Failure> {
         let received = &self.received;
@@ -86,6 +90,10 @@ impl Change for Receive {
         Ok(Verdict::Keep(row.map(|(id,)| id)))
     }
 
+    fn as_webhook(waiting: &mut Waiting<Self>) -> Option<&mut Waiting<Receive>> {
+        Some(waiting)
+    }
+
     async fn is_there(&self, tx: &mut Tx, answer: &Option<i64>) -> Result<bool, Failure> {
         let found: Option<(i64,)> = fetch_optional!(
             tx,
@@ -99,6 +107,66 @@ impl Change for Receive {
     }
 }
 
+/// SQLite alone: receives several webhooks in one transaction, and answers each.
+///
+/// They are given their keys here, for the rows of a RETURNING come in no order that SQLite would promise
+/// (<https://sqlite.org/lang_returning.html>). Nobody else writes meanwhile.
+pub(super) async fn receive_all(
+    tx: &mut Tx,
+    webhooks: &[&Receive],
+) -> Result<Vec<Option<i64>>, Failure> {
+    let last: Option<(i64,)> =
+        fetch_optional!(tx, "SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")?;
+    let mut next = last.map_or(0, |(seq,)| seq) + 1;
+    let mut answers = Vec::with_capacity(webhooks.len());
+    let mut rest = webhooks;
+    while !rest.is_empty() {
+        let (these, others) = rest.split_at(previous_power_of_two(rest.len()));
+        rest = others;
+        let keys = next..next + these.len() as i64;
+        next = keys.end;
+        let written = insert_with_keys(tx, these, keys.start).await?;
+        answers.extend(keys.map(|key| Some(key).filter(|key| written.contains(key))));
+    }
+    Ok(answers)
+}
+
+/// The rows that one statement inserts: each number of them is a text of its own, and SQLite's driver keeps a hundred.
+fn previous_power_of_two(rows: usize) -> usize {
+    1 << rows.ilog2()
+}
+
+/// Inserts the webhooks with these keys and the ones that follow; says which are new.
+async fn insert_with_keys(
+    tx: &mut Tx,
+    webhooks: &[&Receive],
+    first: i64,
+) -> Result<BTreeSet<i64>, Failure> {
+    let Dialect::Sqlite(conn) = tx else {
+        return Ok(BTreeSet::new());
+    };
+    let rows = vec!["(?, ?, ?, ?, ?, ?, ?, 'waiting', ?, 0, 0)"; webhooks.len()].join(", ");
+    let sql = format!(
+        "INSERT INTO inbox (id, received_at, version, payment_id, transaction_id, claimed_status, webhook_id, state, try_at, attempts, lease)
+        VALUES {rows} ON CONFLICT (webhook_id) DO NOTHING RETURNING id"
+    );
+    // No value is in the text.
+    let mut query = sqlx::query_as(AssertSqlSafe(sql));
+    for (key, Receive { received, try_at }) in (first..).zip(webhooks) {
+        query = query
+            .bind(key)
+            .bind(micros(received.at))
+            .bind(received.portone.as_str())
+            .bind(received.payment_id.as_str())
+            .bind(received.transaction_id.as_ref().map(TransactionId::as_str))
+            .bind(&received.claimed_status)
+            .bind(&received.webhook_id)
+            .bind(micros(*try_at));
+    }
+    let new: Vec<(i64,)> = query.fetch_all(&mut **conn).await?;
+    Ok(new.into_iter().map(|(key,)| key).collect())
+}
+
 struct Settle {
     id: i64,
     lease: i64,
@@ -108,7 +176,6 @@ struct Settle {
 #[async_trait]
 impl Change for Settle {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         let (state, try_at, attempts) = match self.result {
@@ -138,7 +205,6 @@ struct LeaseInbox {
 #[async_trait]
 impl Change for LeaseInbox {
     type Answer = Vec<InboxEntry>;
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Vec<InboxEntry>>, Failure> {
         // Two texts for the same reasons as in `LeaseDue`.
@@ -169,7 +235,6 @@ struct WakeInbox {
 #[async_trait]
 impl Change for WakeInbox {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         // Those that are due already keep their place in the queue.

@@ -9,11 +9,11 @@ use serde_json::json;
 
 use super::query::{Failure, execute, fetch_all, fetch_optional, is_taken, retried};
 use super::rows::{
-    EntryRow, EventRow, OrderRow, PaymentIdRow, TransactionRow, micros, order_columns,
-    transaction_columns,
+    EntryRow, EventRow, OrderRow, PaymentIdRow, SnapshotRow, TransactionRow, micros, order_columns,
+    snapshot_of, transaction_columns,
 };
 use super::write::{Change, Verdict};
-use super::{Database, Tx};
+use super::{Database, Dialect, Tx};
 use crate::domain::event::Event;
 use crate::domain::history::{Entry, StoredEntry};
 use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
@@ -54,19 +54,11 @@ impl OrderStore for Database {
         token: &StatusToken,
     ) -> Result<Option<Snapshot>, StoreError> {
         retried(|| async {
+            let sql = snapshot_of!("orders.status_token = $1");
             let mut conn = self.reader().await?;
-            let found: Option<PaymentIdRow> = fetch_optional!(
-                &mut conn,
-                "SELECT payment_id FROM orders WHERE status_token = $1",
-                token.as_str()
-            )?;
-            // Given back first: holding one connection while waiting for another can starve a pool.
-            drop(conn);
-            match found {
-                // Which order a token opens never changes, so this needs no common view with the query above.
-                Some(row) => self.try_find(&row.into_domain("orders")?).await,
-                None => Ok(None),
-            }
+            let rows = fetch_all!(&mut conn, sql, token.as_str())?;
+            conn.keep();
+            snapshot(rows)
         })
         .await
     }
@@ -79,6 +71,7 @@ impl OrderStore for Database {
                 "SELECT payment_id FROM transactions WHERE transaction_id = $1",
                 id.as_str()
             )?;
+            conn.keep();
             found.map(|row| row.into_domain("transactions")).transpose()
         })
         .await
@@ -167,49 +160,21 @@ impl OrderStore for Database {
 
 impl Database {
     async fn try_find(&self, id: &PaymentId) -> Result<Option<Snapshot>, Failure> {
-        let mut tx = self.begin_read().await?;
-        let order: Option<OrderRow> = fetch_optional!(
-            &mut tx,
-            concat!(
-                "SELECT ",
-                order_columns!(),
-                " FROM orders WHERE payment_id = $1"
-            ),
-            id.as_str()
-        )?;
-        let transactions: Vec<TransactionRow> = match order {
-            Some(_) => fetch_all!(
-                &mut tx,
-                concat!(
-                    "SELECT ",
-                    transaction_columns!(),
-                    " FROM transactions WHERE payment_id = $1 ORDER BY first_seen_at, transaction_id"
-                ),
-                id.as_str(),
-            )?,
-            None => Vec::new(),
-        };
-        tx.end().await?;
-        let Some(order) = order else { return Ok(None) };
-        let order = order.into_domain()?;
-        let transactions = transactions
-            .into_iter()
-            .map(TransactionRow::into_domain)
-            .collect::<Result<_, _>>()?;
-        Ok(Some(Snapshot {
-            order,
-            transactions,
-        }))
+        let sql = snapshot_of!("orders.payment_id = $1");
+        let mut conn = self.reader().await?;
+        let rows = fetch_all!(&mut conn, sql, id.as_str())?;
+        conn.keep();
+        snapshot(rows)
     }
 
     async fn try_list(&self, filter: &OrderFilter) -> Result<Vec<Order>, Failure> {
         let mut conn = self.reader().await?;
-        let query = filter.query.as_deref();
+        // A bound that was not asked for is one that everything keeps to: with a bound in every case both databases read the
+        // index from there, however long the list is.
         let (after_created_at, after_payment_id) = filter
             .after
             .as_ref()
-            .map(|(at, id)| (micros(*at), id.as_str()))
-            .unzip();
+            .map_or((i64::MAX, ""), |(at, id)| (micros(*at), id.as_str()));
         // `substr` and not LIKE: it knows no wildcards, and SQLite's LIKE takes capital and small letters for the same.
         let rows: Vec<OrderRow> = fetch_all!(
             &mut conn,
@@ -220,21 +185,40 @@ impl Database {
                 WHERE ($1 IS NULL OR status = $1)
                 AND ($2 IS NULL OR substr(payment_id, 1, length($2)) = $2
                     OR EXISTS (SELECT 1 FROM transactions WHERE transactions.transaction_id = $2 AND transactions.payment_id = orders.payment_id))
-                AND ($3 IS NULL OR created_at >= $3)
-                AND ($4 IS NULL OR created_at < $4)
-                AND ($5 IS NULL OR created_at < $5 OR (created_at = $5 AND payment_id < $6))
+                AND created_at >= $3
+                AND created_at < $4
+                AND (created_at, payment_id) < ($5, $6)
                 ORDER BY created_at DESC, payment_id DESC LIMIT $7"
             ),
             filter.status.map(|status| status.as_str()),
-            query,
-            filter.from.map(micros),
-            filter.to.map(micros),
+            filter.query.as_deref(),
+            filter.from.map_or(i64::MIN, micros),
+            filter.to.map_or(i64::MAX, micros),
             after_created_at,
             after_payment_id,
             i64::from(filter.limit.clamp(1, PAGE_ORDERS_MAX)),
         )?;
+        conn.keep();
         rows.into_iter().map(OrderRow::into_domain).collect()
     }
+}
+
+/// Each of the rows has the same order.
+fn snapshot(rows: Vec<SnapshotRow>) -> Result<Option<Snapshot>, Failure> {
+    let mut order = None;
+    let mut transactions = Vec::new();
+    for row in rows {
+        transactions.extend(row.transaction);
+        order.get_or_insert(row.order);
+    }
+    let Some(order) = order else { return Ok(None) };
+    Ok(Some(Snapshot {
+        order: order.into_domain()?,
+        transactions: transactions
+            .into_iter()
+            .map(TransactionRow::into_domain)
+            .collect::<Result<_, _>>()?,
+    }))
 }
 
 /// Says whether it was made; if not, an order has its id or its status token.
@@ -280,6 +264,11 @@ impl Change for CommitOrder {
         })
     }
 
+    /// That a transaction is somebody else's is found out when the order has been moved.
+    fn may_undo_itself(&self) -> bool {
+        !self.0.transactions.is_empty()
+    }
+
     /// Events are for somebody to deliver.
     fn makes_work(&self) -> bool {
         !self.0.events.is_empty()
@@ -308,13 +297,15 @@ impl Change for AppendHistory {
     type Answer = ();
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
-        let sql = tx.text(
-            "SELECT payment_id FROM orders WHERE payment_id = $1",
-            "SELECT payment_id FROM orders WHERE payment_id = $1 FOR NO KEY UPDATE",
-        );
-        let locked: Option<PaymentIdRow> = fetch_optional!(tx, sql, self.id.as_str())?;
-        if locked.is_none() {
-            return Ok(Verdict::Undo(()));
+        match tx {
+            Dialect::Sqlite(_) => {}
+            Dialect::Postgres(_) => {
+                let _locked: Option<PaymentIdRow> = fetch_optional!(
+                    tx,
+                    "SELECT payment_id FROM orders WHERE payment_id = $1 FOR NO KEY UPDATE",
+                    self.id.as_str()
+                )?;
+            }
         }
         for entry in &self.entries {
             append_entry(tx, &self.id, entry, self.per_kind_max).await?;
@@ -332,7 +323,6 @@ struct LeaseDue {
 #[async_trait]
 impl Change for LeaseDue {
     type Answer = Vec<PaymentId>;
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Vec<PaymentId>>, Failure> {
         // PostgreSQL: ARRAY(…) is worked out once. A plain IN (…) may be planned as a loop that locks again and again and
@@ -366,7 +356,6 @@ struct ScheduleCheck {
 #[async_trait]
 impl Change for ScheduleCheck {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         execute!(
@@ -389,7 +378,6 @@ struct MarkPrepared {
 #[async_trait]
 impl Change for MarkPrepared {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         execute!(
@@ -550,7 +538,7 @@ async fn put_transaction(tx: &mut Tx, transaction: &Transaction) -> Result<bool,
     Ok(written == 1)
 }
 
-/// Appends an entry unless the order has its `once_key`, or has enough of its kind.
+/// Appends an entry unless there is no such order, or it has the `once_key`, or enough of the kind.
 pub(super) async fn append_entry(
     tx: &mut Tx,
     id: &PaymentId,
@@ -562,7 +550,8 @@ pub(super) async fn append_entry(
         "INSERT INTO history (payment_id, seq, at, kind, actor, data, once_key)
         SELECT $1, last.seq + 1, $2, $3, $4, $5, $6
         FROM (SELECT COALESCE(MAX(seq), 0) AS seq FROM history WHERE payment_id = $1) AS last
-        WHERE (SELECT COUNT(*) FROM history WHERE payment_id = $1 AND kind = $3) < $7
+        WHERE EXISTS (SELECT 1 FROM orders WHERE payment_id = $1)
+        AND (SELECT COUNT(*) FROM history WHERE payment_id = $1 AND kind = $3) < $7
         ON CONFLICT (payment_id, once_key) DO NOTHING",
         id.as_str(),
         micros(entry.at),

@@ -242,7 +242,6 @@ struct Lease {
 #[async_trait]
 impl Change for Lease {
     type Answer = Vec<Refund>;
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Vec<Refund>>, Failure> {
         // Two texts for the same reasons as in `lease_due`.
@@ -279,7 +278,6 @@ struct Wake {
 #[async_trait]
 impl Change for Wake {
     type Answer = ();
-    const ONE_STATEMENT: bool = true;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         // Those that are due already keep their place in the queue.

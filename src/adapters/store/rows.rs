@@ -1,7 +1,7 @@
 //! Rows of the tables and the domain's values they stand for.
 
 use jiff::Timestamp;
-use sqlx::FromRow;
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::query::Failure;
 use crate::domain::event::{Event, EventType};
@@ -160,6 +160,26 @@ impl OrderRow {
     }
 }
 
+/// Every column of `orders`, and of `transactions` what [`SnapshotRow`] reads: columns that both tables have keep their plain
+/// name for the order. One statement sees one moment.
+macro_rules! snapshot_of {
+    ($order:literal) => {
+        concat!(
+            "SELECT orders.payment_id, orders.version, name, orders.amount_minor, orders.currency, portone, orders.pay_method, channel_key, \
+             buyer_name, buyer_email, buyer_tel, return_url, locale, metadata, fingerprint, status_token, pay_token, orders.status, \
+             accepted_transaction_id, refunded_minor, expires_at, expired_at, closed_at, orders.checked_at, next_check_at, \
+             checks_without_change, prepared_at, created_at, updated_at, transaction_id, transactions.status AS its_status, verdict, \
+             transactions.amount_minor AS its_amount_minor, transactions.currency AS its_currency, cancelled_minor, test, \
+             transactions.pay_method AS its_pay_method, pg_provider, approval_number, method_name, fail_reason, receipt_url, \
+             virtual_account_bank, virtual_account_number, virtual_account_holder, virtual_account_expires_at, paid_at, checks, \
+             first_seen_at, transactions.checked_at AS its_checked_at \
+             FROM orders LEFT JOIN transactions ON transactions.payment_id = orders.payment_id WHERE ",
+            $order,
+            " ORDER BY first_seen_at, transaction_id"
+        )
+    };
+}
+
 /// Every column of `transactions`.
 macro_rules! transaction_columns {
     () => {
@@ -178,18 +198,46 @@ macro_rules! refund_columns {
     };
 }
 
-pub(super) use {order_columns, refund_columns, transaction_columns};
+pub(super) use {order_columns, refund_columns, snapshot_of, transaction_columns};
 
+/// An order beside one of its transactions, if it has any.
+pub(super) struct SnapshotRow {
+    pub(super) order: OrderRow,
+    pub(super) transaction: Option<TransactionRow>,
+}
+
+impl<'r, R: Row> FromRow<'r, R> for SnapshotRow
+where
+    OrderRow: FromRow<'r, R>,
+    TransactionRow: FromRow<'r, R>,
+    &'static str: ColumnIndex<R>,
+    Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let transaction_id: Option<String> = row.try_get("transaction_id")?;
+        let transaction = transaction_id.map(|_| TransactionRow::from_row(row));
+        Ok(Self {
+            order: OrderRow::from_row(row)?,
+            transaction: transaction.transpose()?,
+        })
+    }
+}
+
+/// A transaction of the order in the same row, see [`snapshot_of`].
 #[derive(FromRow)]
 pub(super) struct TransactionRow {
     transaction_id: String,
     payment_id: String,
+    #[sqlx(rename = "its_status")]
     status: String,
     verdict: String,
+    #[sqlx(rename = "its_amount_minor")]
     amount_minor: Option<i64>,
+    #[sqlx(rename = "its_currency")]
     currency: Option<String>,
     cancelled_minor: i64,
     test: Option<bool>,
+    #[sqlx(rename = "its_pay_method")]
     pay_method: Option<String>,
     pg_provider: Option<String>,
     approval_number: Option<String>,
@@ -203,6 +251,7 @@ pub(super) struct TransactionRow {
     paid_at: Option<i64>,
     checks: String,
     first_seen_at: i64,
+    #[sqlx(rename = "its_checked_at")]
     checked_at: i64,
 }
 

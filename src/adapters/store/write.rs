@@ -14,6 +14,8 @@ use async_trait::async_trait;
 use sqlx::{PgPool, Postgres, Transaction};
 use tokio::sync::Semaphore;
 
+use super::group::Waiting;
+use super::inbox::Receive;
 use super::query::{ATTEMPTS_MAX, CALL_TIME_MAX, Failure, fetch_optional};
 use super::{Database, Dialect, Tx};
 use crate::ports::store::StoreError;
@@ -35,9 +37,19 @@ pub(super) trait Change: Send + Sync + 'static {
     /// What the caller is told.
     type Answer: Send + 'static;
 
-    /// Whether it is a single statement, which a database undoes by itself when it fails. Such a change is never undone by
-    /// its own verdict.
-    const ONE_STATEMENT: bool = false;
+    /// Whether its own verdict may undo what it has written. Nothing has to be remembered for one that says no before it
+    /// writes: a statement that fails is undone by the database, and a change that fails is undone with its whole group.
+    fn may_undo_itself(&self) -> bool {
+        false
+    }
+
+    /// The change as a webhook to receive, if it is one: those that come together are one statement.
+    fn as_webhook(_waiting: &mut Waiting<Self>) -> Option<&mut Waiting<Receive>>
+    where
+        Self: Sized,
+    {
+        None
+    }
 
     /// Runs the statements. Does nothing outside the database: it may run again, after everything was undone.
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Self::Answer>, Failure>;
@@ -133,7 +145,7 @@ impl PostgresPools {
     ///
     /// sqlx counts a transaction when the answer to its `BEGIN` is there. Dropped before, it would give the connection back to
     /// the pool in a transaction that nobody counts: what others write through it would be acknowledged and never committed.
-    pub(super) async fn begin(
+    async fn begin(
         &self,
         statement: &'static str,
     ) -> Result<Transaction<'static, Postgres>, Failure> {
