@@ -90,6 +90,7 @@ pub struct Core {
     pub settings: ServiceSettings,
     /// Detached work; a graceful stop waits for it.
     pub tasks: TaskTracker,
+    pub(crate) kept: completion::Kept,
     pub(crate) flights: sync::Flights,
     pub(crate) admission: sync::Admission,
     pub(crate) password_hashes: Arc<Semaphore>,
@@ -125,6 +126,7 @@ impl Core {
             entropy,
             settings,
             tasks: TaskTracker::new(),
+            kept: completion::Kept::default(),
             flights: sync::Flights::default(),
             admission: sync::Admission::default(),
             password_hashes: Arc::new(Semaphore::new(PASSWORD_HASHES_MAX)),

@@ -1,8 +1,10 @@
 //! The completion page's use case: a buyer came back, or looks again; what do we say?
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -18,6 +20,8 @@ use crate::domain::transaction::{Transaction, TransactionStatus, Verdict, Virtua
 use crate::ports::clock::within;
 use crate::ports::store::{Snapshot, StoreError};
 
+/// Claims that are remembered as being on the record.
+const CLAIMS_REMEMBERED_MAX: usize = 10_000;
 /// Parameters of a redirect that are kept for the record.
 const CLAIMED_PARAMETERS_MAX: usize = 20;
 /// Parameters whose values are kept: what gateways say of the result. Of any other the name alone is kept.
@@ -232,13 +236,39 @@ async fn find(core: &Core, claim: &Claim, way: &Way) -> Result<Option<Snapshot>,
     }
 }
 
+/// Claims that are known to be on the record: a page that is looked at again writes nothing. Others are written again, which
+/// leaves one entry all the same.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(Mutex<HashSet<(PaymentId, Option<String>)>>);
+
+impl Kept {
+    fn knows(&self, payment_id: &PaymentId, entry: &Entry) -> bool {
+        let key = (payment_id.clone(), entry.once_key.clone());
+        self.0.lock().contains(&key)
+    }
+
+    fn note(&self, payment_id: PaymentId, once_key: Option<String>) {
+        let mut kept = self.0.lock();
+        if kept.len() >= CLAIMS_REMEMBERED_MAX {
+            kept.clear();
+        }
+        kept.insert((payment_id, once_key));
+    }
+}
+
 /// Writes what the redirect claimed into the history, once per distinct claim, without making the buyer wait.
 fn keep_for_the_record(core: &Arc<Core>, payment_id: &PaymentId, claim: &Claim) {
     let entry = redirect_entry(core.clock.now(), claim);
+    if core.kept.knows(payment_id, &entry) {
+        return;
+    }
     let (core_for_task, payment_id) = (Arc::clone(core), payment_id.clone());
     core.tasks.spawn(async move {
+        let once_key = entry.once_key.clone();
         if let Err(error) = core_for_task.orders.append_history(&payment_id, &[entry], VISITOR_ENTRIES_MAX).await {
             tracing::warn!(payment.id = %payment_id, error = &error as &dyn std::error::Error, "a redirect could not be kept for the record");
+        } else {
+            core_for_task.kept.note(payment_id, once_key);
         }
     });
 }

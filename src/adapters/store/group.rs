@@ -5,7 +5,7 @@
 //! everybody after that. While it commits, the next changes gather: the group grows with the load, and a change that comes
 //! alone is not kept waiting for others.
 //!
-//! Webhooks that come together are written by one statement. A change that refuses itself after it has written is undone
+//! Webhooks that come together are written by one statement, and so are their results. A change that refuses itself after it has written is undone
 //! alone, by a savepoint. When anything fails, the whole group is undone and each of
 //! its changes is written in a transaction of its own, so that one that cannot be written fails by itself.
 
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connections::Connections;
-use super::inbox::{Receive, receive_all};
+use super::inbox::{Receive, Settle, receive_all, write_results};
 use super::query::{CALL_TIME_MAX, Failure, execute};
 use super::write::{CHANGES_WAITING_MAX, Change, Verdict};
 use super::{Dialect, Tx};
@@ -208,10 +208,13 @@ async fn write_together(
 /// Runs the statements of all of them; says whether anything is to be written.
 async fn apply_all(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<bool, Failure> {
     let alone = group.len() == 1;
-    let webhooks_are_written = receive_together(tx, group).await?;
-    let mut kept = webhooks_are_written;
+    let received = receive_together(tx, group).await?;
+    let settled = settle_together(tx, group).await?;
+    let mut kept = received || settled;
     for change in group {
-        if webhooks_are_written && change.as_webhook().is_some() {
+        if (received && change.as_webhook().is_some())
+            || (settled && change.as_settling().is_some())
+        {
             continue;
         }
         let savepoint = !alone && change.may_undo_itself();
@@ -241,6 +244,24 @@ async fn receive_together(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<b
     let answers = receive_all(tx, &changes).await?;
     for (waiting, answer) in webhooks.iter_mut().zip(answers) {
         waiting.outcome = Some(Ok(answer));
+        waiting.kept = true;
+    }
+    Ok(true)
+}
+
+/// The same for the results of webhooks.
+async fn settle_together(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<bool, Failure> {
+    let mut settling: Vec<&mut Waiting<Settle>> = group
+        .iter_mut()
+        .filter_map(|change| change.as_settling())
+        .collect();
+    if settling.len() < 2 {
+        return Ok(false);
+    }
+    let changes: Vec<&Settle> = settling.iter().map(|waiting| &waiting.change).collect();
+    write_results(tx, &changes).await?;
+    for waiting in &mut settling {
+        waiting.outcome = Some(Ok(()));
         waiting.kept = true;
     }
     Ok(true)
@@ -276,6 +297,7 @@ trait Waits: Send + std::fmt::Debug {
     fn is_given_up(&self) -> bool;
     fn may_undo_itself(&self) -> bool;
     fn as_webhook(&mut self) -> Option<&mut Waiting<Receive>>;
+    fn as_settling(&mut self) -> Option<&mut Waiting<Settle>>;
 
     /// Runs the statements and keeps the answer; says whether they are to be written.
     async fn apply(&mut self, tx: &mut Tx) -> Result<bool, Failure>;
@@ -302,6 +324,10 @@ impl<C: Change> Waits for Waiting<C> {
 
     fn as_webhook(&mut self) -> Option<&mut Waiting<Receive>> {
         C::as_webhook(self)
+    }
+
+    fn as_settling(&mut self) -> Option<&mut Waiting<Settle>> {
+        C::as_settling(self)
     }
 
     async fn apply(&mut self, tx: &mut Tx) -> Result<bool, Failure> {

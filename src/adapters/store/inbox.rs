@@ -73,6 +73,10 @@ pub(super) struct Receive {
 impl Change for Receive {
     type Answer = Option<i64>;
 
+    fn may_undo_itself(&self) -> bool {
+        false
+    }
+
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Option<i64>>, Failure> {
         let received = &self.received;
         let row: Option<(i64,)> = fetch_optional!(
@@ -167,7 +171,8 @@ async fn insert_with_keys(
     Ok(new.into_iter().map(|(key,)| key).collect())
 }
 
-struct Settle {
+/// A webhook's result.
+pub(super) struct Settle {
     id: i64,
     lease: i64,
     result: InboxResult,
@@ -177,12 +182,16 @@ struct Settle {
 impl Change for Settle {
     type Answer = ();
 
+    fn may_undo_itself(&self) -> bool {
+        false
+    }
+
+    fn as_settling(waiting: &mut Waiting<Self>) -> Option<&mut Waiting<Settle>> {
+        Some(waiting)
+    }
+
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
-        let (state, try_at, attempts) = match self.result {
-            InboxResult::Done => ("done", None, 0),
-            InboxResult::Dropped => ("dropped", None, 0),
-            InboxResult::Again(at) => ("waiting", Some(micros(at)), 1_i64),
-        };
+        let (state, try_at, attempts) = self.columns();
         execute!(
             tx,
             "UPDATE inbox SET state = $2, try_at = $3, attempts = attempts + $4 WHERE id = $1 AND lease = $5 AND state = 'waiting'",
@@ -194,6 +203,49 @@ impl Change for Settle {
         )?;
         Ok(Verdict::Keep(()))
     }
+}
+
+impl Settle {
+    /// The new state, when it is tried again, and by how much its tries go up.
+    fn columns(&self) -> (&'static str, Option<i64>, i64) {
+        match self.result {
+            InboxResult::Done => ("done", None, 0),
+            InboxResult::Dropped => ("dropped", None, 0),
+            InboxResult::Again(at) => ("waiting", Some(micros(at)), 1),
+        }
+    }
+}
+
+/// SQLite alone: writes the results of several webhooks. Of each webhook only the holder of the last lease
+/// has a result that counts, so it does not matter in which order they are written.
+pub(super) async fn write_results(tx: &mut Tx, all: &[&Settle]) -> Result<(), Failure> {
+    let Dialect::Sqlite(conn) = tx else {
+        return Ok(());
+    };
+    let mut rest = all;
+    while !rest.is_empty() {
+        let (these, others) = rest.split_at(previous_power_of_two(rest.len()));
+        rest = others;
+        let rows = vec!["(?, ?, ?, ?, ?)"; these.len()].join(", ");
+        let sql = format!(
+            "WITH settled(id, lease, state, try_at, attempts) AS (VALUES {rows})
+            UPDATE inbox SET state = settled.state, try_at = settled.try_at, attempts = inbox.attempts + settled.attempts
+            FROM settled WHERE inbox.id = settled.id AND inbox.lease = settled.lease AND inbox.state = 'waiting'"
+        );
+        // No value is in the text.
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for settle in these {
+            let (state, try_at, attempts) = settle.columns();
+            query = query
+                .bind(settle.id)
+                .bind(settle.lease)
+                .bind(state)
+                .bind(try_at)
+                .bind(attempts);
+        }
+        query.execute(&mut **conn).await?;
+    }
+    Ok(())
 }
 
 struct LeaseInbox {

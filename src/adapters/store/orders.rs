@@ -169,12 +169,16 @@ impl Database {
 
     async fn try_list(&self, filter: &OrderFilter) -> Result<Vec<Order>, Failure> {
         let mut conn = self.reader().await?;
-        // A bound that was not asked for is one that everything keeps to: with a bound in every case both databases read the
-        // index from there, however long the list is.
+        // A bound that was not asked for is one that everything keeps to. So both databases begin to read the index where the
+        // page begins, however long the list is; SQLite for the cursor's time, too, as of two upper bounds it takes one.
         let (after_created_at, after_payment_id) = filter
             .after
             .as_ref()
             .map_or((i64::MAX, ""), |(at, id)| (micros(*at), id.as_str()));
+        let before = filter
+            .to
+            .map_or(i64::MAX, micros)
+            .min(after_created_at.saturating_add(1));
         // `substr` and not LIKE: it knows no wildcards, and SQLite's LIKE takes capital and small letters for the same.
         let rows: Vec<OrderRow> = fetch_all!(
             &mut conn,
@@ -193,7 +197,7 @@ impl Database {
             filter.status.map(|status| status.as_str()),
             filter.query.as_deref(),
             filter.from.map_or(i64::MIN, micros),
-            filter.to.map_or(i64::MAX, micros),
+            before,
             after_created_at,
             after_payment_id,
             i64::from(filter.limit.clamp(1, PAGE_ORDERS_MAX)),
@@ -230,6 +234,10 @@ struct CreateOrder {
 #[async_trait]
 impl Change for CreateOrder {
     type Answer = bool;
+
+    fn may_undo_itself(&self) -> bool {
+        false
+    }
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
         if !insert_order(tx, &self.order).await? {
@@ -296,6 +304,10 @@ struct AppendHistory {
 impl Change for AppendHistory {
     type Answer = ();
 
+    fn may_undo_itself(&self) -> bool {
+        false
+    }
+
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         match tx {
             Dialect::Sqlite(_) => {}
@@ -356,6 +368,10 @@ struct ScheduleCheck {
 #[async_trait]
 impl Change for ScheduleCheck {
     type Answer = ();
+
+    fn may_undo_itself(&self) -> bool {
+        false
+    }
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         execute!(

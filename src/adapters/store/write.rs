@@ -15,7 +15,7 @@ use sqlx::{PgPool, Postgres, Transaction};
 use tokio::sync::Semaphore;
 
 use super::group::Waiting;
-use super::inbox::Receive;
+use super::inbox::{Receive, Settle};
 use super::query::{ATTEMPTS_MAX, CALL_TIME_MAX, Failure, fetch_optional};
 use super::{Database, Dialect, Tx};
 use crate::ports::store::StoreError;
@@ -37,14 +37,22 @@ pub(super) trait Change: Send + Sync + 'static {
     /// What the caller is told.
     type Answer: Send + 'static;
 
-    /// Whether its own verdict may undo what it has written. Nothing has to be remembered for one that says no before it
-    /// writes: a statement that fails is undone by the database, and a change that fails is undone with its whole group.
+    /// Whether its own verdict may take back what it has written. For a change that says no before it writes, if ever, nothing
+    /// has to be remembered: a statement that fails is undone by the database, and a change that fails with its whole group.
     fn may_undo_itself(&self) -> bool {
-        false
+        true
     }
 
     /// The change as a webhook to receive, if it is one: those that come together are one statement.
     fn as_webhook(_waiting: &mut Waiting<Self>) -> Option<&mut Waiting<Receive>>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
+    /// The change as a webhook's result, if it is one: those that come together are one statement, too.
+    fn as_settling(_waiting: &mut Waiting<Self>) -> Option<&mut Waiting<Settle>>
     where
         Self: Sized,
     {

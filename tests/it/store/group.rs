@@ -8,7 +8,10 @@ use sqlx::{Connection, PgConnection, SqliteConnection};
 use wanryo::domain::history::EntryKind;
 use wanryo::domain::ids::TransactionId;
 use wanryo::domain::order::{Order, OrderStatus};
-use wanryo::ports::store::{Commit, Committed, Created, InboxStore, OrderStore, StoreError};
+use wanryo::ports::store::{
+    Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, OrderStore, Received,
+    StoreError,
+};
 
 use super::fixtures::{accepted, at, commit, entry, order, payment, transaction, webhook};
 use super::{created, everything, found};
@@ -119,6 +122,62 @@ on_both_databases! {
         let mut leased = database.lease_inbox(at(0), at(60), 1000).await.unwrap();
         leased.retain(|entry| entry.payment_id.as_str() == "stays");
         assert_eq!(leased.len(), 100);
+    }
+}
+
+on_both_databases! {
+    async fn webhooks_that_come_and_end_together_keep_their_own_keys_and_results(test: TestDatabase) {
+        let database = test.open().await;
+        let webhooks: Vec<Received> = (0..43)
+            .map(|n| Received {
+                // One message three times, among others.
+                webhook_id: if n % 20 == 1 { Some("wh-0001".to_owned()) } else { None },
+                claimed_status: Some(n.to_string()),
+                ..webhook(&format!("order-{n}"))
+            })
+            .collect();
+
+        let answers = together(&test, webhooks.iter().map(|one| database.receive(one, at(0))).collect()).await;
+        let keys: Vec<Option<i64>> = answers.into_iter().map(Result::unwrap).collect();
+        let leased = database.lease_inbox(at(0), at(60), 100).await.unwrap();
+
+        assert_eq!(keys.iter().flatten().count(), 41, "a message is one entry");
+        assert_eq!(leased.len(), 41);
+        for entry in &leased {
+            let told = keys.iter().position(|key| *key == Some(entry.id)).unwrap();
+            assert_eq!(entry.payment_id, webhooks[told].payment_id);
+            assert_eq!(entry.claimed_status, webhooks[told].claimed_status);
+        }
+
+        let end = |entry: &InboxEntry| match entry.id % 4 {
+            0 => (entry.lease, InboxResult::Done),
+            1 => (entry.lease, InboxResult::Dropped),
+            2 => (entry.lease, InboxResult::Again(at(70 + entry.id))),
+            // Somebody else has it now.
+            _ => (entry.lease - 1, InboxResult::Done),
+        };
+        let ended = together(
+            &test,
+            leased
+                .iter()
+                .map(|entry| {
+                    let (lease, result) = end(entry);
+                    database.settle(entry.id, lease, result)
+                })
+                .collect(),
+        )
+        .await;
+
+        assert!(ended.iter().all(Result::is_ok));
+        let mut waiting = database.lease_inbox(at(1_000), at(2_000), 100).await.unwrap();
+        waiting.sort_by_key(|entry| entry.id);
+        let mut wanted: Vec<(i64, i64)> = leased
+            .iter()
+            .filter(|entry| entry.id % 4 >= 2)
+            .map(|entry| (entry.id, i64::from(entry.id % 4 == 2)))
+            .collect();
+        wanted.sort_unstable();
+        assert_eq!(waiting.iter().map(|entry| (entry.id, entry.attempts)).collect::<Vec<_>>(), wanted);
     }
 }
 
