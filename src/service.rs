@@ -151,21 +151,29 @@ impl Core {
         format!("{}/pay/{segment}", self.settings.public_url)
     }
 
-    /// Address of the completion page of an order, for who knows its number.
+    /// Address of the completion page of an order, for who knows its number, and maybe the id of an attempt to pay it.
     #[must_use]
-    pub fn complete_url(&self, order: &crate::domain::order::Order) -> String {
-        let name = match order.portone {
-            crate::domain::order::Portone::V1 => "merchant_uid",
-            crate::domain::order::Portone::V2 => "paymentId",
+    pub fn complete_url(
+        &self,
+        order: &crate::domain::order::Order,
+        attempt: Option<&crate::domain::ids::TransactionId>,
+    ) -> String {
+        let (name, attempt_name) = match order.portone {
+            crate::domain::order::Portone::V1 => ("merchant_uid", "imp_uid"),
+            crate::domain::order::Portone::V2 => ("paymentId", "txId"),
         };
         let value = percent_encoding::utf8_percent_encode(
             order.payment_id.as_str(),
             percent_encoding::NON_ALPHANUMERIC,
         );
-        format!(
+        let address = format!(
             "{}/payments/complete?{name}={value}",
             self.settings.public_url
-        )
+        );
+        let (again, yes) = completion::AGAIN;
+        attempt.map_or(address.clone(), |id| {
+            format!("{address}&{attempt_name}={}&{again}={yes}", id.as_str())
+        })
     }
 
     /// Address of the status page that a token opens.

@@ -139,7 +139,7 @@ test("an issued account is shown with all it takes to deposit, and turns to paid
     await expect(main).toHaveAttribute("data-outcome", "paid", { timeout: NOTICE_MS_MAX });
   } else {
     // It looks again by itself, but only every minute: people take that long to deposit.
-    await expect(page.locator('meta[http-equiv="refresh"]')).toHaveAttribute("content", /^\d+;url=\/o\//);
+    await expect(page.locator('meta[http-equiv="refresh"]')).toHaveAttribute("content", /^\d+;url=\/payments\/complete\?/);
     await main.getByRole("link", { name: "지금 다시 확인" }).click();
     await expect(main).toHaveAttribute("data-outcome", "paid");
   }

@@ -150,8 +150,8 @@ macro_rules! capability {
     };
 }
 capability!(
-    /// Opens an order's status page in any browser: `/o/{token}`. The page has no personal data, so pages that ids alone
-    /// can open may show this link.
+    /// Opens an order's status page in any browser: `/o/{token}`. The page shows receipt and approval number of what paid the
+    /// order, so the link is given to the shop and to who brings that payment's own id.
     StatusToken
 );
 capability!(

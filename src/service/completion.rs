@@ -41,6 +41,8 @@ const CLAIM_NAMES: [&str; 14] = [
     "pay_method",
     "pg_provider",
 ];
+/// Marks the address under which a result page is opened again: who follows it does not come from the window.
+pub(super) const AGAIN: (&str, &str) = ("again", "1");
 /// Stands for a value that is not kept.
 const NOT_KEPT: &str = "(not kept)";
 /// Characters kept of one claimed value.
@@ -59,7 +61,29 @@ pub struct Claim {
     pub parameters: Vec<(String, String)>,
 }
 
+/// How a visitor came to a page. Changes its words, never its outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// Back from the payment window, moments ago.
+    Redirect,
+    /// From a result page that looks again, by the address it gives.
+    Again,
+    /// By the lasting link, any time later.
+    Link,
+}
+
 impl Claim {
+    /// How whoever brings the claim came.
+    #[must_use]
+    pub fn arrival(&self) -> Arrival {
+        let again = |(name, value): &(String, String)| (name.as_str(), value.as_str()) == AGAIN;
+        if self.parameters.iter().any(again) {
+            Arrival::Again
+        } else {
+            Arrival::Redirect
+        }
+    }
+
     /// Whether the window said that the payment failed. Changes the words of a page, never its outcome.
     fn says_failed(&self) -> bool {
         self.parameters
@@ -102,7 +126,8 @@ pub struct PaymentFacts {
     pub refunded: Money,
     /// Where the order stands.
     pub status: OrderStatus,
-    /// Where this page is found again: the lasting link, or the redirect's address for who brought an order number alone.
+    /// Where this page is found again: the lasting link for who brought what paid the order, or else the redirect's address
+    /// with the ids that were brought.
     pub status_url: String,
     /// Language the shop asked for.
     pub locale: Option<String>,
@@ -113,8 +138,8 @@ pub struct PaymentFacts {
 /// A transaction as its buyer may see it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TransactionFacts {
-    /// PortOne's id, to quote.
-    pub transaction_id: TransactionId,
+    /// PortOne's id, to quote; not told to who does not bring it, because it opens more than an order's number.
+    pub transaction_id: Option<TransactionId>,
     /// What was paid, when PortOne's figure is an amount.
     pub amount: Option<Money>,
     /// The buyer has done everything, and the gateway takes its time to approve it.
@@ -135,15 +160,6 @@ pub struct TransactionFacts {
     pub virtual_account: Option<VirtualAccount>,
 }
 
-/// How a visitor came.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Way {
-    /// By PortOne's redirect: the order's number, and mostly the transaction's id.
-    Redirect,
-    /// By the lasting link with this token.
-    Link(StatusToken),
-}
-
 /// A buyer came back from the payment window.
 ///
 /// Never fails: what cannot be found out within [`PAGE_BUDGET`] is called unconfirmed, and goes on being found out.
@@ -151,7 +167,7 @@ pub async fn complete(core: &Arc<Core>, claim: Claim) -> CompletionView {
     if claim.malformed || (claim.payment_id.is_none() && claim.transaction_id.is_none()) {
         return bare(core, Outcome::Invalid, &claim);
     }
-    look(core, &claim, &Way::Redirect).await
+    look(core, &claim, None).await
 }
 
 /// A buyer opens the lasting link.
@@ -160,40 +176,46 @@ pub async fn status(core: &Arc<Core>, token: Option<StatusToken>) -> CompletionV
     let Some(token) = token else {
         return bare(core, Outcome::NotFound, &nothing);
     };
-    look(core, &nothing, &Way::Link(token)).await
+    look(core, &nothing, Some(&token)).await
 }
 
 /// Everything that may wait is in here, the reading of the order included: a slow database must not hold the page, either.
-async fn look(core: &Arc<Core>, claim: &Claim, way: &Way) -> CompletionView {
+async fn look(core: &Arc<Core>, claim: &Claim, link: Option<&StatusToken>) -> CompletionView {
     let mut known = None;
-    let answer = answer(core, claim, way, &mut known);
+    let answer = answer(core, claim, link, &mut known);
     match within(core.clock.as_ref(), PAGE_BUDGET, answer).await {
         Some(view) => view,
-        None => as_stored(core, claim, way, known.as_ref()),
+        None => as_stored(core, claim, link, known.as_ref()),
     }
 }
 
 /// What can be said without PortOne.
-fn as_stored(core: &Core, claim: &Claim, way: &Way, known: Option<&Snapshot>) -> CompletionView {
+fn as_stored(
+    core: &Core,
+    claim: &Claim,
+    link: Option<&StatusToken>,
+    known: Option<&Snapshot>,
+) -> CompletionView {
     known.map_or_else(
         || bare(core, Outcome::Unconfirmed, claim),
-        |snapshot| view(core, snapshot, claim, way, false),
+        |snapshot| view(core, snapshot, claim, link.is_some(), false),
     )
 }
 
 async fn answer(
     core: &Arc<Core>,
     claim: &Claim,
-    way: &Way,
+    link: Option<&StatusToken>,
     known: &mut Option<Snapshot>,
 ) -> CompletionView {
-    let before = match find(core, claim, way).await {
+    let arrival = link.map_or_else(|| claim.arrival(), |_| Arrival::Link);
+    let before = match find(core, claim, link).await {
         Ok(Some(snapshot)) => snapshot,
         Ok(None) => return bare(core, Outcome::NotFound, claim),
         Err(error) => return failed(core, &error, claim),
     };
     let payment_id = before.order.payment_id.clone();
-    if *way == Way::Redirect {
+    if arrival == Arrival::Redirect {
         keep_for_the_record(core, &payment_id, claim);
     }
     *known = Some(before);
@@ -201,28 +223,36 @@ async fn answer(
     let ask = Ask {
         payment_id,
         transaction_id: claim.transaction_id.clone(),
-        patient: *way == Way::Redirect,
+        patient: arrival == Arrival::Redirect,
         actor: Actor::Buyer,
     };
     match sync(core, ask).await {
-        Ok(synced) if synced.standing == Standing::Ours => {
-            view(core, &synced.snapshot, claim, way, synced.confirmed)
-        }
+        Ok(synced) if synced.standing == Standing::Ours => view(
+            core,
+            &synced.snapshot,
+            claim,
+            link.is_some(),
+            synced.confirmed,
+        ),
         // An id that PortOne does not know, or that is somebody else's, opens nothing.
         Ok(_) => bare(core, Outcome::NotFound, claim),
         Err(SyncError::NoSuchOrder) => bare(core, Outcome::NotFound, claim),
         // A flood makes the server busy: one line for each of its asks would be a flood of its own.
-        Err(SyncError::Busy) => as_stored(core, claim, way, known.as_ref()),
+        Err(SyncError::Busy) => as_stored(core, claim, link, known.as_ref()),
         Err(error @ SyncError::Store(_)) => {
             tracing::error!(payment.id = ?known.as_ref().map(|found| &found.order.payment_id), error = &error as &dyn std::error::Error, "a buyer's payment could not be looked up");
-            as_stored(core, claim, way, known.as_ref())
+            as_stored(core, claim, link, known.as_ref())
         }
     }
 }
 
 /// The order that the link or the claim's ids name; an unknown transaction id alone names none, and costs no call to PortOne.
-async fn find(core: &Core, claim: &Claim, way: &Way) -> Result<Option<Snapshot>, StoreError> {
-    if let Way::Link(token) = way {
+async fn find(
+    core: &Core,
+    claim: &Claim,
+    link: Option<&StatusToken>,
+) -> Result<Option<Snapshot>, StoreError> {
+    if let Some(token) = link {
         return core.orders.find_order_by_token(token).await;
     }
     let owner = match (&claim.payment_id, &claim.transaction_id) {
@@ -336,7 +366,7 @@ fn view(
     core: &Core,
     snapshot: &Snapshot,
     claim: &Claim,
-    way: &Way,
+    by_link: bool,
     confirmed: bool,
 ) -> CompletionView {
     let Snapshot {
@@ -351,8 +381,11 @@ fn view(
         core.clock.now(),
     );
     // Order numbers can be guessed. Who brings the link or the transaction's own id is told more than who brings a number.
-    let proven = matches!(way, Way::Link(_))
-        || subject.is_some_and(|own| Some(&own.transaction_id) == claim.transaction_id.as_ref());
+    let brought = subject.filter(|own| Some(&own.transaction_id) == claim.transaction_id.as_ref());
+    let proven = by_link || brought.is_some();
+    // Anybody who knows the number can open a window, and so have an attempt. The link shows what paid the order, whoever
+    // paid it: only that payment's own id opens as much.
+    let is_payer = brought.is_some_and(|own| own.verdict == Verdict::Accepted);
     let refunded_minor = subject
         .filter(|own| own.verdict != Verdict::Accepted && !own.holds_money())
         .map_or(order.refunded_minor, |own| own.cancelled_minor);
@@ -373,10 +406,10 @@ fn view(
                 currency: order.amount.currency,
             },
             status: order.status,
-            status_url: if proven {
+            status_url: if by_link || is_payer {
                 core.status_url(&order.status_token)
             } else {
-                core.complete_url(order)
+                core.complete_url(order, brought.map(|own| &own.transaction_id))
             },
             locale: order.locale.clone(),
             transaction: subject
@@ -406,7 +439,7 @@ fn facts(
         .amount_minor
         .filter(|_| transaction.currency.as_deref() == Some(price.currency.code()));
     TransactionFacts {
-        transaction_id: transaction.transaction_id.clone(),
+        transaction_id: Some(transaction.transaction_id.clone()).filter(|_| proven),
         amount: amount.map(|minor| Money {
             minor,
             currency: price.currency,

@@ -189,7 +189,7 @@ pub async fn payment_to_make(
     let status_url = if proven {
         core.status_url(&order.status_token)
     } else {
-        core.complete_url(&order)
+        core.complete_url(&order, None)
     };
     let buyer = if proven {
         order.buyer

@@ -7,16 +7,7 @@ use crate::domain::money::Money;
 use crate::domain::order::OrderStatus;
 use crate::domain::outcome::Outcome;
 use crate::i18n::{Locale, Messages, StoryText, datetime};
-use crate::service::completion::{CompletionView, PaymentFacts, TransactionFacts};
-
-/// How a visitor came to the page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arrival {
-    /// Back from the payment window, moments ago.
-    Redirect,
-    /// By the lasting link, any time later.
-    Link,
-}
+use crate::service::completion::{Arrival, CompletionView, PaymentFacts, TransactionFacts};
 
 /// The mark beside the heading. Says again what the heading says, for those who look before they read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -396,7 +387,7 @@ mod tests {
     use crate::domain::outcome::FailureReason;
     use crate::domain::transaction::VirtualAccount;
 
-    const BOTH: [Arrival; 2] = [Arrival::Redirect, Arrival::Link];
+    const EVERY: [Arrival; 3] = [Arrival::Redirect, Arrival::Again, Arrival::Link];
 
     fn won(minor: i64) -> Money {
         Money {
@@ -417,7 +408,7 @@ mod tests {
                 status_url: "https://pay.example/o/0123".to_owned(),
                 locale: None,
                 transaction: Some(TransactionFacts {
-                    transaction_id: TransactionId::parse("imp_1").expect("an id"),
+                    transaction_id: TransactionId::parse("imp_1").ok(),
                     amount: Some(won(64_900)),
                     in_review: false,
                     test: Some(false),
@@ -465,7 +456,7 @@ mod tests {
             .into_iter()
             .flat_map(|locale| every_outcome().map(move |outcome| (locale, outcome)))
         {
-            for arrival in BOTH {
+            for arrival in EVERY {
                 let said = say(&view(outcome), locale, arrival);
 
                 assert!(
@@ -526,7 +517,7 @@ mod tests {
             Outcome::Duplicate,
             Outcome::Late,
         ] {
-            for arrival in BOTH {
+            for arrival in EVERY {
                 assert!(
                     say(&view(outcome), Locale::Ko, arrival).do_not_pay_again,
                     "{outcome:?}"
@@ -542,7 +533,7 @@ mod tests {
     #[test]
     fn paying_again_is_offered_only_with_an_address_for_it() {
         for outcome in every_outcome() {
-            for arrival in BOTH {
+            for arrival in EVERY {
                 let without = say(&view(outcome), Locale::Ko, arrival);
                 assert!(
                     !matches!(without.step, Step::Retry | Step::Resume),
@@ -577,6 +568,7 @@ mod tests {
             ("결제를 확인하고 있어요", Step::CheckNow, true)
         );
         for (left, arrival) in [
+            (&back, Arrival::Again),
             (&back, Arrival::Link),
             (&cancelled, Arrival::Redirect),
             (&never_opened, Arrival::Redirect),
@@ -596,7 +588,8 @@ mod tests {
             transaction.in_review = true;
         }
         for (locale, arrival, claimed_failure) in Locale::ALL.into_iter().flat_map(|locale| {
-            BOTH.into_iter()
+            EVERY
+                .into_iter()
                 .flat_map(move |arrival| [false, true].map(|claimed| (locale, arrival, claimed)))
         }) {
             reviewed.claimed_failure = claimed_failure;
@@ -632,7 +625,7 @@ mod tests {
         ] {
             let mut over = view(Outcome::Pending);
             payment(&mut over).status = status;
-            for arrival in BOTH {
+            for arrival in EVERY {
                 assert_eq!(say(&over, Locale::Ko, arrival).heading, heading);
             }
             assert!(!keeps_looking(&over));

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::limits::is_json;
 use super::{App, claim, pages};
-use crate::domain::ids::StatusToken;
+use crate::domain::ids::{StatusToken, TransactionId};
 use crate::domain::outcome::Outcome;
 use crate::service::completion::{CompletionView, complete, status};
 
@@ -106,7 +106,9 @@ impl<'v> From<&'v CompletionView> for Completion<'v> {
                 .reason()
                 .map(crate::domain::outcome::FailureReason::as_str),
             payment_id: payment.map(|payment| payment.payment_id.as_str()),
-            transaction_id: transaction.map(|transaction| transaction.transaction_id.as_str()),
+            transaction_id: transaction
+                .and_then(|transaction| transaction.transaction_id.as_ref())
+                .map(TransactionId::as_str),
             amount: payment.map(|payment| payment.amount.minor),
             currency: payment.map(|payment| payment.amount.currency.code()),
             refunded_amount: payment.map(|payment| payment.refunded.minor),

@@ -140,7 +140,8 @@ on_both_databases! {
 
         let body = app.complete("merchant_uid=ORD-1").await.json();
 
-        assert_eq!((&body["outcome"], &body["transaction_id"]), (&json!("paid"), &json!(paid)));
+        assert_eq!((&body["outcome"], &body["transaction_id"]), (&json!("paid"), &Value::Null), "an order's number does not open the payment's");
+        assert_eq!(app.read_order("ORD-1").await["transaction_id"], json!(paid));
     }
 
     async fn an_issued_account_waits_for_its_deposit(db: TestDatabase) {
@@ -172,7 +173,8 @@ on_both_databases! {
 
             let body = app.complete(&query(&account, id)).await.json();
 
-            assert_eq!((&body["outcome"], &body["transaction_id"], &body["retry_url"]), (&json!("paid"), &json!(card), &Value::Null), "{id}: {body}");
+            assert_eq!((&body["outcome"], &body["transaction_id"], &body["retry_url"]), (&json!("paid"), &Value::Null, &Value::Null), "{id}: {body}");
+            assert_eq!(app.read_order(id).await["transaction_id"], json!(card));
         }
     }
 
@@ -433,13 +435,72 @@ on_both_databases! {
         let token = order["status_url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
 
         let guessed = app.page("/payments/complete?merchant_uid=ORD-1").await;
+        let guessed_json = app.complete("merchant_uid=ORD-1").await;
         let came_back = app.page(&format!("/payments/complete?{}", query(&imp_uid, "ORD-1"))).await;
 
         assert_eq!((guessed.page_outcome(), came_back.page_outcome()), (Some("paid"), Some("paid")));
-        for canary in ["canary", "98765432", token.as_str()] {
-            assert!(!guessed.text.contains(canary), "{canary}");
+        assert_eq!((guessed_json.outcome().as_str(), &guessed_json.json()["transaction_id"]), ("paid", &Value::Null));
+        for canary in ["canary", "98765432", token.as_str(), imp_uid.as_str()] {
+            assert!(!guessed.text.contains(canary) && !guessed_json.text.contains(canary), "{canary}");
         }
         assert!(came_back.text.contains("https://receipt.example/canary") && came_back.text.contains("98765432"));
+        assert!(came_back.text.contains(&token), "who paid is given the lasting link");
+        assert_eq!(app.complete(&query(&imp_uid, "ORD-1")).await.json()["transaction_id"], json!(imp_uid));
+    }
+
+    /// Anybody can open a window for an order whose number they know: their attempt shows them their attempt, and no more
+    /// once somebody else has paid.
+    async fn an_attempt_of_ones_own_opens_nothing_of_the_payment(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let attempts = [
+            ("WINDOW", json!({ "status": "ready" })),
+            ("FAILED", json!({ "status": "failed" })),
+            ("ACCOUNT", json!({ "status": "ready", "pay_method": "vbank", "vbank_name": "국민은행", "vbank_num": "123-456", "vbank_date": 4_102_444_800_i64 })),
+            ("HELD", json!({ "amount": 100 })),
+        ];
+        for (id, attempt) in attempts {
+            let order = app.order(id).await;
+            let token = order["status_url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+            let own = app.pay(id, attempt);
+            let address = format!("/payments/complete?{}", query(&own, id));
+            let before = app.page(&address).await;
+            assert!(before.text.contains(&own) && !before.text.contains(&token), "{id}: {}", before.text);
+
+            let paid = app.pay(id, json!({ "receipt_url": "https://receipt.example/canary", "apply_num": "98765432" }));
+            app.webhook(&paid, id, "paid").await;
+            assert_eq!(app.complete(&query(&paid, id)).await.outcome(), "paid", "{id}");
+
+            let again = format!("/payments/complete?merchant_uid={id}&imp_uid={own}&again=1");
+            for path in [address, again] {
+                let answer = app.complete(path.split_once('?').unwrap().1).await;
+                let page = app.page(&path).await;
+                for canary in ["canary", "98765432", token.as_str(), paid.as_str()] {
+                    assert!(!page.text.contains(canary) && !answer.text.contains(canary), "{id} {path}: {canary}");
+                }
+            }
+        }
+    }
+
+    /// Who waits for a result is brought back to the same attempt, and told as much as at first once it paid.
+    async fn a_page_that_looks_again_keeps_what_the_visitor_brought(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let order = app.order("ORD-1").await;
+        let token = order["status_url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        let imp_uid = app.pay("ORD-1", json!({ "status": "ready" }));
+        let first = app.page(&format!("/payments/complete?{}", query(&imp_uid, "ORD-1"))).await;
+        let again = format!("/payments/complete?merchant_uid=ORD%2D1&imp_uid={imp_uid}&again=1");
+        assert!(first.text.contains(&format!("5;url={}", again.replace('&', "&amp;"))), "{}", first.text);
+        assert!(!first.text.contains("/pay/ORD"), "who just came back is not asked to pay");
+
+        let left = app.page(&again).await;
+        assert!(left.text.contains("/pay/ORD"), "who looks again may go on: {}", left.text);
+        let redirects = app.history("ORD-1").await.into_iter().filter(|event| event["kind"] == "redirect").count();
+        assert_eq!(redirects, 1, "looking again is no redirect");
+
+        app.sandbox.patch_payment(&imp_uid, json!({ "status": "paid", "paid_at": 1_900_000_000, "apply_num": "98765432" })).unwrap();
+        let paid = app.page(&again).await;
+        assert_eq!(paid.page_outcome(), Some("paid"));
+        assert!(paid.text.contains("98765432") && paid.text.contains(&token), "{}", paid.text);
     }
 
     async fn guessing_ids_does_not_buy_calls_to_portone(db: TestDatabase) {

@@ -15,6 +15,7 @@ use crate::domain::outcome::Outcome;
 use crate::i18n::{Locale, StoryText, datetime, money};
 use crate::islands::PayButton;
 use crate::islands::pay_button::Sdk;
+use crate::service::completion::Arrival;
 use crate::service::completion::CompletionView;
 use crate::service::orders::{PayView, PaymentWindow};
 use crate::ui::components::facts::{Fact, FactKind, Facts};
@@ -23,7 +24,7 @@ use crate::ui::components::mark::StateMark;
 use crate::ui::context::Site;
 use crate::ui::policy;
 use crate::ui::respond::respond;
-use crate::ui::say::{Arrival, Mark};
+use crate::ui::say::Mark;
 
 /// The pay page.
 #[component]

@@ -9,12 +9,12 @@ use crate::domain::outcome::Outcome;
 use crate::domain::transaction::VirtualAccount;
 use crate::i18n::{Locale, datetime, institution, money};
 use crate::islands::{CopyButton, StatusWatch};
-use crate::service::completion::{CompletionView, PaymentFacts};
+use crate::service::completion::{Arrival, CompletionView, PaymentFacts};
 use crate::ui::components::facts::{Fact, FactKind, Facts};
 use crate::ui::components::frame::{Frame, Surroundings};
 use crate::ui::components::mark::StateMark;
 use crate::ui::respond::{RETRY_AFTER_SECONDS, respond, retry_after};
-use crate::ui::say::{Arrival, Said, Step, keeps_looking, say, say_our_error, speaks_of_a_payment};
+use crate::ui::say::{Said, Step, keeps_looking, say, say_our_error, speaks_of_a_payment};
 
 /// How often the page of an issued account looks again without scripts. A deposit takes people minutes.
 const ACCOUNT_REFRESH_SECONDS: u16 = 60;
@@ -123,7 +123,7 @@ fn page(
     .into_any()
 }
 
-/// The lasting link as a path, in the language of the link.
+/// The address where this page is found again as a path, in the language of the link.
 fn status_path(around: &Surroundings, payment: &PaymentFacts) -> String {
     let plain = Surroundings {
         visitor: crate::ui::context::Visitor {
@@ -355,11 +355,13 @@ fn reference(
     arrival: Arrival,
 ) -> AnyView {
     let words = locale.messages();
-    let transaction = payment.transaction.as_ref().map(|transaction| {
-        let id = transaction.transaction_id.to_string();
+    let transaction = payment.transaction.as_ref();
+    let transaction = transaction.and_then(|transaction| transaction.transaction_id.as_ref());
+    let transaction = transaction.map(|id| {
+        let id = id.to_string();
         view! { <div><dt>{words.transaction_id}</dt><dd class="id"><bdi>{id}</bdi></dd></div> }
     });
-    let link = (arrival == Arrival::Redirect).then(|| {
+    let link = (arrival != Arrival::Link).then(|| {
         let path = around.path(&payment.status_url);
         view! { <p class="note"><a href=path>{words.lasting_link}</a></p> }
     });
@@ -418,7 +420,7 @@ mod tests {
             currency: Currency::KRW,
         };
         let transaction = TransactionFacts {
-            transaction_id: TransactionId::parse("imp_448280090638").expect("an id"),
+            transaction_id: TransactionId::parse("imp_448280090638").ok(),
             amount: Some(amount),
             in_review: false,
             test: Some(false),

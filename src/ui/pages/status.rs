@@ -5,8 +5,8 @@ use leptos_router::hooks::use_params_map;
 
 use super::result::{our_error_page, result_page};
 use crate::actions::look_up;
+use crate::service::completion::Arrival;
 use crate::ui::components::frame::Surroundings;
-use crate::ui::say::Arrival;
 
 /// The status page.
 #[component]
