@@ -171,9 +171,10 @@ impl Core {
             self.settings.public_url
         );
         let (again, yes) = completion::AGAIN;
-        attempt.map_or(address.clone(), |id| {
-            format!("{address}&{attempt_name}={}&{again}={yes}", id.as_str())
-        })
+        match attempt {
+            None => address,
+            Some(id) => format!("{address}&{attempt_name}={id}&{again}={yes}"),
+        }
     }
 
     /// Address of the status page that a token opens.

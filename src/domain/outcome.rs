@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::ids::TransactionId;
 use super::order::{Order, OrderStatus, words};
+use super::schedule::account_ends;
 use super::transaction::{Transaction, TransactionStatus, Verdict};
 
 /// Why a payment failed, in our words: PortOne passes the gateways' texts through, and no table of codes exists.
@@ -37,6 +38,9 @@ words!(FailureReason {
     RefusedByShop = "refused_by_shop",
     Unknown = "unknown",
 });
+
+/// When a buyer's browser or a script may ask again.
+const RETRY_AFTER_SECONDS: u16 = 5;
 
 /// The words of the public contract for `/payments/complete`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -102,6 +106,24 @@ impl Outcome {
             | Self::Held
             | Self::Duplicate
             | Self::Late => 200,
+        }
+    }
+
+    /// When to ask again, in seconds, where waiting brings the answer.
+    #[must_use]
+    pub const fn retry_after_seconds(self) -> Option<u16> {
+        match self {
+            Self::Pending | Self::Unconfirmed => Some(RETRY_AFTER_SECONDS),
+            Self::Paid
+            | Self::VirtualAccountIssued
+            | Self::Failed(_)
+            | Self::Refunded
+            | Self::PartiallyRefunded
+            | Self::Held
+            | Self::Duplicate
+            | Self::Late
+            | Self::NotFound
+            | Self::Invalid => None,
         }
     }
 
@@ -214,6 +236,36 @@ fn weight(transaction: &Transaction) -> u8 {
     }
 }
 
+/// Whether the order can be paid by one more attempt that cannot charge twice: it may still be paid, and none of its attempts
+/// becomes a payment without anything more from the buyer.
+#[must_use]
+pub fn may_pay_again(order: &Order, transactions: &[Transaction], now: Timestamp) -> bool {
+    let in_review = |t: &Transaction| t.status == TransactionStatus::PayPending;
+    order.status.is_payable()
+        && order.expires_at.is_none_or(|at| at > now)
+        && !transactions.iter().any(in_review)
+        && !awaits_deposit(transactions, now)
+}
+
+/// Whether a deposit to one of the order's accounts may still arrive. One made in time may be reported later than the account's
+/// own deadline, see [`account_ends`]; one to an account that fails a check is a payment, too.
+#[must_use]
+pub fn awaits_deposit(transactions: &[Transaction], now: Timestamp) -> bool {
+    transactions.iter().any(|t| {
+        let waits = match t.verdict {
+            Verdict::AwaitingDeposit => true,
+            Verdict::Held => t.status == TransactionStatus::Ready,
+            Verdict::Pending
+            | Verdict::Failed
+            | Verdict::Accepted
+            | Verdict::Duplicate
+            | Verdict::Late => false,
+        };
+        let account = t.virtual_account.as_ref();
+        waits && account.is_none_or(|account| account_ends(account, t.first_seen_at) > now)
+    })
+}
+
 fn spoken(order: &Order, transaction: &Transaction, now: Timestamp) -> Outcome {
     let given_back =
         transaction.status == TransactionStatus::Cancelled && !transaction.holds_money();
@@ -303,6 +355,7 @@ pub fn failure_reason(text: Option<&str>) -> FailureReason {
 mod tests {
     use super::*;
     use crate::domain::decision::fixtures::{at, left_open, order};
+    use crate::domain::schedule::GRACE;
     use crate::domain::transaction::VirtualAccount;
 
     #[test]
@@ -333,6 +386,7 @@ mod tests {
             );
             let reason = (outcome == failed).then_some(FailureReason::Declined);
             assert_eq!(outcome.reason(), reason, "{word}");
+            assert_eq!(outcome.retry_after_seconds(), (status == 202).then_some(5));
         }
     }
 
@@ -461,6 +515,65 @@ mod tests {
         assert!(!issued(closed, None, true));
         assert!(!issued(until(10), None, true));
         assert!(!issued(order(), Some(10), true));
+    }
+
+    #[test]
+    fn nobody_is_asked_to_pay_again_while_a_deposit_may_still_arrive() {
+        let account = |status, verdict, until: Option<i64>| Transaction {
+            virtual_account: Some(VirtualAccount {
+                bank: String::new(),
+                account_number: "123-45".to_owned(),
+                holder: None,
+                expires_at: until.map(at),
+            }),
+            ..attempt(status, verdict, 0)
+        };
+        let ready = TransactionStatus::Ready;
+        let (end, grace) = (60, GRACE.as_secs());
+        let may = |attempt: &Transaction, now| {
+            let failed = self::attempt(TransactionStatus::Failed, Verdict::Failed, 0);
+            let waits = awaits_deposit(std::slice::from_ref(attempt), at(now));
+            let may = may_pay_again(&order(), &[failed, attempt.clone()], at(now));
+            assert_ne!(waits, may, "{attempt:?} at {now}");
+            may
+        };
+
+        for verdict in [Verdict::AwaitingDeposit, Verdict::Held] {
+            let issued = account(ready, verdict, Some(end));
+            for now in [0, end, end + 60, end + grace - 1] {
+                assert!(!may(&issued, now), "{verdict:?} at {now}");
+            }
+            assert!(may(&issued, end + grace), "{verdict:?}");
+            assert!(!may(&account(ready, verdict, None), end + grace));
+        }
+        assert!(!may(&attempt(ready, Verdict::AwaitingDeposit, 0), 0));
+        for over in [
+            account(ready, Verdict::Pending, Some(end)),
+            account(TransactionStatus::Failed, Verdict::Failed, Some(end)),
+            attempt(ready, Verdict::Pending, 0),
+        ] {
+            assert!(may(&over, 0), "{over:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_asked_to_pay_again_what_is_approved_or_over() {
+        let review = attempt(TransactionStatus::PayPending, Verdict::Pending, 0);
+        let failed = attempt(TransactionStatus::Failed, Verdict::Failed, 0);
+        let until = |second| Order {
+            expires_at: Some(at(second)),
+            ..order()
+        };
+        let closed = Order {
+            status: OrderStatus::Closed,
+            ..order()
+        };
+        let attempts = std::slice::from_ref(&failed);
+
+        assert!(may_pay_again(&until(11), attempts, at(10)));
+        assert!(!may_pay_again(&until(10), attempts, at(10)));
+        assert!(!may_pay_again(&closed, attempts, at(10)));
+        assert!(!may_pay_again(&order(), &[failed.clone(), review], at(10)));
     }
 
     #[test]

@@ -72,6 +72,8 @@ pub struct Messages {
     pub failed_but_charged: &'static str,
     /// Why there is no link to try again.
     pub order_is_over: &'static str,
+    /// In its place while a deposit to an issued account may still arrive.
+    pub account_waits: &'static str,
 
     /// Why a payment was stopped right before its approval. PortOne shows it in its window.
     pub stopped: fn(Stop) -> &'static str,

@@ -60,6 +60,7 @@ pub(super) static MESSAGES: Messages = Messages {
     failed_money: "No money has been taken.",
     failed_but_charged: "If you were notified of a charge, please ask us before you pay again.",
     order_is_over: "This order can no longer be paid. If you still want it, please order again at the shop.",
+    account_waits: "An account for this order is waiting for its deposit. If you have deposited, please don’t pay again and wait: banks sometimes report late.",
 
     stopped: |why| match why {
         Stop::UnknownOrder => "The payment was stopped: the order was not found.",

@@ -63,6 +63,7 @@ pub(super) static MESSAGES: Messages = Messages {
     failed_money: "お金は引き落とされていません。",
     failed_but_charged: "決済完了の通知が届いている場合は、もう一度支払う前にお問い合わせください。",
     order_is_over: "この注文のお支払い期間は終了しました。ご希望の場合は、ショップでもう一度ご注文ください。",
+    account_waits: "このご注文には入金待ちの口座があります。すでに入金された場合は、もう一度お支払いにならずにお待ちください。銀行からの連絡が遅れることがあります。",
 
     stopped: |why| match why {
         Stop::UnknownOrder => "注文が見つからないため、決済を中止しました。",

@@ -55,6 +55,7 @@ pub(super) static MESSAGES: Messages = Messages {
     failed_money: "没有扣款。",
     failed_but_charged: "如果您收到了扣款通知，请先咨询，再重新付款。",
     order_is_over: "该订单的付款时间已结束。如仍需要，请在商店重新下单。",
+    account_waits: "此订单有一个等待入账的账户。如果您已转账，请不要再次付款并稍候。银行的通知有时会延迟。",
 
     stopped: |why| match why {
         Stop::UnknownOrder => "未找到订单，已停止付款。",

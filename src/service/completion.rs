@@ -15,7 +15,7 @@ use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
 use crate::domain::money::Money;
 use crate::domain::order::OrderStatus;
-use crate::domain::outcome::{Outcome, outcome_of};
+use crate::domain::outcome::{Outcome, awaits_deposit, may_pay_again, outcome_of};
 use crate::domain::transaction::{Transaction, TransactionStatus, Verdict, VirtualAccount};
 use crate::ports::clock::within;
 use crate::ports::store::{Snapshot, StoreError};
@@ -23,7 +23,7 @@ use crate::ports::store::{Snapshot, StoreError};
 /// Claims that are remembered as being on the record.
 const CLAIMS_REMEMBERED_MAX: usize = 10_000;
 /// Parameters of a redirect that are kept for the record.
-const CLAIMED_PARAMETERS_MAX: usize = 20;
+pub const CLAIMED_PARAMETERS_MAX: usize = 20;
 /// Parameters whose values are kept: what gateways say of the result. Of any other the name alone is kept.
 const CLAIM_NAMES: [&str; 14] = [
     "imp_success",
@@ -61,7 +61,7 @@ pub struct Claim {
     pub parameters: Vec<(String, String)>,
 }
 
-/// How a visitor came to a page. Changes its words, never its outcome.
+/// How a visitor came to a page. Decides nothing about the payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
     /// Back from the payment window, moments ago.
@@ -131,6 +131,8 @@ pub struct PaymentFacts {
     pub status_url: String,
     /// Language the shop asked for.
     pub locale: Option<String>,
+    /// A deposit to an account of the order may still arrive.
+    pub awaits_deposit: bool,
     /// The transaction spoken of.
     pub transaction: Option<TransactionFacts>,
 }
@@ -305,9 +307,6 @@ fn keep_for_the_record(core: &Arc<Core>, payment_id: &PaymentId, claim: &Claim) 
 
 fn redirect_entry(at: Timestamp, claim: &Claim) -> Entry {
     let mut claimed = Map::new();
-    if let Some(id) = &claim.transaction_id {
-        claimed.insert("transaction_id".to_owned(), Value::from(id.as_str()));
-    }
     for (name, value) in claim.parameters.iter().take(CLAIMED_PARAMETERS_MAX) {
         // A front end may hand on the whole answer of PortOne's SDK, the buyer's name and card number included.
         let kept = if CLAIM_NAMES.contains(&name.as_str()) {
@@ -316,6 +315,10 @@ fn redirect_entry(at: Timestamp, claim: &Claim) -> Entry {
             NOT_KEPT.to_owned()
         };
         claimed.insert(clean(name), Value::from(kept));
+    }
+    // Last, so that a parameter of that name does not stand for the id that was read.
+    if let Some(id) = &claim.transaction_id {
+        claimed.insert("transaction_id".to_owned(), Value::from(id.as_str()));
     }
     let data = Value::Object(claimed);
     let digest = Sha256::digest(data.to_string());
@@ -373,15 +376,11 @@ fn view(
         order,
         transactions,
     } = snapshot;
-    let (outcome, subject) = outcome_of(
-        order,
-        transactions,
-        claim.transaction_id.as_ref(),
-        confirmed,
-        core.clock.now(),
-    );
+    let now = core.clock.now();
+    let asked = claim.transaction_id.as_ref();
+    let (outcome, subject) = outcome_of(order, transactions, asked, confirmed, now);
     // Order numbers can be guessed. Who brings the link or the transaction's own id is told more than who brings a number.
-    let brought = subject.filter(|own| Some(&own.transaction_id) == claim.transaction_id.as_ref());
+    let brought = subject.filter(|own| Some(&own.transaction_id) == asked);
     let proven = by_link || brought.is_some();
     // Anybody who knows the number can open a window, and so have an attempt. The link shows what paid the order, whoever
     // paid it: only that payment's own id opens as much.
@@ -389,12 +388,8 @@ fn view(
     let refunded_minor = subject
         .filter(|own| own.verdict != Verdict::Accepted && !own.holds_money())
         .map_or(order.refunded_minor, |own| own.cancelled_minor);
-    let expired = order.expires_at.is_some_and(|at| at <= core.clock.now());
-    let in_review = subject.is_some_and(|own| own.status == TransactionStatus::PayPending);
     let may_retry = matches!(outcome, Outcome::Failed(_) | Outcome::Pending)
-        && !in_review
-        && order.status.is_payable()
-        && !expired;
+        && may_pay_again(order, transactions, now);
     CompletionView {
         outcome,
         payment: Some(PaymentFacts {
@@ -412,6 +407,7 @@ fn view(
                 core.complete_url(order, brought.map(|own| &own.transaction_id))
             },
             locale: order.locale.clone(),
+            awaits_deposit: awaits_deposit(transactions, now),
             transaction: subject
                 .map(|transaction| facts(order.amount, transaction, outcome, proven)),
         }),
@@ -422,7 +418,7 @@ fn view(
             .clone()
             .or_else(|| core.settings.shop_url.clone()),
         checked_at: if confirmed {
-            Some(core.clock.now())
+            Some(now)
         } else {
             order.checked_at
         },

@@ -5,8 +5,7 @@ use http::{HeaderValue, StatusCode};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 
-/// When a buyer's browser or a script may ask again, in seconds.
-pub const RETRY_AFTER_SECONDS: u16 = 5;
+use crate::domain::outcome::Outcome;
 
 /// Sets the status of the answer. Every page is rendered whole before its first byte leaves, so this is never too late.
 pub fn respond(status: StatusCode) {
@@ -15,9 +14,12 @@ pub fn respond(status: StatusCode) {
     }
 }
 
-/// Tells when to ask again.
-pub fn retry_after() {
-    if let Some(response) = use_context::<ResponseOptions>() {
-        response.insert_header(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+/// Tells when to ask again, where waiting brings the answer.
+pub fn retry_after(outcome: Outcome) {
+    if let (Some(response), Some(seconds)) = (
+        use_context::<ResponseOptions>(),
+        outcome.retry_after_seconds(),
+    ) {
+        response.insert_header(RETRY_AFTER, HeaderValue::from(seconds));
     }
 }

@@ -147,6 +147,8 @@ fn say_of_payment(
                 heading: failure.heading,
                 next: if view.retry_url.is_some() {
                     failure.next
+                } else if payment.awaits_deposit {
+                    words.account_waits
                 } else {
                     words.order_is_over
                 },
@@ -295,7 +297,11 @@ fn unfinished(
             Mark::Clock,
             &StoryText {
                 heading: words.left.heading,
-                next: words.left_without_link,
+                next: if payment.awaits_deposit {
+                    words.account_waits
+                } else {
+                    words.left_without_link
+                },
             },
             words.nothing_paid,
             Step::CheckNow,
@@ -407,6 +413,7 @@ mod tests {
                 status: OrderStatus::Open,
                 status_url: "https://pay.example/o/0123".to_owned(),
                 locale: None,
+                awaits_deposit: false,
                 transaction: Some(TransactionFacts {
                     transaction_id: TransactionId::parse("imp_1").ok(),
                     amount: Some(won(64_900)),
@@ -578,6 +585,26 @@ mod tests {
                 (said.heading, said.step),
                 ("결제가 끝나지 않았어요", Step::Resume)
             );
+        }
+    }
+
+    #[test]
+    fn who_may_have_deposited_is_told_why_there_is_no_way_to_pay() {
+        for locale in Locale::ALL {
+            let words = locale.messages();
+            for outcome in [
+                Outcome::Pending,
+                Outcome::Failed(FailureReason::LimitExceeded),
+            ] {
+                let mut waiting = view(outcome);
+                let without = say(&waiting, locale, Arrival::Link);
+                payment(&mut waiting).awaits_deposit = true;
+                let with = say(&waiting, locale, Arrival::Link);
+
+                assert!(!without.next.contains(&words.account_waits), "{outcome:?}");
+                assert!(with.next.contains(&words.account_waits), "{outcome:?}");
+                assert!(!with.next.contains(&words.order_is_over), "{outcome:?}");
+            }
         }
     }
 

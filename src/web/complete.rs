@@ -12,11 +12,7 @@ use serde::Serialize;
 use super::limits::is_json;
 use super::{App, claim, pages};
 use crate::domain::ids::{StatusToken, TransactionId};
-use crate::domain::outcome::Outcome;
 use crate::service::completion::{CompletionView, complete, status};
-
-/// When to look again at an answer that is still moving.
-pub const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// `GET, POST /payments/complete`
 pub async fn complete_route(State(app): State<App>, request: Request) -> Response {
@@ -61,10 +57,10 @@ fn answer(view: &CompletionView) -> Response {
     let status = StatusCode::from_u16(view.outcome.http_status())
         .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(Completion::from(view))).into_response();
-    if matches!(view.outcome, Outcome::Unconfirmed | Outcome::Pending) {
+    if let Some(seconds) = view.outcome.retry_after_seconds() {
         response
             .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+            .insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -428,6 +428,46 @@ on_both_databases! {
         }
     }
 
+    /// Banks report deposits late, and not every gateway closes an account in its last minute: paying again could be paying twice.
+    async fn nobody_is_asked_to_pay_again_while_a_deposit_may_still_arrive(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let now = app.running.core.clock.now().as_second();
+        let account = |deadline: i64| json!({ "status": "ready", "pay_method": "vbank", "vbank_name": "국민은행", "vbank_num": "123-456", "vbank_date": deadline });
+        let words = "입금을 기다리는 계좌가 있어요";
+
+        app.order("JUST-OVER").await;
+        let over = app.pay("JUST-OVER", account(now - 60));
+        let answer = app.complete(&query(&over, "JUST-OVER")).await.json();
+        assert_eq!((&answer["outcome"], &answer["retry_url"]), (&json!("pending"), &Value::Null));
+        let again = app.page(&format!("/payments/complete?{}&again=1", query(&over, "JUST-OVER"))).await;
+        assert!(again.text.contains(words) && !again.text.contains("/pay/JUST"), "{}", again.text);
+
+        app.order("CARD-TOO").await;
+        app.pay("CARD-TOO", account(now + 3600));
+        let card = app.pay("CARD-TOO", json!({ "status": "failed", "fail_reason": "[한도초과] 카드 한도가 초과되었습니다" }));
+        let answer = app.complete(&query(&card, "CARD-TOO")).await.json();
+        assert_eq!((&answer["outcome"], &answer["retry_url"]), (&json!("failed"), &Value::Null));
+        let page = app.page(&format!("/payments/complete?{}", query(&card, "CARD-TOO"))).await;
+        assert!(page.text.contains(words), "{}", page.text);
+
+        app.order("LONG-OVER").await;
+        let over = app.pay("LONG-OVER", account(now - 30 * 24 * 3600));
+        assert!(app.complete(&query(&over, "LONG-OVER")).await.json()["retry_url"].is_string());
+    }
+
+    async fn a_parameter_does_not_stand_for_the_id_that_was_read(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order("ORD-1").await;
+        let imp_uid = app.pay("ORD-1", json!({}));
+
+        assert_eq!(app.complete(&format!("{}&transaction_id=imp_made_up", query(&imp_uid, "ORD-1"))).await.outcome(), "paid");
+
+        app.running.core.tasks.close();
+        app.running.core.tasks.wait().await;
+        let redirect = app.history("ORD-1").await.into_iter().find(|event| event["kind"] == "redirect").unwrap();
+        assert_eq!(redirect["data"]["transaction_id"], json!(imp_uid));
+    }
+
     async fn a_number_alone_opens_less_than_the_transactions_own_id(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         let order = app.order("ORD-1").await;
@@ -494,6 +534,8 @@ on_both_databases! {
 
         let left = app.page(&again).await;
         assert!(left.text.contains("/pay/ORD"), "who looks again may go on: {}", left.text);
+        app.running.core.tasks.close();
+        app.running.core.tasks.wait().await;
         let redirects = app.history("ORD-1").await.into_iter().filter(|event| event["kind"] == "redirect").count();
         assert_eq!(redirects, 1, "looking again is no redirect");
 

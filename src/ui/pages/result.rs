@@ -13,7 +13,7 @@ use crate::service::completion::{Arrival, CompletionView, PaymentFacts};
 use crate::ui::components::facts::{Fact, FactKind, Facts};
 use crate::ui::components::frame::{Frame, Surroundings};
 use crate::ui::components::mark::StateMark;
-use crate::ui::respond::{RETRY_AFTER_SECONDS, respond, retry_after};
+use crate::ui::respond::{respond, retry_after};
 use crate::ui::say::{Said, Step, keeps_looking, say, say_our_error, speaks_of_a_payment};
 
 /// How often the page of an issued account looks again without scripts. A deposit takes people minutes.
@@ -29,9 +29,7 @@ pub(super) fn result_page(
         StatusCode::from_u16(view.outcome.http_status())
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
     );
-    if matches!(view.outcome, Outcome::Pending | Outcome::Unconfirmed) {
-        retry_after();
-    }
+    retry_after(view.outcome);
     let payment = view.payment.as_ref();
     let locale = around
         .visitor
@@ -43,7 +41,7 @@ pub(super) fn result_page(
 /// The page for a fault of this server. It claims nothing about the payment.
 pub(super) fn our_error_page(around: &Surroundings) -> AnyView {
     respond(StatusCode::SERVICE_UNAVAILABLE);
-    retry_after();
+    retry_after(Outcome::Unconfirmed);
     let locale = around.visitor.locale(None);
     let view = CompletionView {
         outcome: Outcome::Unconfirmed,
@@ -144,11 +142,10 @@ fn watch(
 ) -> AnyView {
     let words = locale.messages();
     let address = around.path(&payment.status_url);
-    let seconds = if view.outcome == Outcome::VirtualAccountIssued {
-        ACCOUNT_REFRESH_SECONDS
-    } else {
-        RETRY_AFTER_SECONDS
-    };
+    let seconds = view
+        .outcome
+        .retry_after_seconds()
+        .unwrap_or(ACCOUNT_REFRESH_SECONDS);
     let refresh = format!("{seconds};url={address}");
     let checked = view
         .checked_at
@@ -441,6 +438,7 @@ mod tests {
                 status: OrderStatus::Open,
                 status_url: STATUS_URL.to_owned(),
                 locale: None,
+                awaits_deposit: false,
                 transaction: Some(transaction),
             }),
             claimed_failure: false,

@@ -15,9 +15,10 @@ use crate::domain::order::OrderStatus;
 use crate::domain::transaction::{TransactionStatus, Verdict};
 use crate::domain::verification::Check;
 use crate::i18n::Locale;
+use crate::service::completion::CLAIMED_PARAMETERS_MAX;
 
-/// Claimed parameters shown of one redirect; no more are kept.
-const CLAIMED_PARAMETERS_MAX: usize = 21;
+/// Claims shown of one redirect: all that are kept, and the transaction's id, which stands among them.
+const CLAIMS_SHOWN_MAX: usize = CLAIMED_PARAMETERS_MAX + 1;
 
 /// A line under an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,15 +223,12 @@ fn claims(data: &Value) -> Vec<Detail> {
     let Some(claimed) = data.as_object() else {
         return Vec::new();
     };
-    let claims = claimed
-        .iter()
-        .take(CLAIMED_PARAMETERS_MAX)
-        .map(|(name, value)| {
-            let value = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            Detail::Claim(name.clone(), value)
-        });
+    let claims = claimed.iter().take(CLAIMS_SHOWN_MAX).map(|(name, value)| {
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        Detail::Claim(name.clone(), value)
+    });
     claims.collect()
 }
 
