@@ -5,6 +5,7 @@ pub mod body;
 pub mod refunds;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -67,12 +68,10 @@ impl Shop {
 
 /// `POST /api/v1/orders`
 pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) -> Response {
-    let Ok(bytes) = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await else {
-        return Problem::TooLarge.response();
+    let bytes = match json_body(request).await {
+        Ok(bytes) => bytes,
+        Err(problem) => return problem.response(),
     };
-    if is_too_deep(&bytes) {
-        return Problem::MalformedBody.response();
-    }
     let new = match body::parse(&bytes, app.core.clock.now(), default_portone(&app)) {
         Ok(new) => new,
         Err(refusal) => return refusal.response(),
@@ -89,6 +88,25 @@ pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) ->
         Ok(Made::Different) => Problem::OrderExists.response(),
         Err(error) => unavailable(&error),
     }
+}
+
+/// A body that is not too much to be parsed.
+async fn json_body(request: Request) -> Result<Bytes, Problem> {
+    let bytes = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX)
+        .await
+        .map_err(|_| Problem::TooLarge)?;
+    if is_too_deep(&bytes) {
+        return Err(Problem::MalformedBody);
+    }
+    Ok(bytes)
+}
+
+/// A query that names each parameter once.
+fn query_of<Q>(query: Result<Query<Q>, QueryRejection>) -> Result<Q, FieldRefused> {
+    query.map(|Query(query)| query).map_err(|_| FieldRefused {
+        field: "query",
+        right: "must name each parameter once, in UTF-8",
+    })
 }
 
 fn is_configured(app: &App, portone: Portone) -> bool {
@@ -148,10 +166,7 @@ pub async fn list_orders(
     State(app): State<App>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Response {
-    let Ok(Query(query)) = query else {
-        return Problem::field("query", "must name each parameter once, in UTF-8");
-    };
-    let filter = match filter(query) {
+    let filter = match query_of(query).and_then(filter) {
         Ok(filter) => filter,
         Err(FieldRefused { field, right }) => return Problem::field(field, right),
     };

@@ -253,7 +253,7 @@ on_both_databases! {
         }
         let without_key = app.client.get(app.url("/api/v1/attention"));
         assert_eq!(app.send(without_key).await.status, StatusCode::UNAUTHORIZED);
-        for query in ["limit=0", "limit=101", "cursor=x"] {
+        for query in ["limit=0", "limit=101", "cursor=x", "limit=1&limit=2"] {
             assert_eq!(app.api(Method::GET, &format!("/api/v1/attention?{query}"), None).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
         }
 

@@ -466,6 +466,20 @@ async fn too_much_has_a_clear_answer_at_every_door() {
                 "/problems/too-large",
             ),
             (
+                "/api/v1/attention/duplicate/imp_1/settle",
+                json,
+                nested(40),
+                400,
+                "/problems/malformed-body",
+            ),
+            (
+                "/api/v1/attention/duplicate/imp_1/settle",
+                json,
+                padded(65 * 1024),
+                413,
+                "/problems/too-large",
+            ),
+            (
                 "/login",
                 form,
                 format!("email={}", "x".repeat(17 * 1024)),

@@ -1,13 +1,14 @@
 //! `/api/v1/attention`: the payments that a person has to look at.
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{BODY_BYTES_MAX, FieldRefused, Shop, filled, page_limit, unavailable};
+use super::{FieldRefused, Shop, filled, json_body, page_limit, query_of, unavailable};
 use crate::domain::attention::{AttentionItem, AttentionKind};
 use crate::domain::ids::TransactionId;
 use crate::service::attention::{self, SettleError};
@@ -26,13 +27,14 @@ pub struct AttentionQuery {
 pub async fn list_attention(
     _shop: Shop,
     State(app): State<App>,
-    Query(query): Query<AttentionQuery>,
+    query: Result<Query<AttentionQuery>, QueryRejection>,
 ) -> Response {
-    let limit = match page_limit(query.limit) {
-        Ok(limit) => limit,
+    let read = query_of(query).and_then(|query| Ok((page_limit(query.limit)?, query.cursor)));
+    let (limit, after) = match read {
+        Ok(read) => read,
         Err(FieldRefused { field, right }) => return Problem::field(field, right),
     };
-    let after = match filled(query.cursor) {
+    let after = match filled(after) {
         None => None,
         Some(text) => match cursor::read_item(&text) {
             Some(after) => Some(after),
@@ -82,8 +84,9 @@ pub async fn settle_attention(
     Path((kind, id)): Path<(String, String)>,
     request: Request,
 ) -> Response {
-    let Ok(bytes) = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await else {
-        return Problem::TooLarge.response();
+    let bytes = match json_body(request).await {
+        Ok(bytes) => bytes,
+        Err(problem) => return problem.response(),
     };
     let (Some(kind), Ok(id)) = (AttentionKind::from_word(&kind), TransactionId::parse(&id)) else {
         return Problem::NotFound.response();

@@ -13,6 +13,12 @@ use crate::service::orders::NewOrder;
 use crate::web::problem::Problem;
 
 const NAME_CHARS_MAX: usize = 200;
+/// Codes of ISO 4217.
+const CURRENCY_CHARS_MAX: usize = 3;
+/// What an implementation of language tags has to take at least (RFC 5646, section 4.4.1).
+const LOCALE_CHARS_MAX: usize = 35;
+/// `v1` or `v2`.
+const PORTONE_CHARS_MAX: usize = 2;
 const TEXT_CHARS_MAX: usize = 200;
 const URL_BYTES_MAX: usize = 2048;
 const METADATA_BYTES_MAX: usize = 8 * 1024;
@@ -67,7 +73,7 @@ pub fn parse(bytes: &[u8], now: Timestamp, default: Portone) -> Result<NewOrder,
             unknown,
         )));
     }
-    let portone = match text(&object, "portone", 2)?.as_deref() {
+    let portone = match text(&object, "portone", PORTONE_CHARS_MAX)?.as_deref() {
         None => default,
         Some(word) => {
             Portone::from_word(word).ok_or(Refusal::Field("portone", "must be v1 or v2"))?
@@ -95,7 +101,7 @@ pub fn parse(bytes: &[u8], now: Timestamp, default: Portone) -> Result<NewOrder,
         "name",
         "must say what is sold, in 1 to 200 characters",
     ))?;
-    let currency = match text(&object, "currency", 3)? {
+    let currency = match text(&object, "currency", CURRENCY_CHARS_MAX)? {
         None => Currency::KRW,
         Some(code) => Currency::parse(&code)
             .map_err(|_| Refusal::Field("currency", "must be an ISO 4217 code such as KRW"))?,
@@ -240,7 +246,7 @@ fn expires_at(object: &Map<String, Value>, now: Timestamp) -> Result<Option<Time
 }
 
 fn locale(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
-    let text = text(object, "locale", 35)?;
+    let text = text(object, "locale", LOCALE_CHARS_MAX)?;
     match text {
         Some(tag) => crate::i18n::Locale::from_tag(&tag)
             .map(|locale| Some(locale.tag().to_owned()))

@@ -11,12 +11,11 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::body::{Refusal, fingerprint, present, text};
-use super::{App, Shop, unavailable};
-use crate::domain::ids::{PaymentId, TransactionId};
+use super::{App, Shop, json_body, unavailable};
+use crate::domain::ids::{PaymentId, TRANSACTION_ID_BYTES_MAX, TransactionId};
 use crate::domain::money::AMOUNT_MINOR_MAX;
 use crate::domain::refund::{Refund, RefundAccount};
 use crate::service::refunds::{self, AskError, Asked, NewRefund};
-use crate::web::limits::{BODY_BYTES_MAX, is_too_deep};
 use crate::web::problem::Problem;
 
 /// Name of the header that makes a request recognisable.
@@ -40,12 +39,10 @@ pub async fn make_refund(
     let Some(key) = idempotency_key(request.headers()) else {
         return Problem::IdempotencyKeyNeeded.response();
     };
-    let Ok(bytes) = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await else {
-        return Problem::TooLarge.response();
+    let bytes = match json_body(request).await {
+        Ok(bytes) => bytes,
+        Err(problem) => return problem.response(),
     };
-    if is_too_deep(&bytes) {
-        return Problem::MalformedBody.response();
-    }
     let new = match parse(&bytes, payment_id, key) {
         Ok(new) => new,
         Err(refusal) => return refusal.response(),
@@ -141,7 +138,7 @@ fn parse(
                 .ok_or(Refusal::Field("amount", "must be a whole number above 0 in the currency's minor unit; leave it out to give back all that is left"))?,
         ),
     };
-    let transaction_id = match text(&object, "transaction_id", 64)? {
+    let transaction_id = match text(&object, "transaction_id", TRANSACTION_ID_BYTES_MAX)? {
         None => None,
         Some(id) => Some(TransactionId::parse(&id).map_err(|_| {
             Refusal::Field(
