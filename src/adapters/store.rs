@@ -28,13 +28,13 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Transaction};
 use tokio::sync::Notify;
 
-use crate::ports::store::{Signals, StoreError};
+use crate::ports::store::Signals;
 
 pub use connect::OpenError;
 
 use connections::{Connections, Held};
 use group::Writer;
-use query::{Failure, fetch_all, retried};
+use query::Failure;
 use server::{Ear, Place};
 use write::PostgresPools;
 
@@ -91,20 +91,6 @@ impl Database {
     /// As [`open`](Self::open), and [`OpenError::InUse`].
     pub async fn open_server(url: &str) -> Result<Self, OpenError> {
         connect::open(url, connect::Opener::Server).await
-    }
-
-    /// Reads one row, to know that the database answers.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when it does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        retried(|| async {
-            let mut conn = self.reader().await?;
-            // A bare `SELECT 1` would not touch SQLite's file.
-            let _rows: Vec<(i64,)> = fetch_all!(&mut conn, "SELECT version FROM orders LIMIT 1")?;
-            Ok(())
-        })
-        .await
     }
 
     /// Waits for what is under way, then closes every connection. Nothing is lost without it; with it, SQLite also folds

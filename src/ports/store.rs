@@ -100,6 +100,9 @@ pub struct OutboxEvent {
 /// Orders with everything that belongs to them.
 #[async_trait]
 pub trait OrderStore: Send + Sync {
+    /// Reads a row, to know that the store answers.
+    async fn ping(&self) -> Result<(), StoreError>;
+
     /// Writes a new order with its first history entry, unless the id exists.
     async fn create_order(&self, order: &Order, entry: &Entry) -> Result<Created, StoreError>;
 

@@ -121,12 +121,12 @@ pub fn router(app: App) -> Router {
 
 /// Ready when the store answers.
 async fn ready(State(app): State<App>) -> Response {
-    match app.core.access.find_user("").await {
-        Ok(_) => "ready\n".into_response(),
+    match app.core.orders.ping().await {
+        Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                "the store does not answer"
+                "the database of DATABASE_URL does not answer"
             );
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }

@@ -127,6 +127,10 @@ impl OrderStore for Between {
         self.orders.create_order(order, entry).await
     }
 
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.0.ping().await
+    }
+
     async fn find_order(&self, id: &PaymentId) -> Result<Option<Snapshot>, StoreError> {
         self.orders.find_order(id).await
     }

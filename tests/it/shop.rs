@@ -80,6 +80,17 @@ on_both_databases! {
         assert_eq!(app.read_order("ORD-1").await["status"], "open");
     }
 
+    async fn the_server_is_ready_while_orders_can_be_read(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let ready = async || app.page("/readyz").await.status;
+
+        assert_eq!(ready().await, StatusCode::OK);
+        db.run("ALTER TABLE orders RENAME TO orders_elsewhere").await;
+        assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
+        db.run("ALTER TABLE orders_elsewhere RENAME TO orders").await;
+        assert_eq!(ready().await, StatusCode::OK);
+    }
+
     async fn refusals_are_problems(db: TestDatabase) {
         let app = TestApp::start_with(&db, TestApp::new_sandbox().await, |settings| settings.v2 = None).await;
         let unknown = app.api(Method::GET, "/api/v1/orders/NOPE", None).await;

@@ -161,6 +161,9 @@ impl OrderStore for Fused<dyn OrderStore> {
     async fn create_order(&self, order: &Order, entry: &Entry) -> Result<Created, StoreError> {
         through!(self, "orders.create_order", create_order(order, entry))
     }
+    async fn ping(&self) -> Result<(), StoreError> {
+        through!(self, "orders.ping", ping())
+    }
     async fn find_order(&self, id: &PaymentId) -> Result<Option<Snapshot>, StoreError> {
         through!(self, "orders.find_order", find_order(id))
     }

@@ -45,6 +45,16 @@ impl OrderStore for Database {
         Ok(Created::Existing(Box::new(existing)))
     }
 
+    async fn ping(&self) -> Result<(), StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            // A bare `SELECT 1` would not touch SQLite's file.
+            let _rows: Vec<(i64,)> = fetch_all!(&mut conn, "SELECT version FROM orders LIMIT 1")?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn find_order(&self, id: &PaymentId) -> Result<Option<Snapshot>, StoreError> {
         retried(|| self.try_find(id)).await
     }
