@@ -19,6 +19,7 @@ use crate::service::attention::{self, SettleError};
 use crate::service::orders::{self, CloseError};
 use crate::service::sync::{Ask, SyncError, sync};
 use crate::ui::context::SignedIn;
+use crate::ui::pages::office::address::order_path;
 
 /// Lets signed-in people through and sends everybody else to the sign-in page.
 pub async fn require_person(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -115,24 +116,27 @@ pub async fn sync_order(
     let Ok(payment_id) = PaymentId::parse(&id) else {
         return see_other("/orders");
     };
-    let back = order_page(&payment_id);
-    let result = match sync(
-        &app.core,
-        Ask {
-            payment_id,
-            transaction_id: None,
-            patient: false,
-            actor: Actor::Staff(person.email),
-        },
-    )
-    .await
-    {
+    let back = order_path(&payment_id, None);
+    let ask = Ask {
+        payment_id,
+        transaction_id: None,
+        patient: false,
+        actor: Actor::Staff(person.email),
+    };
+    let result = match sync(&app.core, ask).await {
         Ok(synced) if synced.confirmed => "done=synced",
         Ok(_) => "error=unconfirmed",
-        Err(SyncError::NoSuchOrder) => "error=not_found",
-        Err(SyncError::Busy | SyncError::Store(_)) => "error=unavailable",
+        Err(error) => not_synced(&error),
     };
     see_other(&format!("{back}?{result}"))
+}
+
+fn not_synced(error: &SyncError) -> &'static str {
+    match error {
+        SyncError::NoSuchOrder => "error=not_found",
+        SyncError::Busy => "error=busy",
+        SyncError::Store(_) => "error=unavailable",
+    }
 }
 
 /// `POST /orders/{payment_id}/close`
@@ -146,11 +150,18 @@ pub async fn close_order(
     };
     let result = match orders::close(&app.core, &payment_id, Actor::Staff(person.email)).await {
         Ok(_) => "done=closed",
-        Err(CloseError::Paid) => "error=paid",
-        Err(CloseError::NotFound) => "error=not_found",
-        Err(CloseError::Busy | CloseError::Store(_)) => "error=unavailable",
+        Err(error) => not_closed(&error),
     };
-    see_other(&format!("{}?{result}", order_page(&payment_id)))
+    see_other(&format!("{}?{result}", order_path(&payment_id, None)))
+}
+
+fn not_closed(error: &CloseError) -> &'static str {
+    match error {
+        CloseError::Paid => "error=paid",
+        CloseError::NotFound => "error=not_found",
+        CloseError::Busy => "error=busy",
+        CloseError::Store(_) => "error=unavailable",
+    }
 }
 
 /// A person's word about a payment.
@@ -190,13 +201,6 @@ pub async fn settle_attention(
         }
     };
     see_other(&format!("/attention?{result}"))
-}
-
-fn order_page(id: &PaymentId) -> String {
-    format!(
-        "/orders/{}",
-        utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC)
-    )
 }
 
 /// Where a form may send a person on: our own back office, nothing else, however it is spelled.
@@ -248,7 +252,26 @@ fn session_cookie(headers: &HeaderMap, network: &Network) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::ports::store::StoreError;
+
+    #[test]
+    fn a_busy_order_is_told_from_a_store_that_fails() {
+        let failure = || StoreError::Unavailable("gone".into());
+
+        assert_eq!(not_synced(&SyncError::Busy), "error=busy");
+        assert_eq!(not_closed(&CloseError::Busy), "error=busy");
+        assert_eq!(
+            not_synced(&SyncError::Store(Arc::new(failure()))),
+            "error=unavailable"
+        );
+        assert_eq!(
+            not_closed(&CloseError::Store(failure())),
+            "error=unavailable"
+        );
+    }
 
     #[test]
     fn nobody_is_sent_away_from_the_back_office() {

@@ -8,7 +8,7 @@
 //! Tested by rendering from the outside (`tests/it`, `end2end`); what is pure (addresses, cursors, the reading of history
 //! entries) is tested beside its code.
 
-mod address;
+pub mod address;
 pub mod attention;
 mod checks;
 mod frame;

@@ -70,7 +70,8 @@ impl Address {
 }
 
 /// The path of an order's page; `action` is what a form there posts to.
-pub(super) fn order_path(id: &PaymentId, action: Option<&str>) -> String {
+#[must_use]
+pub fn order_path(id: &PaymentId, action: Option<&str>) -> String {
     let segment = utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC);
     match action {
         None => format!("/orders/{segment}"),

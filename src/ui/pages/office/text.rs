@@ -40,7 +40,7 @@ pub(super) enum Notice {
     Unconfirmed,
     /// The order is paid, so it cannot be closed.
     Paid,
-    /// Too much at once.
+    /// The order kept changing, or too much is asked at once.
     Busy,
     /// The server cannot do it now.
     Unavailable,

@@ -453,7 +453,9 @@ pub(super) const TEXT: Text = Text {
             "PortOne did not answer. Below is what was known before; it is asked again in a moment."
         }
         Notice::Paid => "The order is paid, so it cannot be closed.",
-        Notice::Busy => "Too much is going on right now. Please try again in a moment.",
+        Notice::Busy => {
+            "Somebody else is at this order, or too much is going on. Please look at the order again in a moment."
+        }
         Notice::Unavailable => "This does not work right now. Please try again in a moment.",
     },
     who: |who| match who {

@@ -433,7 +433,9 @@ pub(super) const TEXT: Text = Text {
             "PortOne이 답하지 않았어요. 아래는 그 전에 확인한 내용이고, 잠시 뒤 저절로 다시 물어봐요."
         }
         Notice::Paid => "이미 결제된 주문이라 닫을 수 없어요.",
-        Notice::Busy => "지금 처리할 일이 많아요. 잠시 뒤에 다시 해 주세요.",
+        Notice::Busy => {
+            "다른 곳에서 이 주문을 처리하고 있거나 지금 처리할 일이 많아요. 잠시 뒤에 주문을 다시 확인해 주세요."
+        }
         Notice::Unavailable => "지금은 할 수 없어요. 잠시 뒤에 다시 해 주세요.",
     },
     who: |who| match who {
