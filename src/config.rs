@@ -14,6 +14,8 @@ use crate::domain::refund::OnMismatch;
 
 /// Longest time one call to PortOne may be given.
 const PORTONE_TIMEOUT_MS_MAX: u64 = 120_000;
+/// Longest name of a shop: pages show it in one line.
+const SHOP_NAME_CHARS_MAX: usize = 60;
 /// Least number of bytes of a webhook secret; PortOne's own test secret has exactly this many.
 /// <https://github.com/portone-io/server-sdk>
 const WEBHOOK_SECRET_BYTES_MIN: usize = 16;
@@ -194,13 +196,13 @@ pub struct RawSettings {
         help_heading = "PortOne V2"
     )]
     pub v2_webhook_secrets: Option<SecretString>,
-    /// Time for one call to PortOne, in milliseconds; the completion page itself answers within 3 s whatever happens
+    /// Time for one call to PortOne, in milliseconds; one that gives money back has 60 s at least; the completion page itself answers within 3 s whatever happens
     #[arg(
         long = "portone-timeout-ms",
         env = "PORTONE_TIMEOUT_MS",
         default_value = "10000",
         value_name = "MS",
-        help_heading = "PortOne V1"
+        help_heading = "PortOne"
     )]
     pub timeout_ms: String,
 }
@@ -383,13 +385,14 @@ impl RawSettings {
             .shop_name
             .map(|name| name.trim().to_owned())
             .filter(|name| !name.is_empty());
-        if shop_name
-            .as_ref()
-            .is_some_and(|name| name.chars().count() > 60 || name.chars().any(char::is_control))
-        {
+        if shop_name.as_ref().is_some_and(|name| {
+            name.chars().count() > SHOP_NAME_CHARS_MAX || name.chars().any(char::is_control)
+        }) {
             wrong.note(
                 "WANRYO_SHOP_NAME",
-                "must be at most 60 characters without control characters",
+                format!(
+                    "must be at most {SHOP_NAME_CHARS_MAX} characters without control characters"
+                ),
             );
         }
         let timeout = self

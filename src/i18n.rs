@@ -26,7 +26,7 @@ const ACCEPT_LANGUAGE_BYTES_MAX: usize = 512;
 /// Language ranges of an `Accept-Language` that are read.
 const ACCEPT_LANGUAGE_RANGES_MAX: usize = 16;
 /// Korea has had no daylight saving time since 1988, so a fixed offset is its time zone.
-const KOREA: Offset = Offset::constant(9);
+pub const KOREA: Offset = Offset::constant(9);
 
 /// A language that pages are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

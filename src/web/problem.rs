@@ -330,3 +330,35 @@ pub async fn problem_route(Path(slug): Path<String>) -> Response {
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::limits::{
+        BODY_BYTES_MAX, FORM_BYTES_MAX, HEADER_BYTES_MAX, HEADERS_MAX, PARAMETERS_MAX,
+    };
+
+    #[test]
+    fn the_texts_name_the_limits_that_hold() {
+        let kib = |bytes: usize| format!("{} KiB", bytes / 1024);
+        for (problem, limits) in [
+            (
+                Problem::TooLarge,
+                [kib(BODY_BYTES_MAX), kib(FORM_BYTES_MAX)],
+            ),
+            (
+                Problem::HeadersTooLarge,
+                [format!("{HEADERS_MAX} headers"), kib(HEADER_BYTES_MAX)],
+            ),
+            (
+                Problem::TooManyParameters,
+                [format!("{PARAMETERS_MAX} parameters"), String::new()],
+            ),
+        ] {
+            let (_, slug, _, help) = problem.parts();
+            for limit in limits {
+                assert!(help.contains(&limit), "{slug}: {limit}");
+            }
+        }
+    }
+}

@@ -21,6 +21,8 @@ use crate::service::{Core, VISITOR_ENTRIES_MAX};
 const DECISIONS_MAX: u32 = 5;
 /// An ask that confirmed what was known is written down again only after this time.
 const CONFIRMATION_SECONDS: i64 = 60;
+/// PortOne's silence about an order is noted once in this time: that tells as much as a thousand lines.
+const CHECK_FAILED_SECONDS: i64 = 60;
 
 /// Decides and writes, and decides again when somebody else was faster. `extent` says how much of the order's payment the
 /// evidence tells, if it was asked for by the order's number.
@@ -208,11 +210,10 @@ pub(super) async fn note_failure(
         kind: EntryKind::CheckFailed,
         actor: ask.actor.to_text(),
         data: json!({ "error": error.as_str(), "transaction_id": ask.transaction_id.as_ref().map(TransactionId::as_str) }),
-        // One line a minute tells as much as a thousand.
         once_key: Some(format!(
             "check_failed:{}:{}",
             error.as_str(),
-            now.as_second() / 60
+            now.as_second() / CHECK_FAILED_SECONDS
         )),
     };
     core.orders

@@ -2,16 +2,12 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::Offset;
 use leptos::prelude::*;
 
 use super::text::{Text, Words};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::OrderStatus;
-use crate::i18n::{Locale, money};
-
-/// Korea has had no daylight saving time since 1988, so a fixed offset is its time zone.
-const KOREA: Offset = Offset::constant(9);
+use crate::i18n::{KOREA, Locale, money};
 
 /// A moment to the second, because staff compare these with logs. Every page says once which time zone it is.
 pub(super) fn time(at: Timestamp) -> AnyView {

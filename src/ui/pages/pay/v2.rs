@@ -6,14 +6,10 @@
 //! promise; the page is ready for both.
 
 use jiff::Timestamp;
-use jiff::tz::Offset;
 use serde::Serialize;
 
-use crate::i18n::Locale;
+use crate::i18n::{KOREA, Locale};
 use crate::service::orders::{PayView, PaymentWindow};
-
-/// Times without an offset are Korea's at PortOne.
-const KOREA: Offset = Offset::constant(9);
 
 /// What is not there is left out: the SDK checks types.
 #[derive(Serialize)]
@@ -173,7 +169,7 @@ fn wallet(word: &str) -> Option<&'static str> {
     })
 }
 
-/// One of the forms that the SDK takes.
+/// One of the forms that the SDK takes. Times without an offset are Korea's at PortOne.
 fn due_date(at: Timestamp) -> String {
     KOREA
         .to_datetime(at)
