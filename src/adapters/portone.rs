@@ -246,6 +246,11 @@ fn currency_code(code: String) -> Option<String> {
     })
 }
 
+/// A time as exact as this server keeps times. With more of PortOne's digits every answer would differ from what is stored.
+fn to_micros(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
+}
+
 /// A gateway's text without control characters, which PostgreSQL would refuse in part and no page wants, cut to a sane length.
 fn text(text: String) -> Option<String> {
     let clean: String = text

@@ -644,6 +644,22 @@ on_both_databases! {
         assert!(!format!("{kept:?}").contains("canary-name"), "what is no word of a gateway is not kept");
     }
 
+    async fn windows_without_end_hide_no_payment(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order("ORD-1").await;
+        app.pay("ORD-1", json!({}));
+        // More than PortOne is read of one order.
+        for _ in 0..1_000 {
+            app.pay("ORD-1", json!({ "status": "ready" }));
+        }
+
+        let synced = app.api(Method::POST, "/api/v1/orders/ORD-1/sync", None).await;
+
+        assert_eq!(synced.status, StatusCode::OK, "{}", synced.text);
+        assert_eq!(app.read_order("ORD-1").await["status"], "paid");
+        assert_eq!(app.sandbox.calls("find_all"), 3, "all, the paid ones, the cancelled ones");
+    }
+
     async fn a_visitor_who_leaves_does_not_cut_the_verification(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         app.order("ORD-1").await;

@@ -38,13 +38,16 @@ impl PortoneV1 {
         asked: Option<&TransactionId>,
     ) -> Result<Attempts, GatewayError> {
         let mut records = Vec::new();
+        let mut complete = true;
         if let Some(asked) = asked {
             records.extend(self.transaction(asked).await?);
         }
         // An account that was issued is not enough: another attempt may have been paid since.
         let enough = |found: &Record| found.payment_id != id.as_str() || found.holds_money();
         if !records.iter().any(enough) {
-            for record in self.transactions_of(id).await? {
+            let under_number = self.transactions_of(id).await?;
+            complete = under_number.complete;
+            for record in under_number.records {
                 if records
                     .iter()
                     .all(|known| known.transaction_id != record.transaction_id)
@@ -53,10 +56,7 @@ impl PortoneV1 {
                 }
             }
         }
-        Ok(Attempts {
-            records,
-            complete: true,
-        })
+        Ok(Attempts { records, complete })
     }
 
     async fn transaction(&self, id: &TransactionId) -> Result<Option<Record>, GatewayError> {
@@ -68,15 +68,33 @@ impl PortoneV1 {
         }
     }
 
-    async fn transactions_of(&self, id: &PaymentId) -> Result<Vec<Record>, GatewayError> {
-        match self.client.payments_of(&merchant_uid(id)?).await {
-            Ok(payments) => payments
-                .into_iter()
-                .map(|payment| record(payment, None))
-                .collect(),
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            Err(error) => Err(failure(Portone::V1, &error)),
-        }
+    /// Whoever knows an order's number can open windows under it without end. Of more than PortOne's client reads, those that
+    /// hold or held money are asked for alone.
+    async fn transactions_of(&self, id: &PaymentId) -> Result<Attempts, GatewayError> {
+        let uid = merchant_uid(id)?;
+        let (payments, complete) = match self.client.payments_of(&uid).await {
+            Err(portone::Error::TooManyPages) => {
+                let paid = self.listed(&uid, StatusFilter::Paid).await?;
+                let cancelled = self.listed(&uid, StatusFilter::Cancelled).await?;
+                ([paid, cancelled].concat(), false)
+            }
+            Err(error) if error.is_not_found() => (Vec::new(), true),
+            found => (found.map_err(|error| failure(Portone::V1, &error))?, true),
+        };
+        let records = payments.into_iter().map(|payment| record(payment, None));
+        Ok(Attempts {
+            records: records.collect::<Result<_, _>>()?,
+            complete,
+        })
+    }
+
+    async fn listed(
+        &self,
+        uid: &MerchantUid,
+        status: StatusFilter,
+    ) -> Result<Vec<v1::Payment>, GatewayError> {
+        let found = self.client.payments_of_with_status(uid, status).await;
+        found.map_err(|error| failure(Portone::V1, &error))
     }
 
     pub(super) async fn prepare(&self, id: &PaymentId, amount: Money) -> Result<(), GatewayError> {
@@ -139,7 +157,10 @@ impl PortoneV1 {
                 more: found.next.is_some(),
                 records: readable(
                     Portone::V1,
-                    found.list.into_iter().map(|payment| record(payment, None)),
+                    found.list.into_iter().map(|payment| {
+                        let payment = payment.map_err(|error| failure(Portone::V1, &error))?;
+                        record(payment, None)
+                    }),
                 ),
             },
         ))

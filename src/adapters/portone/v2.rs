@@ -8,7 +8,7 @@ use portone::v2::{
     TimestampType, Version,
 };
 
-use super::{PAGE_PAYMENTS, balance, currency_code, failure, readable, text};
+use super::{PAGE_PAYMENTS, balance, currency_code, failure, readable, text, to_micros};
 use crate::domain::evidence::{Record, Reported};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
@@ -150,7 +150,10 @@ impl PortoneV2 {
             more: told < found.total_count,
             records: readable(
                 Portone::V2,
-                found.items.into_iter().map(|payment| record(payment, None)),
+                found.items.into_iter().map(|payment| {
+                    let payment = payment.map_err(|error| failure(Portone::V2, &error))?;
+                    record(payment, None)
+                }),
             ),
         })
     }
@@ -284,7 +287,7 @@ fn record(payment: Payment, asked: Option<&TransactionId>) -> Result<Record, Gat
         method_name: method.and_then(method_name).and_then(text),
         fail_reason: fail_reason(&payment.state),
         virtual_account: virtual_account(&payment.state, method),
-        paid_at: payment.state.paid_at(),
+        paid_at: payment.state.paid_at().map(to_micros),
         payment_id: payment.id,
         store_id: payment.store_id,
         currency: currency_code(payment.currency),
@@ -409,7 +412,7 @@ fn virtual_account(state: &State, method: Option<&Method>) -> Option<VirtualAcco
         bank: account.bank.clone().and_then(text).unwrap_or_default(),
         account_number: account.account_number.clone().and_then(text)?,
         holder: account.remittee_name.clone().and_then(text),
-        expires_at: account.expired_at,
+        expires_at: account.expired_at.map(to_micros),
     })
 }
 
@@ -535,6 +538,23 @@ mod tests {
             Some("거절")
         );
         assert_eq!(failed(json!({})).fail_reason, None);
+    }
+
+    #[test]
+    fn times_are_as_exact_as_they_are_stored() {
+        let exact = "2026-01-01T00:01:00.123456789Z";
+        let stored = "2026-01-01T00:01:00.123456Z".parse().ok();
+        let account = json!({ "type": "PaymentMethodVirtualAccount", "bank": "SHINHAN", "accountNumber": "123-456", "expiredAt": exact });
+
+        let record = read(json!({ "paidAt": exact, "method": account }));
+
+        assert_eq!(record.paid_at, stored);
+        assert_eq!(
+            record
+                .virtual_account
+                .and_then(|account| account.expires_at),
+            stored
+        );
     }
 
     #[test]

@@ -122,7 +122,7 @@ impl StatusQuery {
 }
 
 /// One page of payments.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct PaymentPage {
     /// How many there are in all pages.
     pub total: u64,
@@ -130,8 +130,8 @@ pub struct PaymentPage {
     pub previous: Option<u32>,
     /// The page after, if there is one.
     pub next: Option<u32>,
-    /// The payments.
-    pub list: Vec<Payment>,
+    /// The payments. One that this version cannot read is an error of its own: it hides none of the others.
+    pub list: Vec<Result<Payment, Error>>,
 }
 
 impl PaymentPage {
@@ -152,7 +152,7 @@ impl PaymentPage {
                 .required_list("list")?
                 .into_iter()
                 .map(Payment::from_json)
-                .collect::<Result<_, _>>()?,
+                .collect(),
         })
     }
 }
@@ -296,7 +296,11 @@ impl Client {
                     }
                     found => found?,
                 };
+                if found.total > u64::from(PAGES_MAX * PAGE_SIZE) {
+                    return Err(Error::TooManyPages);
+                }
                 for payment in found.list {
+                    let payment = payment?;
                     // Times of one second leave the order of some attempts open, so one may be on two pages.
                     if seen.insert(payment.imp_uid.clone())
                         && payment.merchant_uid == merchant_uid.as_str()

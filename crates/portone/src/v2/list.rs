@@ -127,10 +127,11 @@ pub struct Page {
 }
 
 /// One page of payments.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Payments {
-    /// The payments, whatever their state or channel.
-    pub items: Vec<Payment>,
+    /// The payments, whatever their state or channel. One that this version cannot read is an error of its own: it hides none of
+    /// the others.
+    pub items: Vec<Result<Payment, Error>>,
     /// How many there are in all pages.
     pub total_count: u64,
 }
@@ -163,7 +164,7 @@ impl Payments {
                 .required_list("items")?
                 .into_iter()
                 .map(Payment::from_json)
-                .collect::<Result<_, _>>()?,
+                .collect(),
             total_count,
         })
     }

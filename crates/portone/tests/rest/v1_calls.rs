@@ -270,11 +270,35 @@ async fn a_list_by_state_ends_where_portone_says_400() {
         (page.total, page.previous, page.next),
         (250, Some(1), Some(3))
     );
-    assert_eq!(page.list[0].imp_uid.as_str(), IMP_UID);
+    let listed = page.list[0].as_ref().expect("a payment");
+    assert_eq!(listed.imp_uid.as_str(), IMP_UID);
     assert!(matches!(beyond, Ok(None)), "{beyond:?}");
     assert_eq!(
         server.calls()[0].uri,
         "/payments/status/ready?page=2&limit=50&sorting=-updated&from=1700000000&to=1700086400"
+    );
+}
+
+#[tokio::test]
+async fn a_payment_that_cannot_be_read_hides_no_other() {
+    let server = Server::start(|_| {
+        let list = payment(IMP_UID, ORDER, "1");
+        ok(&format!(
+            r#"{{"total":3,"previous":0,"next":0,"list":[{list},{{"imp_uid":7}},{list}]}}"#
+        ))
+    })
+    .await;
+
+    let page = server
+        .client()
+        .payments_with_status(&StatusQuery::new(None))
+        .await
+        .expect("an answer")
+        .expect("a page");
+
+    assert!(
+        matches!(page.list.as_slice(), [Ok(_), Err(Error::Garbled(_)), Ok(_)]),
+        "{page:?}"
     );
 }
 

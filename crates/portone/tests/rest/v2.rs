@@ -254,7 +254,7 @@ async fn attempts_are_read_in_the_shape_of_payments() {
 #[tokio::test]
 async fn a_list_is_asked_for_in_the_query_without_a_plus() {
     let server = start(|_| {
-        let page = json!({"items": [paid("a"), paid("b")], "page": {"number": 1, "size": 2, "totalCount": 7}});
+        let page = json!({"items": [paid("a"), {"id": 7}, paid("b")], "page": {"number": 1, "size": 2, "totalCount": 7}});
         answer(200, &page)
     })
     .await;
@@ -282,10 +282,14 @@ async fn a_list_is_asked_for_in_the_query_without_a_plus() {
         .await
         .expect("a page");
 
-    let ids: Vec<_> = page.items.iter().map(|it| it.id.as_str()).collect();
+    let ids: Vec<_> = page
+        .items
+        .iter()
+        .map(|it| it.as_ref().map_or("unreadable", |it| it.id.as_str()))
+        .collect();
     assert_eq!(
         (ids.as_slice(), page.total_count),
-        (["a", "b"].as_slice(), 7)
+        (["a", "unreadable", "b"].as_slice(), 7)
     );
     let shown = format!("{filter:?}");
     assert!(
@@ -326,7 +330,6 @@ async fn a_list_that_cannot_be_read_is_no_empty_list() {
         json!({"items": []}),
         json!({"page": {"totalCount": 0}}),
         json!({"items": [], "page": {"totalCount": -1}}),
-        json!({"items": [{}], "page": {"totalCount": 1}}),
     ] {
         let server = start(move |_| answer(200, &nonsense)).await;
         let page = Page {
@@ -336,6 +339,25 @@ async fn a_list_that_cannot_be_read_is_no_empty_list() {
         let outcome = client(&server).payments(&Filter::default(), page).await;
         assert!(matches!(outcome, Err(Error::Garbled(_))), "{outcome:?}");
     }
+}
+
+#[tokio::test]
+async fn a_payment_that_cannot_be_read_is_an_error_in_its_place() {
+    let server = start(|_| answer(200, &json!({"items": [{}], "page": {"totalCount": 1}}))).await;
+    let page = Page {
+        number: 0,
+        size: 10,
+    };
+
+    let page = client(&server)
+        .payments(&Filter::default(), page)
+        .await
+        .expect("a page");
+
+    assert!(
+        matches!(page.items.as_slice(), [Err(Error::Garbled(_))]),
+        "{page:?}"
+    );
 }
 
 #[tokio::test]
