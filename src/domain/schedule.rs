@@ -32,7 +32,8 @@ pub const GRACE: SignedDuration = SignedDuration::from_hours(96);
 
 /// The next time to ask about an order, or `None` when its watch is over and nothing is left to end.
 ///
-/// `uncertain` says that the last ask brought no answer that could be used. `draw` in 0..=1000 spreads the gaps by up to a fifth, so that a
+/// `uncertain` says that the last ask brought no answer that could be used: that is no last look, so there always is a next one
+/// then. `draw` in 0..=1000 spreads the gaps by up to a fifth, so that a
 /// thousand orders of one minute do not ask in one second.
 #[must_use]
 pub fn next_check(
@@ -60,7 +61,7 @@ pub fn next_check(
     let next = spread(now, gaps[step], draw)?;
     let end = watch_ends(order, transactions);
     if now >= end {
-        return is_to_end(order).then_some(next);
+        return (uncertain || is_to_end(order)).then_some(next);
     }
     // The order's own deadline is a moment to look, and so is the last one.
     let deadline = order
@@ -360,6 +361,23 @@ mod tests {
     }
 
     #[test]
+    fn no_watch_ends_with_an_answer_that_could_not_be_used() {
+        let day = 24 * HOUR;
+        for &status in OrderStatus::ALL {
+            let order = Order {
+                checks_without_change: 99,
+                expires_at: Some(at(0)),
+                status,
+                ..order()
+            };
+            for turn in [Turn::Due, Turn::Between] {
+                let next = next_turn(&order, &[], turn, true, at(365 * day), 0);
+                assert_eq!(next, Some(at(365 * day + 6 * HOUR)), "{status:?} {turn:?}");
+            }
+        }
+    }
+
+    #[test]
     fn an_account_is_watched_for_four_days_beyond_its_deadline() {
         let day = 24 * HOUR;
         let issued = Transaction {
@@ -407,7 +425,7 @@ mod tests {
                     | OrderStatus::Expired
                     | OrderStatus::Closed => false,
                 };
-                assert_eq!(next.is_some(), is_to_end, "{order:?}");
+                assert_eq!(next.is_some(), is_to_end || uncertain, "{order:?}");
             }
         }
     }

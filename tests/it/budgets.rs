@@ -446,6 +446,26 @@ on_both_databases! {
         assert!(!finished.left_out);
     }
 
+    /// Everybody who brings one id that is left alone shares what the order's number brings.
+    async fn asks_for_an_id_that_is_left_alone_share_an_answer(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let id = shop.order("ORD-1").await;
+        sync(&shop.core, shop.ask(&id, "imp_forged", Actor::Webhook)).await.unwrap();
+        assert_eq!(shop.portone.calls(), 1);
+
+        let mut asks = JoinSet::new();
+        for _ in 0..15 {
+            let (core, ask) = (Arc::clone(&shop.core), shop.ask(&id, "imp_forged", Actor::Webhook));
+            asks.spawn(async move { sync(&core, ask).await });
+        }
+        let answers = asks.join_all().await;
+
+        assert!(answers.iter().flatten().all(|synced| (synced.confirmed, synced.standing) == (true, Standing::Unknown)));
+        assert_eq!(answers.iter().flatten().count(), 15);
+        let calls = shop.portone.calls() - 1;
+        assert!((1..=2).contains(&calls), "{calls}");
+    }
+
     /// PortOne is down: pages are answered at once, nothing is called failed, one ask in five seconds tries, and a minute after
     /// its return everything is known.
     async fn a_portone_that_is_down_is_left_alone_and_found_again(db: TestDatabase) {

@@ -111,10 +111,10 @@ async fn admit(
             match entry {
                 Entry::Place(place) => Some(place),
                 Entry::KnownNotToBe => {
-                    return Box::pin(look_by_number(core, ask, id, Told::Unknown)).await;
+                    return Box::pin(look_by_number(core, ask, id, Told::Unknown, takeoff)).await;
                 }
                 Entry::Full => {
-                    return Box::pin(look_by_number(core, ask, id, Told::Nothing)).await;
+                    return Box::pin(look_by_number(core, ask, id, Told::Nothing, takeoff)).await;
                 }
             }
         }
@@ -144,12 +144,13 @@ async fn fetch_known(
 }
 
 /// What the order's number alone brings, for somebody who brought a transaction that PortOne is not asked for now. Everybody
-/// who asks for the order shares it.
+/// who asks for the order shares it, and whoever waits for the same transaction shares that with `asker`.
 async fn look_by_number(
     core: &Core,
     ask: &Ask,
     id: &TransactionId,
     told: Told,
+    asker: &Takeoff<'_>,
 ) -> Result<Looked, SyncError> {
     let by_number = Ask {
         transaction_id: None,
@@ -166,6 +167,8 @@ async fn look_by_number(
         let snapshot = load(core, &by_number).await?;
         Box::pin(fetch(core, &by_number, question, snapshot, &takeoff)).await
     };
+    // The answer by number begins after this, whoever fetches it.
+    asker.now();
     let looked = core.flights.share(key, &takeoff, answer).await?;
     let synced = looked.synced;
     let standing = if synced.confirmed {
