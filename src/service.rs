@@ -91,6 +91,7 @@ pub struct Core {
     /// Detached work; a graceful stop waits for it.
     pub tasks: TaskTracker,
     pub(crate) kept: completion::Kept,
+    pub(crate) crowds: inbox::Crowds,
     pub(crate) flights: sync::Flights,
     pub(crate) admission: sync::Admission,
     pub(crate) password_hashes: Arc<Semaphore>,
@@ -127,10 +128,36 @@ impl Core {
             settings,
             tasks: TaskTracker::new(),
             kept: completion::Kept::default(),
+            crowds: inbox::Crowds::default(),
             flights: sync::Flights::default(),
             admission: sync::Admission::default(),
             password_hashes: Arc::new(Semaphore::new(PASSWORD_HASHES_MAX)),
         }
+    }
+
+    /// Does work side by side, each piece as a detached task, so that nobody who stops waiting cuts one short. The answers come
+    /// in the order of the work. A piece that panics is reported and has none; it costs the others nothing.
+    pub(crate) async fn side_by_side<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+    ) -> Vec<Option<T>> {
+        let tasks: Vec<_> = work
+            .into_iter()
+            .map(|piece| self.tasks.spawn(piece))
+            .collect();
+        let mut answers = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            let ended = task.await.inspect_err(|error| {
+                tracing::error!(
+                    work = name,
+                    error = error as &dyn std::error::Error,
+                    "a piece of background work ended badly; its lease ends, and it is taken again"
+                );
+            });
+            answers.push(ended.ok());
+        }
+        answers
     }
 
     /// Address of the pay page that fills in who pays. For the shop alone.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::ports::clock::Clock;
@@ -16,40 +17,126 @@ const ROUND: Duration = Duration::from_secs(2);
 const ROUND_MIN: Duration = Duration::from_millis(200);
 /// Rows taken in one step.
 const BATCH: u32 = 20;
+/// Steps that a job takes in a row while there is more to take: a backlog does not wait for rounds.
+const STEPS_MAX: u32 = 100;
 /// Time between two clean-ups.
 const CLEANUP: SignedDuration = SignedDuration::from_mins(1);
 
-/// Works until `stop` is cancelled. What a stop cuts short goes on in detached verifications, or is leased again later.
+/// Works until `stop` is cancelled, and begins nothing after that. The jobs run beside each other as tasks of the core: one that
+/// takes long keeps no other waiting, and a stop cuts none short, but waits for them as for all detached work. What it does not
+/// wait for is leased again later.
 pub async fn run(core: Arc<Core>, signals: Arc<dyn Signals>, stop: CancellationToken) {
+    let mut jobs = Job::ALL.map(|job| (job, None));
     let mut clean_at = core.clock.now();
     loop {
         tokio::select! {
-            () = step(&core, signals.as_ref(), &mut clean_at) => {}
+            () = pause(core.clock.as_ref(), signals.as_ref()) => {}
             () = stop.cancelled() => break,
+        }
+        let now = core.clock.now();
+        for (job, running) in &mut jobs {
+            if *job == Job::Cleanup {
+                if now < clean_at {
+                    continue;
+                }
+                clean_at = now.checked_add(CLEANUP).unwrap_or(now);
+            }
+            begin(&core, *job, running, &stop).await;
         }
     }
 }
 
-/// One round. What fails is tried again in the next one: there is no retry inside.
-async fn step(core: &Arc<Core>, signals: &dyn Signals, clean_at: &mut Timestamp) {
-    pause(core.clock.as_ref(), signals).await;
-    report([
-        ("webhooks", inbox::work_off_due(core, BATCH).await.err()),
-        (
-            "reconciliation",
-            reconciliation::reconcile_due(core, BATCH).await.err(),
-        ),
-        ("refunds", refunds::work_off_due(core, BATCH).await.err()),
-        ("sweep", sweep::step(core).await.err()),
-    ]);
-    let now = core.clock.now();
-    if now >= *clean_at {
-        *clean_at = now.checked_add(CLEANUP).unwrap_or(now);
-        report([
-            ("sessions", core.access.purge_sessions(now).await.err()),
-            ("old webhooks", inbox::purge(core).await.err()),
-        ]);
+/// What there is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Job {
+    Webhooks,
+    Reconciliation,
+    Refunds,
+    Sweep,
+    Cleanup,
+}
+
+impl Job {
+    const ALL: [Self; 5] = [
+        Self::Webhooks,
+        Self::Reconciliation,
+        Self::Refunds,
+        Self::Sweep,
+        Self::Cleanup,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhooks => "webhooks",
+            Self::Reconciliation => "reconciliation",
+            Self::Refunds => "refunds",
+            Self::Sweep => "sweep",
+            Self::Cleanup => "clean-up",
+        }
     }
+
+    /// Does what is due. What fails is tried again in a later round: there is no retry inside.
+    async fn work(self, core: &Arc<Core>, stop: &CancellationToken) -> Result<(), StoreError> {
+        match self {
+            Self::Webhooks => all_due(stop, || inbox::work_off_due(core, BATCH)).await,
+            Self::Reconciliation => {
+                all_due(stop, || reconciliation::reconcile_due(core, BATCH)).await
+            }
+            Self::Refunds => all_due(stop, || refunds::work_off_due(core, BATCH)).await,
+            Self::Sweep => sweep::step(core).await.map(drop),
+            Self::Cleanup => {
+                let sessions = core.access.purge_sessions(core.clock.now()).await;
+                let webhooks = inbox::purge(core).await;
+                sessions.and(webhooks)
+            }
+        }
+    }
+}
+
+/// Begins a job, unless it still runs since an earlier round.
+async fn begin(
+    core: &Arc<Core>,
+    job: Job,
+    running: &mut Option<JoinHandle<()>>,
+    stop: &CancellationToken,
+) {
+    if let Some(task) = running.take() {
+        if !task.is_finished() {
+            *running = Some(task);
+            return;
+        }
+        if let Err(error) = task.await {
+            tracing::error!(
+                job = job.as_str(),
+                error = &error as &dyn std::error::Error,
+                "a background job ended badly; it begins anew"
+            );
+        }
+    }
+    let (detached, stop) = (Arc::clone(core), stop.clone());
+    *running = Some(core.tasks.spawn(async move {
+        if let Err(error) = job.work(&detached, &stop).await {
+            tracing::error!(
+                job = job.as_str(),
+                error = &error as &dyn std::error::Error,
+                "a background step failed; a later round tries again"
+            );
+        }
+    }));
+}
+
+/// Takes one step after another while each finds as much as it may take.
+async fn all_due<W>(stop: &CancellationToken, step: impl Fn() -> W) -> Result<(), StoreError>
+where
+    W: Future<Output = Result<usize, StoreError>>,
+{
+    for _ in 0..STEPS_MAX {
+        let taken = step().await?;
+        if taken < BATCH as usize || stop.is_cancelled() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Waits for the next round, which a hint makes earlier.
@@ -64,21 +151,10 @@ async fn pause(clock: &dyn Clock, signals: &dyn Signals) {
     }
 }
 
-fn report<const STEPS: usize>(results: [(&str, Option<StoreError>); STEPS]) {
-    for (name, error) in results {
-        if let Some(error) = error {
-            tracing::error!(
-                step = name,
-                error = &error as &dyn std::error::Error,
-                "a background step failed; a later round tries again"
-            );
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
+    use jiff::Timestamp;
     use tokio::sync::Semaphore;
 
     use super::*;

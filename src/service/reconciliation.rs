@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use tokio::task::JoinSet;
 
 use super::Core;
 use super::orders::prepare;
@@ -19,21 +18,24 @@ use crate::ports::store::{Commit, Committed, Snapshot, StoreError};
 /// How long a worker holds an order that it asks about.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
-/// Asks PortOne about the orders that are due. Returns how many were taken.
+/// Asks PortOne about the orders that are due, as many as there is budget for. Returns how many were taken.
 ///
 /// # Errors
 /// [`StoreError`] when the due orders cannot be read; a single order that fails is left for its next turn.
 pub async fn reconcile_due(core: &Arc<Core>, limit: u32) -> Result<usize, StoreError> {
     let now = core.clock.now();
     let lease_until = now.checked_add(LEASE).unwrap_or(now);
+    let limit = limit.min(core.admission.reconciler_room(now));
+    if limit == 0 {
+        return Ok(0);
+    }
     let due = core.orders.lease_due(now, lease_until, limit).await?;
     let count = due.len();
-    let mut work = JoinSet::new();
-    for payment_id in due {
+    let work = due.into_iter().map(|payment_id| {
         let core = Arc::clone(core);
-        work.spawn(async move { reconcile(&core, payment_id).await });
-    }
-    work.join_all().await;
+        async move { reconcile(&core, payment_id).await }
+    });
+    core.side_by_side("reconciliation", work).await;
     Ok(count)
 }
 

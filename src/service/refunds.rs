@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use thiserror::Error;
-use tokio::task::JoinSet;
 
 use super::Core;
 use super::sync::{Ask, Standing, SyncError, Synced, sync};
@@ -142,12 +141,11 @@ pub async fn work_off_due(core: &Arc<Core>, limit: u32) -> Result<usize, StoreEr
     let lease_until = now.checked_add(LEASE).unwrap_or(now);
     let due = core.refunds.lease_refunds(now, lease_until, limit).await?;
     let count = due.len();
-    let mut work = JoinSet::new();
-    for refund in due {
+    let work = due.into_iter().map(|refund| {
         let core = Arc::clone(core);
-        work.spawn(async move { work_off(&core, refund).await });
-    }
-    work.join_all().await;
+        async move { work_off(&core, refund).await }
+    });
+    core.side_by_side("refunds", work).await;
     Ok(count)
 }
 

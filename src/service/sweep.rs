@@ -8,7 +8,6 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::task::JoinSet;
 
 use super::Core;
 use super::completion::clean;
@@ -293,7 +292,8 @@ async fn compare(
     page: &Page,
     now: Timestamp,
 ) -> Result<Compared, StoreError> {
-    let mut asks = JoinSet::new();
+    let mut asks = Vec::new();
+    let mut asked = Vec::new();
     let mut upto = Compared::Whole;
     for (index, record) in (0_u32..).zip(&page.records).skip(run.place.done as usize) {
         if asks.len() == ASKS_PER_STEP_MAX {
@@ -310,7 +310,8 @@ async fn compare(
             (Reading::Drift, Some(stored)) => {
                 let core = Arc::clone(core);
                 let (record, id) = (record.clone(), stored.order.payment_id);
-                asks.spawn(async move { (index, ask(&core, record, portone, id, now).await) });
+                asks.push(async move { ask(&core, record, portone, id, now).await });
+                asked.push(index);
             }
             (Reading::Orphan, _) => {
                 let found = finding(AttentionKind::Orphan, portone, record, now);
@@ -319,18 +320,16 @@ async fn compare(
             (Reading::Known | Reading::Drift, _) => {}
         }
     }
-    let mut first = None;
-    for (index, asked) in asks.join_all().await {
-        let stopped = match asked? {
-            Asked::Answered => continue,
-            Asked::Unanswered => Compared::Unanswered(index),
-            Asked::Busy => Compared::Busy(index),
-        };
-        if first.as_ref().is_none_or(|(at, _)| index < *at) {
-            first = Some((index, stopped));
+    // In the order of the page: the first that was not answered is where the sweep goes on.
+    let answers = core.side_by_side("sweep", asks).await;
+    for (index, answer) in asked.into_iter().zip(answers) {
+        match answer.unwrap_or(Ok(Asked::Unanswered))? {
+            Asked::Answered => {}
+            Asked::Unanswered => return Ok(Compared::Unanswered(index)),
+            Asked::Busy => return Ok(Compared::Busy(index)),
         }
     }
-    Ok(first.map_or(upto, |(_, stopped)| stopped))
+    Ok(upto)
 }
 
 /// The order with a listed payment's number, if that generation's payments are what it is paid by.

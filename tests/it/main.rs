@@ -7,6 +7,7 @@
 
 mod app;
 mod attention;
+mod backlog;
 mod budgets;
 mod confirm;
 mod crash;

@@ -5,7 +5,9 @@
 //! answers when the change is on disk, or says why it is not; a caller that does not wait for the answer changes nothing.
 //!
 //! Nothing waits without a bound: beyond [`CHANGES_WAITING_MAX`] a change is refused at once, which a sender of webhooks
-//! hears as 503 and repeats.
+//! hears as 503. PortOne V2 repeats the message then; V1 does so only where the merchant has turned that on, and otherwise the
+//! order's own checks find what the message was about.
+//! <https://developers.portone.io/opi/ko/integration/webhook/readme-v1>
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -47,10 +47,16 @@ const VISITORS_PER_ORDER: Rate = Rate {
 };
 /// How long a visitor's ask waits for its turn. Everybody who comes meanwhile shares its answer.
 const VISITOR_PATIENCE: SignedDuration = SignedDuration::from_secs(2);
-/// Asks of the reconciler. A worker's rounds make half of it.
+/// Asks of the reconciler. It is what bounds how fast a backlog of orders is worked off: 12,000 in ten minutes.
 const RECONCILER: Rate = Rate {
     burst: 200,
     per_minute: 1_200,
+};
+/// Unsigned webhooks about one order that are kept and looked at one by one. V1 sends a handful in an order's life; the budget
+/// bounds what strangers can make this server write and try again.
+const UNSIGNED_PER_ORDER: Rate = Rate {
+    burst: 10,
+    per_minute: 1,
 };
 /// Orders whose budgets are remembered.
 const ORDERS_MAX: usize = 10_000;
@@ -93,6 +99,7 @@ struct State {
     strangers: Bucket,
     strangers_per_order: OrderBuckets,
     visitors_per_order: OrderBuckets,
+    unsigned_per_order: OrderBuckets,
     reconciler: Bucket,
     unknown_ids: UnknownIds,
     v1: Breaker,
@@ -118,6 +125,7 @@ impl Default for Admission {
                 strangers: Bucket::full(STRANGERS),
                 strangers_per_order: OrderBuckets::new(STRANGERS_PER_ORDER, ORDERS_MAX),
                 visitors_per_order: OrderBuckets::new(VISITORS_PER_ORDER, ORDERS_MAX),
+                unsigned_per_order: OrderBuckets::new(UNSIGNED_PER_ORDER, ORDERS_MAX),
                 reconciler: Bucket::full(RECONCILER),
                 unknown_ids: UnknownIds::new(UNKNOWN_IDS_MAX),
                 v1: Breaker::default(),
@@ -149,6 +157,22 @@ impl Admission {
             .take(order, 1, none, now)
             .and_then(|_| state.strangers.take(1, none, now));
         paid.map_or(Entry::Full, |_| Entry::Place(place))
+    }
+
+    /// Whether an unsigned webhook about this order is kept and looked at by itself.
+    pub(crate) fn keeps_unsigned(&self, order: &PaymentId, now: Timestamp) -> bool {
+        let mut state = self.state.lock();
+        let kept = state
+            .unsigned_per_order
+            .take(order, 1, SignedDuration::ZERO, now);
+        kept.is_some()
+    }
+
+    /// Asks that the reconciler has budget and places for. What it takes beyond that it would put back unasked.
+    pub(crate) fn reconciler_room(&self, now: Timestamp) -> u32 {
+        let budget = self.state.lock().reconciler.left(now);
+        let places = self.reconciler.available_permits();
+        u32::from(budget).min(u32::try_from(places).unwrap_or(u32::MAX))
     }
 
     /// How long an ask about what is known has to wait before it is made.

@@ -60,6 +60,15 @@ impl Bucket {
         self.full_at_micros = after;
         Some(SignedDuration::from_micros(wait))
     }
+
+    /// How many could be taken now without a wait.
+    pub(super) fn left(&self, now: Timestamp) -> u16 {
+        let now = now.as_microsecond();
+        let whole = self.rate.micros(self.rate.burst);
+        let taken = self.full_at_micros.clamp(now, now + whole) - now;
+        let left = (whole - taken) * i64::from(self.rate.per_minute) / MINUTE_MICROS;
+        u16::try_from(left).unwrap_or(u16::MAX)
+    }
 }
 
 /// A bucket for each order. An order without one has a full one.
@@ -97,24 +106,33 @@ impl OrderBuckets {
         wait
     }
 
-    /// Full buckets need not be remembered; when there are none, the fullest goes.
+    /// Full buckets need not be remembered; when there are none, the fuller half goes. So many at once, because to find them
+    /// takes as long as there are buckets, and a flood of orders must not pay that for each.
     fn make_room(&mut self, now: Timestamp) {
         if self.buckets.len() < self.orders_max {
             return;
         }
-        self.buckets
-            .retain(|_, bucket| bucket.full_at_micros > now.as_microsecond());
-        if self.buckets.len() < self.orders_max {
-            return;
-        }
-        let fullest = self
+        let mut full_at: Vec<i64> = self
             .buckets
-            .iter()
-            .min_by_key(|(_, bucket)| bucket.full_at_micros)
-            .map(|(id, _)| id.clone());
-        if let Some(id) = fullest {
-            self.buckets.remove(&id);
-        }
+            .values()
+            .map(|bucket| bucket.full_at_micros)
+            .filter(|full_at| *full_at > now.as_microsecond())
+            .collect();
+        let now = now.as_microsecond();
+        let mut to_forget = full_at.len().saturating_sub(self.orders_max / 2);
+        let forgotten_upto = match to_forget.checked_sub(1) {
+            Some(last) => *full_at.select_nth_unstable(last).1,
+            None => now,
+        };
+        self.buckets.retain(|_, bucket| {
+            let full_at = bucket.full_at_micros;
+            if full_at <= now {
+                return false;
+            }
+            let goes = full_at <= forgotten_upto && to_forget > 0;
+            to_forget -= usize::from(goes);
+            !goes
+        });
     }
 }
 
@@ -208,6 +226,35 @@ mod tests {
         assert!(buckets.take(&id("a"), 10, NOW, at(0)).is_some());
         assert!(buckets.take(&id("a"), 1, NOW, at(0)).is_none());
         assert!(buckets.take(&id("b"), 10, NOW, at(0)).is_some());
+    }
+
+    #[test]
+    fn what_is_left_can_be_taken_and_no_more() {
+        let mut bucket = Bucket::full(TEN);
+        assert_eq!(bucket.left(at(0)), 10);
+        bucket.take(7, NOW, at(0));
+        assert_eq!(bucket.left(at(0)), 3);
+        bucket.take(3, NOW, at(0));
+
+        for second in [0, 5, 6, 30, 60, 600] {
+            let left = bucket.left(at(second));
+            assert_eq!(i64::from(left), (second / 6).min(10), "{second}");
+        }
+        // A clock that is set back finds an empty one.
+        assert_eq!(bucket.left(at(-3_600)), 0);
+    }
+
+    #[test]
+    fn a_flood_of_orders_makes_room_for_many_at_once_and_forgets_no_empty_bucket() {
+        let mut buckets = OrderBuckets::new(TEN, 100);
+        buckets.take(&id("empty"), 10, NOW, at(0));
+
+        for n in 0..1_000 {
+            buckets.take(&id(&format!("ORD-{n}")), 1, NOW, at(0));
+            assert!(buckets.buckets.len() <= 100);
+        }
+
+        assert!(buckets.take(&id("empty"), 1, NOW, at(0)).is_none());
     }
 
     #[test]

@@ -620,9 +620,13 @@ impl World {
 
     /// A server acknowledged a webhook.
     pub fn acknowledged(&mut self, payment_id: &PaymentId, transaction_id: &TransactionId) {
+        // An unsigned one may have joined a look for the order by its number, which is not settled.
         let is_there = self.tables.inbox.values().any(|row| {
-            row.entry.payment_id == *payment_id
-                && row.entry.transaction_id.as_ref() == Some(transaction_id)
+            let told = row.entry.transaction_id.as_ref();
+            let joined = told.is_none()
+                && row.entry.portone == Portone::V1
+                && matches!(row.state, InboxState::Waiting(_));
+            row.entry.payment_id == *payment_id && (joined || told == Some(transaction_id))
         });
         if !is_there {
             self.breaks(
