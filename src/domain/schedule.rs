@@ -20,7 +20,7 @@ const IDLE_SECONDS: [i64; 6] = [120, 600, 3_600, 21_600, 43_200, 86_400];
 /// Paid orders: refunds made in PortOne's console or at the gateway send no message here.
 const SETTLED_SECONDS: [i64; 4] = [3_600, 86_400, 259_200, 604_800];
 /// Pause before an order is asked about again that PortOne did not answer for. It does not grow: when PortOne is back, every
-/// order that waited is to be known within a minute.
+/// order that waited is to be known within a minute, as far as the budget for asking about so many goes.
 const OUTAGE_SECONDS: i64 = 40;
 /// How long after PortOne did not know an attempt the order is asked about again at the latest.
 const UNKNOWN_SECONDS: i64 = 3_600;
