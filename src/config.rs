@@ -75,7 +75,7 @@ pub struct RawSettings {
         help_heading = "Site"
     )]
     pub webhook_sources: Option<String>,
-    /// What becomes of a payment that is bound to its order and fails a check: `hold` (a person looks) or `refund` (it is given back)
+    /// What becomes of a payment that is bound to its order and fails a check: `hold` (a person looks) or `refund` (what was paid wrongly, or with test money, is given back)
     #[arg(
         long = "wanryo-on-mismatch",
         env = "WANRYO_ON_MISMATCH",

@@ -11,13 +11,19 @@
 //!            not_done
 //! ```
 //!
+//! A refund of which PortOne shows neither a trace nor an end waits for a person: from that person's word on, it ends as
+//! `not_done` as soon as nothing of it can be under way any more ([`Input::SeenAndSettled`]).
+//!
 //! The call to PortOne is made at most once for each time that PortOne surely did not see it, and never again after an answer
 //! that nobody got. A refund is `done` only by what PortOne shows of the transaction, never by the answer to the call.
 //!
 //! **Why it is safe to give up a refund in doubt.** Each call names the balance that could be cancelled right before it (V1
 //! `checksum`, V2 `currentCancellableAmount`), and PortOne does nothing when that is not the balance any more. Two refunds that
 //! follow one another on an unchanged balance name the same one, so whichever PortOne carries out first takes the ground from
-//! under the other: a call that turns up hours late cannot give the money back a second time.
+//! under the other: a call that turns up hours late cannot give the money back a second time. What was looked at has to be the
+//! balance itself for that: no refund begins while PortOne lists a cancellation that may still fail and give its amount back
+//! ([`has_one_under_way`]), and one that stands in the refund's place with another amount ends no doubt, as it may be the refund
+//! itself, which PortOne adjusts to promotions and V1 adds to others that are under way.
 //! <https://developers.portone.io/api/rest-v1/payment.cancel>,
 //! <https://developers.portone.io/api/rest-v2/payment#post%20%2Fpayments%2F%7BpaymentId%7D%2Fcancel>
 //!
@@ -31,8 +37,9 @@ use serde_json::{Value, json};
 use super::history::EntryKind;
 use super::ids::{PaymentId, RefundId, TransactionId};
 use super::money::{Currency, InvalidMoney, Money};
-use super::order::words;
+use super::order::{Mode, words};
 use super::transaction::{Transaction, Verdict};
+use super::verification::{Check, CheckName};
 
 /// Longest time that one call may take, PortOne's own time-out included. A call without an answer by then is in doubt.
 pub const CALL_TIME_MAX: SignedDuration = SignedDuration::from_secs(150);
@@ -44,6 +51,9 @@ pub const TRY_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// How long PortOne may show nothing of a call in doubt before the refund counts as not made. PortOne asks its callers to wait
 /// a minute for an answer; an hour leaves room for a gateway that is slow on top.
 pub const IN_DOUBT_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// How long after its call a refund that PortOne took, and does not show, waits although a person gave it up. It passed the
+/// guard when it was taken, so that the guard does not hold it any more: nothing but time does. Gateways decide in hours or days.
+pub const TAKEN_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Gaps between tries of a call that did not reach PortOne.
 const TRY_GAPS_SECONDS: [i64; 5] = [5, 10, 30, 60, 300];
@@ -54,6 +64,8 @@ const DOUBT_GAPS_SECONDS: [i64; 6] = [5, 10, 30, 60, 300, 600];
 const REQUESTED_GAPS_SECONDS: [i64; 9] = [2, 10, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600];
 /// Code of a refund that PortOne had taken and the gateway failed to carry out.
 pub const CANCELLATION_FAILED: &str = "cancellation_failed";
+/// Code of a refund that ended by a person's word.
+pub const SETTLED: &str = "settled";
 /// The gateway that gives deposits back without being told an account. <https://developers.portone.io/opi/ko/integration/cancel/v1/virtual-account>
 const KNOWS_ITS_ACCOUNTS: &str = "tosspayments";
 
@@ -62,7 +74,7 @@ const KNOWS_ITS_ACCOUNTS: &str = "tosspayments";
 pub enum OnMismatch {
     /// It is kept, and a person looks.
     Hold,
-    /// It is given back.
+    /// It is given back, if what fails is about the payment as such; see [`may_go_back_by_policy`].
     Refund,
 }
 words!(OnMismatch { Hold = "hold", Refund = "refund" });
@@ -274,6 +286,15 @@ pub struct Balance {
     pub cancellations: Vec<Cancellation>,
 }
 
+/// A person's word that a refund of which nobody knows the end was taken care of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Who, as [`super::history::Actor::to_text`] writes it.
+    pub by: String,
+    /// What was done, in that person's words.
+    pub note: String,
+}
+
 /// What happens to a refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
@@ -285,6 +306,8 @@ pub enum Input {
     CallLost,
     /// PortOne was asked about the transaction, and the order stands by the same evidence.
     Seen(Balance),
+    /// The same, of a refund that a person does not wait for any more.
+    SeenAndSettled(Balance, Word),
     /// PortOne was asked and did not answer.
     NotSeen,
 }
@@ -309,15 +332,28 @@ pub fn next(refund: &Refund, input: &Input, now: Timestamp, draw: u16) -> Option
         (RefundState::Calling, Input::CallLost) => Some(step.doubt(trouble("call_lost"))),
         // Whoever made the call was given up and comes back: better late than by guessing.
         (RefundState::InDoubt, Input::Answered(answer)) => step.answered_late(answer),
-        (RefundState::InDoubt, Input::Seen(balance)) => Some(step.look_in_doubt(balance)),
-        (RefundState::Requested, Input::Seen(balance)) => Some(step.look_requested(balance)),
+        (RefundState::InDoubt, Input::Seen(balance)) => Some(step.look_in_doubt(balance, None)),
+        (RefundState::Requested, Input::Seen(balance)) => Some(step.look_requested(balance, None)),
+        (RefundState::InDoubt, Input::SeenAndSettled(balance, word)) => {
+            Some(step.look_in_doubt(balance, Some(word)))
+        }
+        (RefundState::Requested, Input::SeenAndSettled(balance, word)) => {
+            Some(step.look_requested(balance, Some(word)))
+        }
         (RefundState::InDoubt, Input::NotSeen) => Some(step.again(&DOUBT_GAPS_SECONDS)),
         (RefundState::Requested, Input::NotSeen) => Some(step.again(&REQUESTED_GAPS_SECONDS)),
         (
             RefundState::Intended,
-            Input::Answered(_) | Input::CallLost | Input::Seen(_) | Input::NotSeen,
+            Input::Answered(_)
+            | Input::CallLost
+            | Input::Seen(_)
+            | Input::SeenAndSettled(..)
+            | Input::NotSeen,
         )
-        | (RefundState::Calling, Input::CallBegins | Input::Seen(_) | Input::NotSeen)
+        | (
+            RefundState::Calling,
+            Input::CallBegins | Input::Seen(_) | Input::SeenAndSettled(..) | Input::NotSeen,
+        )
         | (RefundState::Requested, Input::CallBegins | Input::Answered(_) | Input::CallLost)
         | (RefundState::InDoubt, Input::CallBegins | Input::CallLost)
         | (
@@ -326,12 +362,13 @@ pub fn next(refund: &Refund, input: &Input, now: Timestamp, draw: u16) -> Option
             | Input::Answered(_)
             | Input::CallLost
             | Input::Seen(_)
+            | Input::SeenAndSettled(..)
             | Input::NotSeen,
         ) => None,
     }
 }
 
-/// What the history says of a refund: no reason and no account, which may be personal.
+/// What the history says of a refund: no reason and no account, which may be personal. A person's word that ended it is there.
 #[must_use]
 pub fn history_data(refund: &Refund) -> Value {
     let money = refund.amount.money();
@@ -357,6 +394,36 @@ pub fn is_refundable(transaction: &Transaction) -> bool {
         }
         Verdict::Pending | Verdict::AwaitingDeposit | Verdict::Failed => false,
     }
+}
+
+/// Whether the policy may give a payment back by itself: it is the order's, and what failed is about the payment as such. One that
+/// was made through another generation of PortOne or in another store may be another system's, whose order has the same number;
+/// so may one of which PortOne does not say that it is a test, on a server for tests.
+#[must_use]
+pub fn may_go_back_by_policy(transaction: &Transaction, mode: Mode) -> bool {
+    let is_test = transaction.test == Some(true);
+    let is_about_the_payment = |check: &Check| match check.name {
+        CheckName::Amount | CheckName::Currency => true,
+        CheckName::Channel => is_test,
+        CheckName::TransactionId
+        | CheckName::PaymentId
+        | CheckName::Unused
+        | CheckName::Portone
+        | CheckName::Store => false,
+    };
+    let mut failed = transaction.checks.iter().filter(|check| !check.passed);
+    transaction.verdict == Verdict::Held
+        && transaction.holds_money()
+        && (mode == Mode::Live || is_test)
+        && failed.all(is_about_the_payment)
+}
+
+/// Whether a cancellation of the transaction is under way, whoever asked for it. Until it is over nobody knows what the balance
+/// is that a refund could name.
+#[must_use]
+pub fn has_one_under_way(balance: &Balance) -> bool {
+    let mut cancellations = balance.cancellations.iter();
+    cancellations.any(|cancellation| cancellation.stage == Stage::UnderWay)
 }
 
 /// Whether the money was deposited to an account, so that the gateway has to be told where it goes back to.
@@ -385,8 +452,9 @@ enum Trace<'b> {
     Moving,
     /// It is there, with PortOne's id when it tells one.
     Shown(Stage, Option<&'b str>),
-    /// The balance moved, and not by this refund: by the guard it never will.
-    Overtaken,
+    /// Another amount stands in its place: somebody else's cancellation, by which the guard keeps the refund out for ever, or
+    /// the refund itself as PortOne adjusted it.
+    Other,
 }
 
 /// Finds a refund in PortOne's record: by its id, else as what was cancelled first from the balance that it named. PortOne
@@ -416,19 +484,23 @@ fn trace<'b>(refund: &Refund, balance: &'b Balance) -> Trace<'b> {
     let mut before: i64 = 0;
     for cancellation in counted {
         if before == refund.reserved_minor {
-            return if cancellation.amount_minor == amount {
+            // V1 tells of all that is under way in one sum, without an id.
+            let may_hold_it = cancellation.id.is_none()
+                && cancellation.stage == Stage::UnderWay
+                && cancellation.amount_minor > amount;
+            return if cancellation.amount_minor == amount || may_hold_it {
                 Trace::Shown(cancellation.stage, cancellation.id.as_deref())
             } else {
-                Trace::Overtaken
+                Trace::Other
             };
         }
         before = before.saturating_add(cancellation.amount_minor);
     }
-    // The single cancellations do not add up to the sum, so the sum alone speaks.
-    if taken >= amount {
-        Trace::Shown(Stage::Done, None)
-    } else {
-        Trace::Overtaken
+    // The single cancellations do not add up to the sum, so the sum alone speaks. It counts what may still fail, too.
+    match taken >= amount {
+        true if has_one_under_way(balance) => Trace::Shown(Stage::UnderWay, None),
+        true => Trace::Shown(Stage::Done, None),
+        false => Trace::Other,
     }
 }
 
@@ -517,36 +589,53 @@ impl Next<'_> {
         }
     }
 
-    fn look_in_doubt(&self, balance: &Balance) -> Step {
-        let called_at = self.refund.called_at.unwrap_or(self.refund.created_at);
-        match trace(self.refund, balance) {
-            Trace::Shown(Stage::Done, _) => self.done(),
+    fn look_in_doubt(&self, balance: &Balance, word: Option<&Word>) -> Step {
+        let is_over = self.since_the_call() >= IN_DOUBT_FOR;
+        match (trace(self.refund, balance), word) {
+            (Trace::Shown(Stage::Done, _), _) => self.done(),
             // By its id it is known again when the gateway decides against it, and PortOne shows nothing else of that. Without
             // one nobody has said that this refund was taken: it is in doubt until the money shows.
-            Trace::Shown(Stage::UnderWay, Some(id)) => self.taken(Some(id.to_owned())),
-            Trace::Shown(Stage::UnderWay, None) | Trace::Moving => self.again(&DOUBT_GAPS_SECONDS),
-            Trace::Shown(Stage::Failed, _) => self.refused(trouble(CANCELLATION_FAILED)),
-            Trace::Overtaken => self.given_up(trouble("overtaken")),
-            Trace::Absent if self.now.duration_since(called_at) >= IN_DOUBT_FOR => {
-                self.given_up(trouble("not_shown"))
+            (Trace::Shown(Stage::UnderWay, Some(id)), _) => self.taken(Some(id.to_owned())),
+            (Trace::Shown(Stage::Failed, _), _) => self.refused(trouble(CANCELLATION_FAILED)),
+            (Trace::Absent, _) if is_over => self.given_up(trouble("not_shown")),
+            (Trace::Other, Some(word)) if is_over && !has_one_under_way(balance) => {
+                self.given_up_by(word)
             }
-            Trace::Absent => self.again(&DOUBT_GAPS_SECONDS),
+            (
+                Trace::Shown(Stage::UnderWay, None) | Trace::Moving | Trace::Absent | Trace::Other,
+                _,
+            ) => self.again(&DOUBT_GAPS_SECONDS),
         }
     }
 
-    fn look_requested(&self, balance: &Balance) -> Step {
+    fn look_requested(&self, balance: &Balance, word: Option<&Word>) -> Step {
         let taken = balance
             .reserved_minor
             .saturating_sub(self.refund.reserved_minor);
-        match trace(self.refund, balance) {
-            Trace::Shown(Stage::Done, _) => self.done(),
-            Trace::Shown(Stage::Failed, _) => self.refused(trouble(CANCELLATION_FAILED)),
+        let is_settled_balance = !has_one_under_way(balance);
+        let is_over = self.since_the_call() >= TAKEN_FOR;
+        match (trace(self.refund, balance), word) {
+            (Trace::Shown(Stage::Done, _), _) => self.done(),
+            (Trace::Shown(Stage::Failed, _), _) => self.refused(trouble(CANCELLATION_FAILED)),
             // PortOne said that it took the refund, so another order in its list is the list's own affair.
-            Trace::Overtaken if taken >= self.refund.amount.minor() => self.done(),
-            Trace::Shown(Stage::UnderWay, _) | Trace::Absent | Trace::Moving | Trace::Overtaken => {
+            (Trace::Other, _) if is_settled_balance && taken >= self.refund.amount.minor() => {
+                self.done()
+            }
+            (Trace::Absent | Trace::Other, Some(word)) if is_over && is_settled_balance => {
+                self.given_up_by(word)
+            }
+            (
+                Trace::Shown(Stage::UnderWay, _) | Trace::Moving | Trace::Absent | Trace::Other,
+                _,
+            ) => {
                 self.again(&REQUESTED_GAPS_SECONDS)
             }
         }
+    }
+
+    fn since_the_call(&self) -> SignedDuration {
+        let called_at = self.refund.called_at.unwrap_or(self.refund.created_at);
+        self.now.duration_since(called_at)
     }
 
     /// Nothing new; the next look is later than the last one was.
@@ -591,6 +680,14 @@ impl Next<'_> {
             },
             kind: Some(EntryKind::RefundNotDone),
         }
+    }
+
+    /// The person's own words stand beside the refund's end.
+    fn given_up_by(&self, word: &Word) -> Step {
+        self.given_up(Trouble {
+            code: SETTLED.to_owned(),
+            message: Some(word.note.clone()),
+        })
     }
 
     /// The refund in another state: no account any more, nothing due, nothing tried.

@@ -9,6 +9,7 @@ use super::store::StoreError;
 use crate::domain::attention::{Arrival, AttentionItem, AttentionKind, Finding, Settled};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::order::Portone;
+use crate::domain::refund::{Refund, Word};
 use crate::domain::sweep::Sweep;
 
 /// Where a list of items goes on: after this one, latest first.
@@ -75,6 +76,9 @@ pub trait AttentionStore: Send + Sync {
         note: &str,
         at: Timestamp,
     ) -> Result<Settling, StoreError>;
+
+    /// A person's word on this refund, when there is one: it was settled while nobody knew its end.
+    async fn find_word(&self, refund: &Refund) -> Result<Option<Word>, StoreError>;
 
     /// Lists what needs attention now, latest first, at most 100.
     async fn list_attention(

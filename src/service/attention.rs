@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::Core;
+use super::{Core, refunds};
 use crate::domain::attention::{AttentionKind, NOTE_CHARS_MAX};
 use crate::domain::history::Actor;
 use crate::domain::ids::TransactionId;
@@ -29,7 +29,8 @@ pub enum SettleError {
     Store(#[from] StoreError),
 }
 
-/// Notes that a person took care of a payment. Moves neither the order nor money.
+/// Notes that a person took care of a payment. Moves neither the order nor money. A refund of which nobody knew the end ends by
+/// this word once PortOne was asked again and nothing of it can be under way any more.
 ///
 /// # Errors
 /// See [`SettleError`].
@@ -60,8 +61,27 @@ pub async fn settle(
         .settle(kind, transaction_id, &by, note, at)
         .await?
     {
-        Settling::Done => Ok(()),
+        Settling::Done => {
+            if kind == AttentionKind::RefundInDoubt {
+                wake_refund(core, transaction_id).await;
+            }
+            Ok(())
+        }
         Settling::Before => Err(SettleError::SettledBefore),
         Settling::NothingThere => Err(SettleError::NothingThere),
+    }
+}
+
+/// Makes the refund due, so that the word counts at once. Should it fail, it is due on its own time.
+async fn wake_refund(core: &Core, transaction_id: &TransactionId) {
+    match core.orders.find_owner(transaction_id).await {
+        Ok(Some(payment_id)) => refunds::make_due(core, &payment_id).await,
+        Ok(None) => {}
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the order of a settled refund could not be read"
+            );
+        }
     }
 }

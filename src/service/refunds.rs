@@ -7,7 +7,7 @@
 //! A crash at any point leaves a row with a time at which a worker takes it: before the call it is made then, after the call
 //! began it is in doubt, and PortOne is asked.
 //!
-//! Tested against the sandbox on both databases, `tests/it/refunds.rs`.
+//! Tested against the sandbox on both databases, `tests/it/refunds.rs` and beside it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,16 +22,19 @@ use crate::domain::ids::{PaymentId, RefundId, TransactionId};
 use crate::domain::money::Money;
 use crate::domain::order::Portone;
 use crate::domain::refund::{
-    self, FIRST_TRY, Input, OnMismatch, Refund, RefundAccount, RefundAmount, RefundState, Step,
+    self, Balance, FIRST_TRY, Input, OnMismatch, Refund, RefundAccount, RefundAmount, RefundState,
+    Step,
 };
 use crate::domain::transaction::{Transaction, Verdict};
-use crate::ports::clock::within;
 use crate::ports::entropy::{draw, draw_per_mille};
 use crate::ports::gateway::CancelCall;
 use crate::ports::store::{Intended, Moved, Snapshot, StoreError};
 
 /// How long an asker waits for PortOne's answer to a refund. The refund goes on without it.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(15);
+/// How long PortOne is waited for in all, from the question what is left to the answer to the refund. Leaves room for the
+/// database within the time that a request has, so that the asker hears how far the refund is.
+pub const REQUEST_TIME: Duration = Duration::from_secs(25);
 /// How long a worker holds a refund.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// How often a step is decided again because somebody else moved the refund in between.
@@ -85,7 +88,7 @@ pub enum AskError {
     /// The first request with this key is being answered.
     #[error("a request with this idempotency key is being answered")]
     KeyInUse,
-    /// Another refund of the transaction may still give money back.
+    /// Another refund of the transaction, made here or elsewhere, may still give money back.
     #[error("another refund of the transaction is in flight")]
     UnderWay,
     /// More than can be given back.
@@ -114,8 +117,17 @@ pub async fn request(core: &Arc<Core>, new: NewRefund, actor: Actor) -> Result<A
     {
         return repeated(there, &new);
     }
-    let snapshot = look_again(core, &new, &actor).await?;
-    let refund = match intend(core, &snapshot, &new, &actor).await? {
+    let mut time_is_up = core.clock.sleep(REQUEST_TIME);
+    let look = async {
+        let snapshot = look_again(core, &new, &actor).await?;
+        find_left(core, &snapshot, &new).await
+    };
+    let left = tokio::select! {
+        biased;
+        left = look => left?,
+        () = &mut time_is_up => return Err(AskError::Unavailable),
+    };
+    let refund = match intend(core, left, &new, &actor).await? {
         Written::New(refund) => refund,
         Written::There(there) => return repeated(*there, &new),
     };
@@ -125,7 +137,12 @@ pub async fn request(core: &Arc<Core>, new: NewRefund, actor: Actor) -> Result<A
         .tasks
         .spawn(async move { work_off(&detached, *refund).await });
     // Beyond the wait the task goes on; a worker takes over should it fail.
-    let _done_or_late = within(core.clock.as_ref(), ANSWER_WAIT, task).await;
+    tokio::select! {
+        biased;
+        _done = task => {}
+        () = core.clock.sleep(ANSWER_WAIT) => {}
+        () = time_is_up => {}
+    }
     let stored = core.refunds.find_refund(&id).await?;
     stored
         .map(|refund| Asked::New(Box::new(refund)))
@@ -149,19 +166,16 @@ pub async fn work_off_due(core: &Arc<Core>, limit: u32) -> Result<usize, StoreEr
     Ok(count)
 }
 
-/// Gives back what the deployment's policy says, by what a sync has just brought. Goes on by itself.
+/// Gives back what the deployment's policy says, by what PortOne has just told. Goes on by itself.
 pub(crate) fn by_policy(core: &Arc<Core>, synced: &Synced) {
     match core.settings.on_mismatch {
         OnMismatch::Hold => return,
         OnMismatch::Refund if !synced.confirmed => return,
         OnMismatch::Refund => {}
     }
-    // Held is bound to its order: what belongs to something else never becomes a transaction of the order.
-    let held =
-        synced.snapshot.transactions.iter().filter(|transaction| {
-            transaction.verdict == Verdict::Held && transaction.holds_money()
-        });
-    for transaction in held {
+    let mode = core.settings.expected.mode;
+    let transactions = synced.snapshot.transactions.iter();
+    for transaction in transactions.filter(|one| refund::may_go_back_by_policy(one, mode)) {
         let (detached, snapshot) = (Arc::clone(core), synced.snapshot.clone());
         let id = transaction.transaction_id.clone();
         core.tasks
@@ -169,8 +183,7 @@ pub(crate) fn by_policy(core: &Arc<Core>, synced: &Synced) {
     }
 }
 
-/// Makes the refunds that wait to be shown by PortOne due when a change gave something back. Should it fail, they are due on
-/// their own time.
+/// Makes the refunds that wait to be shown by PortOne due when a change gave something back.
 pub(crate) async fn wake(core: &Core, before: &Snapshot, changed: &[Transaction]) {
     let gave_back = changed.iter().any(|after| {
         let known = before
@@ -182,7 +195,11 @@ pub(crate) async fn wake(core: &Core, before: &Snapshot, changed: &[Transaction]
     if !gave_back {
         return;
     }
-    let payment_id = &before.order.payment_id;
+    make_due(core, &before.order.payment_id).await;
+}
+
+/// Makes the refunds of an order that wait to be shown by PortOne due. Should it fail, they are due on their own time.
+pub(crate) async fn make_due(core: &Core, payment_id: &PaymentId) {
     if let Err(error) = core
         .refunds
         .wake_refunds(payment_id, core.clock.now())
@@ -194,6 +211,7 @@ pub(crate) async fn wake(core: &Core, before: &Snapshot, changed: &[Transaction]
 
 async fn refund_by_policy(core: &Arc<Core>, snapshot: &Snapshot, transaction_id: TransactionId) {
     let idempotency_key = format!("policy:{}", transaction_id.as_str());
+    let (portone, id) = (snapshot.order.portone, transaction_id.clone());
     let new = NewRefund {
         payment_id: snapshot.order.payment_id.clone(),
         transaction_id: Some(transaction_id),
@@ -205,21 +223,28 @@ async fn refund_by_policy(core: &Arc<Core>, snapshot: &Snapshot, transaction_id:
         idempotency_key,
     };
     let result = async {
-        let there = core
-            .refunds
-            .find_refund_by_key(&new.payment_id, &new.idempotency_key)
-            .await?;
-        if there.is_some() {
+        let there = core.refunds.refunds(&new.payment_id).await?;
+        let settles_it = |refund: &Refund| {
+            refund.idempotency_key == new.idempotency_key
+                || (refund.transaction_id == id && refund.state.is_in_flight())
+        };
+        let now = core.clock.now();
+        if there.iter().any(settles_it)
+            || !core
+                .admission
+                .admits_policy(portone, &new.payment_id, &id, now)
+        {
             return Ok(());
         }
-        match intend(core, snapshot, &new, &Actor::Policy).await? {
+        let left = find_left(core, snapshot, &new).await?;
+        match intend(core, left, &new, &Actor::Policy).await? {
             Written::New(refund) => carry_out(core, *refund).await?,
             Written::There(_) => {}
         }
         Ok::<(), AskError>(())
     };
     if let Err(error) = result.await {
-        tracing::warn!(payment.id = %new.payment_id, error = &error as &dyn std::error::Error, "a payment that fails a check was not given back; it is held, and the next check tries again");
+        tracing::warn!(payment.id = %new.payment_id, error = &error as &dyn std::error::Error, "a payment that fails a check was not given back; it is held, and a later check tries again");
     }
 }
 
@@ -273,13 +298,14 @@ enum Written {
     There(Box<Refund>),
 }
 
-/// Writes the intent, with the balance that PortOne shows right now as its guard.
-async fn intend(
-    core: &Core,
-    snapshot: &Snapshot,
-    new: &NewRefund,
-    actor: &Actor,
-) -> Result<Written, AskError> {
+/// What can be given back, and of what.
+struct Left {
+    transaction_id: TransactionId,
+    balance: Balance,
+}
+
+/// Asks PortOne what can still be given back of the transaction.
+async fn find_left(core: &Core, snapshot: &Snapshot, new: &NewRefund) -> Result<Left, AskError> {
     let transaction = subject(snapshot, new.transaction_id.as_ref())?;
     if refund::needs_account(transaction) && new.account.is_none() {
         return Err(AskError::AccountNeeded);
@@ -293,6 +319,26 @@ async fn intend(
             tracing::warn!(payment.id = %new.payment_id, error = error.as_str(), "the balance of a payment to be refunded could not be read");
             AskError::Unavailable
         })?;
+    if refund::has_one_under_way(&balance) {
+        return Err(AskError::UnderWay);
+    }
+    Ok(Left {
+        transaction_id: transaction.transaction_id.clone(),
+        balance,
+    })
+}
+
+/// Writes the intent, with the balance that PortOne shows right now as its guard.
+async fn intend(
+    core: &Core,
+    left: Left,
+    new: &NewRefund,
+    actor: &Actor,
+) -> Result<Written, AskError> {
+    let Left {
+        transaction_id,
+        balance,
+    } = left;
     let left = balance.cancellable;
     let too_much = || AskError::TooMuch(left);
     let wanted = Money {
@@ -308,7 +354,7 @@ async fn intend(
         id: RefundId::from_bytes(draw(core.entropy.as_ref())),
         version: 0,
         payment_id: new.payment_id.clone(),
-        transaction_id: transaction.transaction_id.clone(),
+        transaction_id,
         amount,
         reason: new.reason.clone(),
         account: new.account.clone(),
@@ -438,7 +484,12 @@ async fn look(core: &Arc<Core>, refund: Refund) -> Result<(), StoreError> {
         .balance(portone, payment_id, transaction_id)
         .await;
     let input = match balance {
-        Ok(balance) if ask_about(core, &refund).await => Input::Seen(balance),
+        Ok(balance) if ask_about(core, &refund).await => {
+            match core.attention.find_word(&refund).await? {
+                Some(word) => Input::SeenAndSettled(balance, word),
+                None => Input::Seen(balance),
+            }
+        }
         Ok(_) | Err(_) => Input::NotSeen,
     };
     advance(core, refund, &input).await.map(drop)
@@ -465,7 +516,7 @@ async fn advance(
         else {
             return Ok(None);
         };
-        let note = kind.map(|kind| entry(&moved, kind, Actor::Refund.to_text()));
+        let note = kind.map(|kind| entry(&moved, kind, actor_of(&moved, input)));
         match core.refunds.move_refund(&moved, note.as_ref()).await? {
             Moved::Done => {
                 moved.version += 1;
@@ -480,6 +531,24 @@ async fn advance(
         refund = there;
     }
     Ok(None)
+}
+
+/// Who ended a refund: a person, when it ended by that person's word.
+fn actor_of(moved: &Refund, input: &Input) -> String {
+    let trouble = moved.trouble.as_ref();
+    match input {
+        Input::SeenAndSettled(_, word)
+            if trouble.is_some_and(|trouble| trouble.code == refund::SETTLED) =>
+        {
+            word.by.clone()
+        }
+        Input::SeenAndSettled(..)
+        | Input::CallBegins
+        | Input::Answered(_)
+        | Input::CallLost
+        | Input::Seen(_)
+        | Input::NotSeen => Actor::Refund.to_text(),
+    }
 }
 
 fn tell(refund: &Refund, kind: Option<EntryKind>) {

@@ -11,8 +11,8 @@ mod breaker;
 mod bucket;
 mod flights;
 mod look;
+mod quiet_ids;
 mod settle;
-mod unknown_ids;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) use self::admission::Admission;
 pub(crate) use self::flights::Flights;
 
 use self::look::{Told, look};
-use super::{Core, refunds};
+use super::Core;
 use crate::domain::decision::Asked;
 use crate::domain::history::Actor;
 use crate::domain::ids::{PaymentId, TransactionId};
@@ -101,18 +101,14 @@ impl From<StoreError> for SyncError {
 /// See [`SyncError`]. PortOne being down is no error: the answer then says `confirmed: false`.
 pub async fn sync(core: &Arc<Core>, ask: Ask) -> Result<Synced, SyncError> {
     let detached = Arc::clone(core);
-    let task = core.tasks.spawn(async move {
-        let synced = look_patiently(&detached, &ask).await;
-        if let Ok(synced) = &synced {
-            refunds::by_policy(&detached, synced);
-        }
-        synced
-    });
+    let task = core
+        .tasks
+        .spawn(async move { look_patiently(&detached, &ask).await });
     task.await.unwrap_or(Err(SyncError::Busy))
 }
 
 /// Looks until PortOne knows the payment, or patience ends.
-async fn look_patiently(core: &Core, ask: &Ask) -> Result<Synced, SyncError> {
+async fn look_patiently(core: &Arc<Core>, ask: &Ask) -> Result<Synced, SyncError> {
     let pauses: &[Duration] = if ask.patient { &LAG_PAUSES } else { &[] };
     let mut looked = look(core, ask, Told::Nothing).await?;
     let mut told = looked.told();

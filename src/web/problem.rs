@@ -170,7 +170,7 @@ impl Problem {
                 StatusCode::CONFLICT,
                 "refund-under-way",
                 "Another refund of the transaction may still give money back",
-                "Wait until its `state` is done, refused or not_done: GET the order's refunds.",
+                "Wait until its `state` is done, refused or not_done: GET the order's refunds. One made in PortOne's console is not among them; wait until it is over there.",
             ),
             Self::RefundAccountNeeded => (
                 StatusCode::UNPROCESSABLE_ENTITY,

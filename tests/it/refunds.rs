@@ -1,5 +1,9 @@
 //! Refunds end to end: what is asked for, what PortOne is called with and how often, and what is said of it.
 
+mod calls;
+mod doubt;
+mod policy;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,11 +146,13 @@ pub(crate) async fn write(app: &TestApp, refund: &Refund) {
 }
 
 /// The call begins, and nobody comes back to say how it ended.
-async fn begin_call(app: &TestApp, refund: &Refund) {
+async fn begin_call(app: &TestApp, refund: &Refund) -> Refund {
     let core = &app.running.core;
-    let step = refund::next(refund, &Input::CallBegins, core.clock.now(), 0).unwrap();
+    let mut step = refund::next(refund, &Input::CallBegins, core.clock.now(), 0).unwrap();
     let moved = core.refunds.move_refund(&step.refund, None).await;
     assert_eq!(moved.unwrap(), Moved::Done);
+    step.refund.version += 1;
+    step.refund
 }
 
 pub(crate) async fn list(app: &TestApp, id: &str) -> Vec<Value> {
@@ -426,79 +432,6 @@ on_both_databases! {
         }
     }
 
-    /// PortOne has given the money back, and its answer was cut off.
-    async fn an_answer_lost_after_the_refund_is_asked_about_and_not_repeated(db: TestDatabase) {
-        let clock = Arc::new(Ahead::default());
-        let app = start(&db, &clock).await;
-        for portone in GENERATIONS {
-            let id = format!("LOST-{portone}");
-            paid(&app, portone, &id).await;
-            app.sandbox.fault(json!({ "call": cancel_call(portone), "kind": "truncated", "times": 1 })).unwrap();
-
-            let answer = app.refund(&id, "1", json!({ "reason": "x", "amount": 30_000 })).await;
-            assert_eq!((answer.status, &answer.json()["state"]), (StatusCode::CREATED, &json!("in_doubt")), "{}", answer.text);
-            let other = app.refund(&id, "2", json!({ "reason": "x", "amount": 30_000 })).await;
-            assert_eq!(problem(&other), (409, "refund-under-way".to_owned()));
-            clock.push(LATER);
-            let refund = becomes(&app, &id, "done").await;
-
-            assert_eq!((&refund["amount"], &refund["error"]), (&json!(30_000), &json!(null)));
-            assert_eq!(app.refund(&id, "1", json!({ "reason": "x", "amount": 30_000 })).await.json(), refund);
-            assert_eq!(app.sandbox.calls(cancel_call(portone)), 1, "no second cancel");
-            assert_eq!(app.read_order(&id).await["refunded_amount"], 30_000);
-            assert_eq!(app.told(&id).await, ["order.paid", "order.partially_refunded"]);
-            assert_eq!(refund_history(&app, &id).await, ["refund_requested", "refund_in_doubt", "refund_done"]);
-        }
-    }
-
-    /// PortOne broke down before it did anything.
-    async fn an_answer_lost_before_the_refund_ends_as_not_done(db: TestDatabase) {
-        let clock = Arc::new(Ahead::default());
-        let app = start(&db, &clock).await;
-        for (portone, kind) in [("v1", "status"), ("v2", "status"), ("v1", "reset"), ("v2", "reset")] {
-            let id = format!("BROKEN-{portone}-{kind}");
-            let before = app.sandbox.calls(cancel_call(portone));
-            paid(&app, portone, &id).await;
-            app.sandbox.fault(json!({ "call": cancel_call(portone), "kind": kind, "times": 1 })).unwrap();
-
-            assert_eq!(app.refund(&id, "1", json!({ "reason": "x" })).await.json()["state"], "in_doubt");
-            clock.push(Duration::from_secs(IN_DOUBT_FOR.as_secs().unsigned_abs() - 60));
-            refunds::work_off_due(&app.running.core, BATCH).await.unwrap();
-            assert_eq!(list(&app, &id).await[0]["state"], "in_doubt", "not before its time");
-            clock.push(Duration::from_secs(900));
-            let refund = becomes(&app, &id, "not_done").await;
-
-            assert_eq!(refund["error"]["code"], "not_shown");
-            assert_eq!(app.sandbox.calls(cancel_call(portone)), before + 1, "no second cancel by itself");
-            assert_eq!(app.read_order(&id).await["status"], "paid");
-            assert_eq!(refund_history(&app, &id).await, ["refund_requested", "refund_in_doubt", "refund_not_done"]);
-            let next = app.refund(&id, "2", json!({ "reason": "x" })).await.json();
-            assert_eq!(next["state"], "done", "a person may ask again: {next}");
-        }
-    }
-
-    /// While PortOne cannot be asked nothing is believed, however long it takes.
-    async fn doubt_waits_for_portone(db: TestDatabase) {
-        let clock = Arc::new(Ahead::default());
-        let app = start(&db, &clock).await;
-        for portone in GENERATIONS {
-            let id = format!("WAIT-{portone}");
-            paid(&app, portone, &id).await;
-            app.sandbox.fault(json!({ "call": cancel_call(portone), "kind": "truncated", "times": 1 })).unwrap();
-            assert_eq!(app.refund(&id, "1", json!({ "reason": "x" })).await.json()["state"], "in_doubt");
-            for call in ["payment", "find_all", "v2_payment"] {
-                app.sandbox.fault(json!({ "call": call, "kind": "status", "status": 503 })).unwrap();
-            }
-            clock.push(Duration::from_secs(2 * 3600));
-            refunds::work_off_due(&app.running.core, BATCH).await.unwrap();
-            assert_eq!(list(&app, &id).await[0]["state"], "in_doubt");
-
-            app.sandbox.clear_faults();
-            clock.push(LATER + LATER);
-            becomes(&app, &id, "done").await;
-        }
-    }
-
     async fn keys_that_portone_refuses_make_no_refund_and_are_tried_again(db: TestDatabase) {
         let clock = Arc::new(Ahead::default());
         let app = start(&db, &clock).await;
@@ -542,110 +475,6 @@ on_both_databases! {
             assert_eq!(refund["error"]["code"], code);
             assert_eq!(app.read_order(&id).await["status"], order_status);
             assert_eq!(app.sandbox.calls("v2_cancel"), if status == "SUCCEEDED" { 1 } else { 2 });
-        }
-    }
-
-    /// PayPal of V1 counts once PortOne's list of cancellations has it.
-    async fn a_cancel_of_v1_is_done_when_its_history_has_it(db: TestDatabase) {
-        let clock = Arc::new(Ahead::default());
-        let app = start(&db, &clock).await;
-        app.order("PAYPAL").await;
-        let imp_uid = app.pay("PAYPAL", json!({ "pg_provider": "paypal_v2" }));
-
-        let refund = app.refund("PAYPAL", "1", json!({ "reason": "x" })).await.json();
-        assert_eq!(refund["state"], "requested", "{refund}");
-        app.sandbox.advance_clock(Duration::from_secs(24 * 3600));
-        let entered = async {
-            while app.sandbox.payment(&imp_uid).unwrap()["cancel_history"].as_array().unwrap().is_empty() {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, entered).await.unwrap();
-        clock.push(LATER);
-        becomes(&app, "PAYPAL", "done").await;
-
-        assert_eq!((app.sandbox.calls("cancel"), &app.read_order("PAYPAL").await["status"]), (1, &json!("refunded")));
-    }
-
-    /// The server stopped between writing the intent and calling PortOne.
-    async fn an_intent_survives_a_crash_and_is_carried_out_once(db: TestDatabase) {
-        let (sandbox, clock) = (TestApp::new_sandbox().await, Arc::new(Ahead::default()));
-        for portone in GENERATIONS {
-            let id = format!("CRASH-{portone}");
-            let app = start_beside(&db, &sandbox, &clock).await;
-            let transaction_id = paid(&app, portone, &id).await;
-            write(&app, &intent(&app, &id, &transaction_id, 20_000)).await;
-            assert_eq!(sandbox.calls(cancel_call(portone)), 0);
-            app.running.stop().await;
-
-            clock.push(LATER);
-            let restarted = start_beside(&db, &sandbox, &clock).await;
-            becomes(&restarted, &id, "done").await;
-
-            assert_eq!((sandbox.calls(cancel_call(portone)), &restarted.read_order(&id).await["refunded_amount"]), (1, &json!(20_000)));
-            restarted.running.stop().await;
-        }
-    }
-
-    /// The server stopped after the call began: nobody knows whether it was made.
-    async fn a_call_that_a_crash_cut_off_is_never_made_again(db: TestDatabase) {
-        let (sandbox, clock) = (TestApp::new_sandbox().await, Arc::new(Ahead::default()));
-        for (portone, was_made) in [("v1", true), ("v2", true), ("v1", false), ("v2", false)] {
-            let id = format!("CUT-{portone}-{was_made}");
-            let app = start_beside(&db, &sandbox, &clock).await;
-            let transaction_id = paid(&app, portone, &id).await;
-            let refund = intent(&app, &id, &transaction_id, 20_000);
-            write(&app, &refund).await;
-            begin_call(&app, &refund).await;
-            if was_made {
-                cancel_in_console(&app, portone, &id, &transaction_id, 20_000).await;
-            }
-            app.running.stop().await;
-
-            clock.push(Duration::from_secs(CALL_TIME_MAX.as_secs().unsigned_abs()));
-            let restarted = start_beside(&db, &sandbox, &clock).await;
-            becomes(&restarted, &id, "in_doubt").await;
-            clock.push(Duration::from_secs(2 * 3600));
-            becomes(&restarted, &id, if was_made { "done" } else { "not_done" }).await;
-
-            assert_eq!(sandbox.calls(cancel_call(portone)), 0);
-            let given_back = if was_made { 20_000 } else { 0 };
-            assert_eq!(restarted.read_order(&id).await["refunded_amount"], given_back);
-            restarted.running.stop().await;
-        }
-    }
-
-    /// A call of a refund that was given up turns up late: the new refund and the late call cannot both give back.
-    async fn the_guard_makes_it_safe_to_give_up(db: TestDatabase) {
-        let clock = Arc::new(Ahead::default());
-        let app = start(&db, &clock).await;
-        for portone in GENERATIONS {
-            let id = format!("LATE-CALL-{portone}");
-            let transaction_id = paid(&app, portone, &id).await;
-            let given_up = intent(&app, &id, &transaction_id, 20_000);
-            write(&app, &given_up).await;
-            begin_call(&app, &given_up).await;
-            clock.push(Duration::from_secs(3 * 3600));
-            becomes(&app, &id, "in_doubt").await;
-            clock.push(LATER);
-            becomes(&app, &id, "not_done").await;
-            assert_eq!(app.refund(&id, "again", json!({ "reason": "x", "amount": 20_000 })).await.json()["state"], "done");
-
-            let call = wanryo::ports::gateway::CancelCall {
-                refund_id: given_up.id.clone(),
-                payment_id: given_up.payment_id.clone(),
-                transaction_id: given_up.transaction_id.clone(),
-                amount: given_up.amount,
-                guard: Money::new(given_up.guard_minor, Currency::KRW).unwrap(),
-                reason: given_up.reason.clone(),
-                account: None,
-            };
-            let generation = wanryo::domain::order::Portone::from_word(portone).unwrap();
-            let late = app.running.core.gateway.cancel(generation, &call).await;
-
-            assert!(matches!(late, refund::Answer::Refused(_)), "{late:?}");
-            app.api(Method::POST, &format!("/api/v1/orders/{id}/sync"), None).await;
-            assert_eq!(app.read_order(&id).await["refunded_amount"], 20_000);
         }
     }
 
@@ -695,94 +524,6 @@ on_both_databases! {
             }
             let again = app.refund(&id, "1", json!({ "reason": "x", "refund_account": account })).await;
             assert_eq!((again.status, again.text), (StatusCode::OK, refund.text));
-        }
-    }
-
-    /// What is bound to its order and fails a check goes back, once, when the merchant said so.
-    async fn the_policy_gives_back_what_fails_a_check(db: TestDatabase) {
-        let sandbox = TestApp::new_sandbox().await;
-        let app = TestApp::start_with(&db, sandbox, |settings| settings.on_mismatch = OnMismatch::Refund).await;
-        for portone in GENERATIONS {
-            for wrong in ["amount", "channel"] {
-                let id = format!("{wrong}-{portone}");
-                let before = app.sandbox.calls(cancel_call(portone));
-                make_order(&app, portone, &id).await;
-                let (fields, amount) = match (portone, wrong) {
-                    ("v1", "amount") => (json!({ "amount": 100 }), 100),
-                    ("v1", _) => (json!({ "sandbox": true }), PAID),
-                    (_, "amount") => (json!({ "amount": { "total": 100 } }), 100),
-                    (_, _) => (json!({ "channel": { "type": "TEST" } }), PAID),
-                };
-                let transaction_id = if portone == "v1" { app.pay(&id, fields) } else { app.pay_v2(&id, fields).await };
-
-                for _ in 0..3 {
-                    app.complete(&query(portone, &id, &transaction_id)).await;
-                }
-                let refund = becomes(&app, &id, "done").await;
-                for _ in 0..3 {
-                    app.complete(&query(portone, &id, &transaction_id)).await;
-                }
-
-                assert_eq!((&refund["requested_by"], &refund["amount"], list(&app, &id).await.len()), (&json!("policy"), &json!(amount), 1), "{refund}");
-                assert_eq!(app.sandbox.calls(cancel_call(portone)), before + 1);
-                let history = app.history(&id).await;
-                assert!(history.iter().any(|event| event["kind"] == "refund_requested" && event["actor"] == "policy"), "{history:?}");
-                assert_eq!(app.told(&id).await, ["order.held"]);
-            }
-            // A good payment is left alone.
-            let id = format!("GOOD-{portone}");
-            let before = app.sandbox.calls(cancel_call(portone));
-            paid(&app, portone, &id).await;
-            app.api(Method::POST, &format!("/api/v1/orders/{id}/sync"), None).await;
-            assert_eq!((app.sandbox.calls(cancel_call(portone)), list(&app, &id).await.len()), (before, 0));
-        }
-    }
-
-    /// Whoever names somebody else's payment gets nobody's money moved.
-    async fn the_policy_never_touches_what_belongs_to_something_else(db: TestDatabase) {
-        let sandbox = TestApp::new_sandbox().await;
-        let app = TestApp::start_with(&db, sandbox, |settings| settings.on_mismatch = OnMismatch::Refund).await;
-        for portone in GENERATIONS {
-            let (mine, theirs, nobodys) = (format!("MINE-{portone}"), format!("THEIRS-{portone}"), format!("NOBODYS-{portone}"));
-            make_order(&app, portone, &mine).await;
-            let known = paid(&app, portone, &theirs).await;
-            // Of another amount, and of no order here.
-            let orphan = if portone == "v1" { app.pay(&nobodys, json!({ "amount": 100 })) } else { app.pay_v2(&nobodys, json!({ "amount": { "total": 100 } })).await };
-
-            for transaction_id in [&known, &orphan] {
-                assert_eq!(app.complete(&query(portone, &mine, transaction_id)).await.status, StatusCode::NOT_FOUND);
-                app.webhook(transaction_id, &mine, "paid").await;
-                let asked = app.refund(&mine, "1", json!({ "reason": "x", "transaction_id": transaction_id })).await;
-                assert_eq!(problem(&asked), (404, "not-found".to_owned()));
-            }
-            app.api(Method::POST, &format!("/api/v1/orders/{mine}/sync"), None).await;
-            app.running.core.tasks.close();
-            app.running.core.tasks.wait().await;
-            app.running.core.tasks.reopen();
-
-            assert_eq!(app.sandbox.calls(cancel_call(portone)), 0);
-            for id in [&mine, &theirs] {
-                assert_eq!(list(&app, id).await, [] as [Value; 0]);
-            }
-            assert_eq!(app.read_order(&theirs).await["status"], "paid");
-        }
-    }
-
-    async fn held_payments_stay_where_they_are_unless_the_merchant_said_so(db: TestDatabase) {
-        let app = TestApp::start(&db).await;
-        for portone in GENERATIONS {
-            let id = format!("HELD-{portone}");
-            make_order(&app, portone, &id).await;
-            let transaction_id = if portone == "v1" { app.pay(&id, json!({ "amount": 100 })) } else { app.pay_v2(&id, json!({ "amount": { "total": 100 } })).await };
-            assert_eq!(app.complete(&query(portone, &id, &transaction_id)).await.outcome(), "held");
-            app.running.core.tasks.close();
-            app.running.core.tasks.wait().await;
-            app.running.core.tasks.reopen();
-            assert_eq!((app.sandbox.calls(cancel_call(portone)), list(&app, &id).await.len()), (0, 0));
-
-            // A person may still give it back by its id.
-            let refund = app.refund(&id, "1", json!({ "reason": "금액 불일치", "transaction_id": transaction_id })).await.json();
-            assert_eq!((&refund["state"], &refund["amount"]), (&json!("done"), &json!(100)), "{refund}");
         }
     }
 }

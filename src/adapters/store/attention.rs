@@ -11,6 +11,7 @@ use super::{Database, Tx};
 use crate::domain::attention::{Arrival, AttentionItem, AttentionKind, Finding, Settled};
 use crate::domain::ids::TransactionId;
 use crate::domain::order::Portone;
+use crate::domain::refund::{Refund, Word};
 use crate::domain::sweep::Sweep;
 use crate::ports::attention::{After, AttentionStore, ReceivedWebhook, Settling, SweepStore};
 use crate::ports::store::StoreError;
@@ -170,6 +171,21 @@ impl AttentionStore for Database {
             by: by.to_owned(),
             note: note.to_owned(),
             at,
+        })
+        .await
+    }
+
+    async fn find_word(&self, refund: &Refund) -> Result<Option<Word>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let found: Option<(String, String)> = fetch_optional!(
+                &mut conn,
+                "SELECT settled_by, note FROM settled WHERE kind = $1 AND transaction_id = $2 AND refund_id = $3",
+                AttentionKind::RefundInDoubt.as_str(),
+                refund.transaction_id.as_str(),
+                refund.id.as_str()
+            )?;
+            Ok(found.map(|(by, note)| Word { by, note }))
         })
         .await
     }

@@ -85,6 +85,18 @@ fn sum(reserved_minor: i64) -> Input {
     })
 }
 
+/// The same record, after a person has said that the refund was taken care of.
+fn settled(seen: &Input) -> Input {
+    let word = Word {
+        by: "staff:a@example.com".to_owned(),
+        note: "PortOne says it never was".to_owned(),
+    };
+    match seen {
+        Input::Seen(balance) => Input::SeenAndSettled(balance.clone(), word),
+        other => panic!("{other:?} shows nothing"),
+    }
+}
+
 fn taken() -> Input {
     Input::Answered(Answer::Taken {
         cancellation_id: Some("own".to_owned()),
@@ -189,7 +201,7 @@ fn every_state_with_every_input() {
                 quiet(InDoubt),
                 told(Done, RefundDone),
                 quiet(Requested),
-                told(NotDone, RefundNotDone),
+                quiet(InDoubt),
                 quiet(InDoubt),
             ],
         ),
@@ -224,6 +236,9 @@ fn no_step_breaks_a_rule() {
         seen(&[entry(Some("own"), AMOUNT, Stage::Failed)]),
         seen(&[entry(None, AMOUNT, Stage::UnderWay)]),
         sum(PAID),
+        sum(BEFORE + 1),
+        settled(&seen(&[])),
+        settled(&sum(BEFORE + 1)),
         Input::NotSeen,
     ];
     for state in RefundState::ALL {
@@ -250,7 +265,8 @@ fn no_step_breaks_a_rule() {
                     assert!(!keeps || after.account == before.account, "{case}");
                     // Only what PortOne shows is done, and only an intent is called.
                     assert!(
-                        after.state != RefundState::Done || matches!(input, Input::Seen(_)),
+                        after.state != RefundState::Done
+                            || matches!(input, Input::Seen(_) | Input::SeenAndSettled(..)),
                         "{case}"
                     );
                     assert!(
@@ -328,17 +344,30 @@ fn in_doubt_the_first_cancellation_of_the_balance_tells() {
             ]),
             RefundState::Done,
         ),
-        // Somebody else's first: by the guard ours cannot follow, however much is gone by now.
+        // Another amount first: somebody else's, or ours less what a promotion took. A person finds out.
         (
             seen(&[
-                entry(None, 1, Stage::Done),
-                entry(None, AMOUNT, Stage::Done),
+                entry(Some("x"), AMOUNT - 1, Stage::Done),
+                entry(Some("y"), AMOUNT, Stage::Done),
             ]),
-            RefundState::NotDone,
+            RefundState::InDoubt,
         ),
         (
             seen(&[entry(None, PAID - BEFORE, Stage::Done)]),
-            RefundState::NotDone,
+            RefundState::InDoubt,
+        ),
+        // V1 adds up what is under way, ours perhaps among it; V2 tells each by its id.
+        (
+            seen(&[entry(None, AMOUNT + 5_000, Stage::UnderWay)]),
+            RefundState::Requested,
+        ),
+        (
+            seen(&[entry(None, AMOUNT - 1, Stage::UnderWay)]),
+            RefundState::InDoubt,
+        ),
+        (
+            seen(&[entry(Some("x"), AMOUNT + 5_000, Stage::UnderWay)]),
+            RefundState::InDoubt,
         ),
         // One that failed has given its place back.
         (
@@ -355,7 +384,7 @@ fn in_doubt_the_first_cancellation_of_the_balance_tells() {
         // Without single cancellations the sum tells.
         (sum(BEFORE), RefundState::InDoubt),
         (sum(BEFORE + AMOUNT), RefundState::Done),
-        (sum(BEFORE + AMOUNT - 1), RefundState::NotDone),
+        (sum(BEFORE + AMOUNT - 1), RefundState::InDoubt),
         (sum(0), RefundState::InDoubt),
     ] {
         assert_eq!(
@@ -427,6 +456,166 @@ fn doubt_ends_after_its_time_and_not_before() {
         after(&known(RefundState::Requested), &seen(&[]), 90 * 24 * 3600).map(|(state, _)| state),
         Some(RefundState::Requested)
     );
+}
+
+/// A word ends what PortOne shows neither done nor under way, and not before nothing can come of the call any more.
+#[test]
+fn a_persons_word_ends_what_portone_does_not_show() {
+    let (hour, week) = (IN_DOUBT_FOR.as_secs(), TAKEN_FOR.as_secs());
+    let (doubt, requested) = (refund(RefundState::InDoubt), known(RefundState::Requested));
+    let smaller = seen(&[entry(Some("x"), AMOUNT - 1, Stage::Done)]);
+    let beside = seen(&[
+        entry(Some("x"), AMOUNT - 1, Stage::Done),
+        entry(Some("y"), AMOUNT, Stage::UnderWay),
+    ]);
+    let own_under_way = seen(&[entry(Some("own"), AMOUNT, Stage::UnderWay)]);
+    let own_done = seen(&[entry(Some("own"), AMOUNT, Stage::Done)]);
+    let in_a_sum = seen(&[entry(None, AMOUNT + 5_000, Stage::UnderWay)]);
+    for (refund, input, second, state) in [
+        (&doubt, &smaller, hour - 1, RefundState::InDoubt),
+        (&doubt, &smaller, hour, RefundState::NotDone),
+        (&doubt, &beside, week, RefundState::InDoubt),
+        (&doubt, &in_a_sum, week, RefundState::Requested),
+        (&doubt, &own_done, week, RefundState::Done),
+        (&doubt, &seen(&[]), hour - 1, RefundState::InDoubt),
+        (&requested, &seen(&[]), week - 1, RefundState::Requested),
+        (&requested, &seen(&[]), week, RefundState::NotDone),
+        (&requested, &smaller, week, RefundState::NotDone),
+        (&requested, &own_under_way, 9 * week, RefundState::Requested),
+        (&requested, &beside, 9 * week, RefundState::Requested),
+        (&requested, &in_a_sum, 9 * week, RefundState::Requested),
+        (&requested, &own_done, week, RefundState::Done),
+    ] {
+        let found = next(refund, &settled(input), at(second), 0).expect("a step");
+        assert_eq!(found.refund.state, state, "{input:?} after {second} s");
+        let without = after(refund, input, second).map(|(state, _)| state);
+        let is_by_the_word = state == RefundState::NotDone;
+        assert_eq!(without == Some(state), !is_by_the_word, "{input:?}");
+        if is_by_the_word {
+            let why = found.refund.trouble.expect("a reason");
+            let told = (why.code.as_str(), why.message.as_deref());
+            assert_eq!(told, (SETTLED, Some("PortOne says it never was")));
+            assert_eq!(found.kind, Some(EntryKind::RefundNotDone));
+        }
+    }
+}
+
+/// What was taken and is not in the list by its id is done once the sum has it, and nothing that may fail is left in the sum.
+#[test]
+fn what_was_taken_is_not_done_while_something_may_still_fail() {
+    let requested = refund(RefundState::Requested);
+    for (stage, state) in [
+        (Stage::Done, RefundState::Done),
+        (Stage::UnderWay, RefundState::Requested),
+    ] {
+        let input = seen(&[entry(None, 5_000, Stage::Done), entry(None, AMOUNT, stage)]);
+        assert_eq!(
+            after(&requested, &input, 60).map(|(state, _)| state),
+            Some(state),
+            "{stage:?}"
+        );
+    }
+}
+
+/// With a promotion PortOne's sum may be another one than that of its list.
+#[test]
+fn a_sum_that_counts_what_may_still_fail_shows_nothing_done() {
+    for (stage, state) in [
+        (Stage::Done, RefundState::Done),
+        (Stage::UnderWay, RefundState::Requested),
+    ] {
+        let input = Input::Seen(Balance {
+            cancellable: won(PAID - BEFORE - AMOUNT),
+            reserved_minor: BEFORE + AMOUNT,
+            cancellations: vec![
+                entry(Some("before"), BEFORE + 500, Stage::Done),
+                entry(Some("x"), AMOUNT, stage),
+            ],
+        });
+        for before in [RefundState::InDoubt, RefundState::Requested] {
+            let found = after(&refund(before), &input, 60).map(|(state, _)| state);
+            assert_eq!(found, Some(state), "{before:?} {stage:?}");
+        }
+    }
+}
+
+#[test]
+fn a_cancellation_is_under_way_until_it_is_done_or_failed() {
+    for (stages, expected) in [
+        (vec![], false),
+        (vec![Stage::Done, Stage::Failed], false),
+        (vec![Stage::Done, Stage::UnderWay, Stage::Failed], true),
+    ] {
+        let cancellations = stages.into_iter().map(|stage| entry(None, 1, stage));
+        let Input::Seen(balance) = seen(&cancellations.collect::<Vec<_>>()) else {
+            panic!("a record");
+        };
+        assert_eq!(has_one_under_way(&balance), expected, "{balance:?}");
+    }
+}
+
+/// The policy gives back what failed a check of its own, and nothing that another system may have been paid.
+#[test]
+fn the_policy_returns_what_fails_by_itself_alone() {
+    let failing = |names: &[CheckName]| -> Vec<Check> {
+        let check = |name: &CheckName| Check {
+            name: *name,
+            expected: "a".to_owned(),
+            actual: "b".to_owned(),
+            passed: !names.contains(name),
+        };
+        CheckName::ALL.iter().map(check).collect()
+    };
+    let held = |names: &[CheckName], test| Transaction {
+        verdict: Verdict::Held,
+        status: TransactionStatus::Paid,
+        checks: failing(names),
+        test,
+        ..left_open("imp_1")
+    };
+    use CheckName::{Amount, Channel, Currency, PaymentId, Portone, Store, Unused};
+    let (live, test) = (Some(false), Some(true));
+    for (names, is_test, on_live, on_test) in [
+        (&[Amount][..], live, true, false),
+        (&[Currency], live, true, false),
+        (&[Amount, Currency], live, true, false),
+        (&[Amount], test, true, true),
+        (&[Amount], None, true, false),
+        // Test money that is taken for live; live money on a server for tests; money of which PortOne says neither.
+        (&[Channel], test, true, true),
+        (&[Channel], live, false, false),
+        (&[Channel], None, false, false),
+        (&[Amount, Channel], None, false, false),
+        (&[Amount, Channel], test, true, true),
+        // Another system's, whatever else is wrong with it.
+        (&[Portone], live, false, false),
+        (&[Store], live, false, false),
+        (&[Store, Amount], live, false, false),
+        (&[Portone, Amount], test, false, false),
+        (&[Store, Channel], test, false, false),
+        (&[PaymentId], live, false, false),
+        (&[Unused, Amount], live, false, false),
+    ] {
+        let transaction = held(names, is_test);
+        let found = [Mode::Live, Mode::Test].map(|mode| may_go_back_by_policy(&transaction, mode));
+        assert_eq!(found, [on_live, on_test], "{names:?} {is_test:?}");
+    }
+    for kept in [
+        Transaction {
+            verdict: Verdict::Accepted,
+            ..held(&[], live)
+        },
+        Transaction {
+            verdict: Verdict::Late,
+            ..held(&[], live)
+        },
+        Transaction {
+            status: TransactionStatus::Ready,
+            ..held(&[Amount], live)
+        },
+    ] {
+        assert!(!may_go_back_by_policy(&kept, Mode::Live), "{kept:?}");
+    }
 }
 
 #[test]

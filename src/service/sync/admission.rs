@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::SyncError;
 use super::breaker::Breaker;
 use super::bucket::{Bucket, OrderBuckets, Rate};
-use super::unknown_ids::UnknownIds;
+use super::quiet_ids::QuietIds;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::order::Portone;
 use crate::ports::gateway::GatewayError;
@@ -62,6 +62,8 @@ const UNSIGNED_PER_ORDER: Rate = Rate {
 const ORDERS_MAX: usize = 10_000;
 /// Transaction ids that PortOne does not know and that are remembered.
 const UNKNOWN_IDS_MAX: usize = 10_000;
+/// Transactions that the policy tried to give back and that are remembered.
+const POLICY_TRIES_MAX: usize = 10_000;
 
 /// Whose budget an ask uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +103,8 @@ struct State {
     visitors_per_order: OrderBuckets,
     unsigned_per_order: OrderBuckets,
     reconciler: Bucket,
-    unknown_ids: UnknownIds,
+    unknown_ids: QuietIds,
+    policy_tries: QuietIds,
     v1: Breaker,
     v2: Breaker,
 }
@@ -127,7 +130,8 @@ impl Default for Admission {
                 visitors_per_order: OrderBuckets::new(VISITORS_PER_ORDER, ORDERS_MAX),
                 unsigned_per_order: OrderBuckets::new(UNSIGNED_PER_ORDER, ORDERS_MAX),
                 reconciler: Bucket::full(RECONCILER),
-                unknown_ids: UnknownIds::new(UNKNOWN_IDS_MAX),
+                unknown_ids: QuietIds::new(UNKNOWN_IDS_MAX),
+                policy_tries: QuietIds::new(POLICY_TRIES_MAX),
                 v1: Breaker::default(),
                 v2: Breaker::default(),
             }),
@@ -239,6 +243,23 @@ impl Admission {
         }
     }
 
+    /// Whether the policy may try now to give a transaction back: not while PortOne is down, and after each try not for a while,
+    /// so that one which cannot be written down costs little.
+    pub(crate) fn admits_policy(
+        &self,
+        portone: Portone,
+        order: &PaymentId,
+        id: &TransactionId,
+        now: Timestamp,
+    ) -> bool {
+        let mut state = self.state.lock();
+        if state.breaker(portone).is_open() || state.policy_tries.is_quiet(order, id, now) {
+            return false;
+        }
+        state.policy_tries.note(order, id, now);
+        true
+    }
+
     /// PortOne was asked for a transaction and does not know it of the order.
     pub(super) fn note_unknown(&self, order: &PaymentId, id: &TransactionId, now: Timestamp) {
         self.state.lock().unknown_ids.note(order, id, now);
@@ -334,6 +355,24 @@ mod tests {
 
         admission.forget_unknown(&order(0), &id);
         assert!(stranger(&admission, 0, 0, 0));
+    }
+
+    #[test]
+    fn the_policy_tries_once_and_then_rests() {
+        let admission = Admission::default();
+        let id = TransactionId::parse("imp_0").expect("an id");
+        let tries = |from: i64, until: i64| {
+            let seconds = from..until;
+            seconds
+                .filter(|s| admission.admits_policy(Portone::V1, &order(0), &id, at(*s)))
+                .count()
+        };
+
+        assert_eq!((tries(0, 10), tries(10, 70)), (1, 1));
+        for _ in 0..10 {
+            admission.hear::<()>(Portone::V1, &Err(GatewayError::Unavailable), at(100));
+        }
+        assert_eq!(tries(100, 200), 0, "PortOne is down");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One look at PortOne: who asks for what, whether it may be asked for, and what came back.
 
+use std::sync::Arc;
+
 use tokio::sync::SemaphorePermit;
 
 use super::admission::{Class, Entry};
@@ -13,7 +15,7 @@ use crate::domain::order::Portone;
 use crate::domain::transaction::{TransactionStatus, Verdict};
 use crate::ports::gateway::{Attempts, GatewayError};
 use crate::ports::store::Snapshot;
-use crate::service::Core;
+use crate::service::{Core, refunds};
 
 /// What a look brought.
 #[derive(Debug, Clone)]
@@ -57,7 +59,7 @@ pub(super) enum Told {
 
 /// Looks once. What PortOne has just said it does not know, a stranger's ask looks for under the order's number: it must turn
 /// up there, too, and costs nothing of the strangers' budget.
-pub(super) async fn look(core: &Core, ask: &Ask, told: Told) -> Result<Looked, SyncError> {
+pub(super) async fn look(core: &Arc<Core>, ask: &Ask, told: Told) -> Result<Looked, SyncError> {
     let takeoff = core.flights.takeoff();
     let key = (ask.payment_id.clone(), ask.transaction_id.clone());
     core.flights
@@ -67,7 +69,7 @@ pub(super) async fn look(core: &Core, ask: &Ask, told: Told) -> Result<Looked, S
 
 /// Finds out who asks for what, and asks for as much of it as may be asked for.
 async fn admit(
-    core: &Core,
+    core: &Arc<Core>,
     ask: &Ask,
     told: Told,
     takeoff: &Takeoff<'_>,
@@ -129,7 +131,7 @@ async fn admit(
 
 /// Asks for a transaction that the order knows, or by the order's number alone.
 async fn fetch_known(
-    core: &Core,
+    core: &Arc<Core>,
     ask: &Ask,
     class: Class,
     snapshot: Snapshot,
@@ -146,7 +148,7 @@ async fn fetch_known(
 /// What the order's number alone brings, for somebody who brought a transaction that PortOne is not asked for now. Everybody
 /// who asks for the order shares it, and whoever waits for the same transaction shares that with `asker`.
 async fn look_by_number(
-    core: &Core,
+    core: &Arc<Core>,
     ask: &Ask,
     id: &TransactionId,
     told: Told,
@@ -205,7 +207,7 @@ pub(super) fn knows(snapshot: &Snapshot, id: &TransactionId) -> bool {
 
 /// Asks PortOne when its turn has come, decides and writes.
 async fn fetch(
-    core: &Core,
+    core: &Arc<Core>,
     ask: &Ask,
     question: Question<'_>,
     snapshot: Snapshot,
@@ -262,6 +264,8 @@ async fn fetch(
         records: attempts.records,
     };
     let synced = settle(core, ask, snapshot, evidence, extent, standing).await?;
+    // Here, and not for each who shares the answer.
+    refunds::by_policy(core, &synced);
     Ok(Looked {
         may_lag: found_nothing || synced.standing == Standing::Unknown,
         synced,

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use wanryo::domain::attention::{AttentionItem, AttentionKind, Finding, Settled};
 use wanryo::domain::ids::TransactionId;
 use wanryo::domain::order::Portone;
+use wanryo::domain::refund::{Refund, Word};
 use wanryo::domain::sweep::{Listing, Sweep};
 use wanryo::ports::attention::{After, AttentionStore, ReceivedWebhook, Settling, SweepStore};
 use wanryo::ports::gateway::{GatewayError, Page};
@@ -74,6 +75,10 @@ impl AttentionStore for Server {
         _: Timestamp,
     ) -> Result<Settling, StoreError> {
         Err(unavailable())
+    }
+
+    async fn find_word(&self, _: &Refund) -> Result<Option<Word>, StoreError> {
+        Ok(None)
     }
 
     async fn list_attention(

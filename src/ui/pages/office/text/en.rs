@@ -130,7 +130,7 @@ pub(super) const TEXT: Text = Text {
                 "Do not ship. Open the order, look at the checks, and refund the transaction if need be, through the API (POST /api/v1/orders/{payment_id}/refunds with its transaction_id) or in PortOne's console."
             }
             AttentionKind::RefundInDoubt => {
-                "Do not refund a second time yet. PortOne is asked again and again; once it knows, this disappears from here. If it stays, look at the payment's cancellations in PortOne's console."
+                "Do not refund a second time yet. PortOne is asked again and again; once it knows, this disappears from here. If it stays, look at the payment's cancellations in PortOne's console. If the refund is none of them, mark it as settled: it ends then, at the latest a week after it was asked for, unless PortOne shows it after all, and a new one can be asked for."
             }
         },
         open_order: "Open the order",
@@ -292,8 +292,8 @@ pub(super) const TEXT: Text = Text {
                 Some("The server stopped before PortOne's answer came. PortOne is asked.")
             }
             "not_shown" => Some("PortOne shows nothing of it. You can ask for a new refund."),
-            "overtaken" => {
-                Some("Another refund of the payment came first, so this one cannot happen.")
+            "settled" => {
+                Some("PortOne never showed it, and a person said that it was taken care of.")
             }
             "cancellation_failed" => {
                 Some("PortOne had taken it, and the gateway did not carry it out.")

@@ -124,7 +124,7 @@ pub(super) const TEXT: Text = Text {
                 "상품을 보내지 말고 주문을 열어 근거를 확인한 뒤, 필요하면 API(POST /api/v1/orders/{payment_id}/refunds에 이 거래의 transaction_id)나 PortOne 콘솔에서 이 거래를 환불해 주세요."
             }
             AttentionKind::RefundInDoubt => {
-                "아직 다시 환불하지 마세요. PortOne에 계속 물어보고 있고, 결과를 알게 되면 여기에서 사라져요. 계속 남아 있으면 PortOne 콘솔에서 이 결제의 취소 내역을 확인해 주세요."
+                "아직 다시 환불하지 마세요. PortOne에 계속 물어보고 있고, 결과를 알게 되면 여기에서 사라져요. 계속 남아 있으면 PortOne 콘솔에서 이 결제의 취소 내역을 확인해 주세요. 이 환불이 거기에 없으면 처리한 것으로 표시해 주세요. 그사이 PortOne에서 확인되지 않으면 늦어도 요청 일주일 뒤에 끝나고, 다시 환불을 요청할 수 있어요."
             }
         },
         open_order: "주문 열기",
@@ -286,7 +286,7 @@ pub(super) const TEXT: Text = Text {
                 Some("PortOne의 답을 받기 전에 서버가 멈췄어요. PortOne에 물어보고 있어요.")
             }
             "not_shown" => Some("PortOne에 환불 기록이 없어요. 다시 환불을 요청할 수 있어요."),
-            "overtaken" => Some("다른 환불이 먼저 이루어져 이 환불은 일어날 수 없어요."),
+            "settled" => Some("PortOne에서 끝내 확인되지 않아 담당자가 처리한 것으로 표시했어요."),
             "cancellation_failed" => Some("PortOne이 접수했지만 결제사가 처리하지 못했어요."),
             _ => None,
         },

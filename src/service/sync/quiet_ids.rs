@@ -1,5 +1,5 @@
-//! Transactions that PortOne said it does not know of an order: not asked for again for a while. Plain state; the time is an
-//! argument.
+//! Transactions that are left alone for a while, each time longer: because PortOne said that it does not know them of an order, or
+//! because the policy could not give them back. Plain state; the time is an argument.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::ids::{PaymentId, TransactionId};
 
-/// How long an id is left alone after PortOne did not know it once, twice, …
+/// How long an id is left alone after it was asked for in vain once, twice, …
 const QUIET: [SignedDuration; 4] = [
     SignedDuration::from_secs(10),
     SignedDuration::from_secs(60),
@@ -23,12 +23,12 @@ struct Seen {
 
 /// The ids, at most a fixed number of them.
 #[derive(Debug)]
-pub(super) struct UnknownIds {
+pub(super) struct QuietIds {
     ids_max: usize,
     ids: HashMap<(PaymentId, TransactionId), Seen>,
 }
 
-impl UnknownIds {
+impl QuietIds {
     pub(super) fn new(ids_max: usize) -> Self {
         Self {
             ids_max,
@@ -46,7 +46,7 @@ impl UnknownIds {
         (SignedDuration::ZERO..quiet).contains(&now.duration_since(seen.at))
     }
 
-    /// PortOne does not know the id.
+    /// The id is asked for in vain.
     pub(super) fn note(&mut self, order: &PaymentId, id: &TransactionId, now: Timestamp) {
         let key = (order.clone(), id.clone());
         let times = self.ids.get(&key).map_or(0, |seen| seen.times) + 1;
@@ -59,7 +59,7 @@ impl UnknownIds {
         }
     }
 
-    /// PortOne knows the id by now.
+    /// The id is worth asking for again.
     pub(super) fn forget(&mut self, order: &PaymentId, id: &TransactionId) {
         self.ids.remove(&(order.clone(), id.clone()));
     }
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_quiet_grows_from_ten_seconds_to_an_hour() {
-        let mut unknown = UnknownIds::new(10);
+        let mut unknown = QuietIds::new(10);
         let mut now = 0;
         for quiet in [10, 60, 600, 3_600, 3_600] {
             assert!(!unknown.is_quiet(&order(1), &id("imp_1"), at(now)));
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn other_ids_and_other_orders_are_not_quiet() {
-        let mut unknown = UnknownIds::new(10);
+        let mut unknown = QuietIds::new(10);
         unknown.note(&order(1), &id("imp_1"), at(0));
 
         assert!(!unknown.is_quiet(&order(1), &id("imp_2"), at(0)));
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_turned_up_begins_anew() {
-        let mut unknown = UnknownIds::new(10);
+        let mut unknown = QuietIds::new(10);
         unknown.note(&order(1), &id("imp_1"), at(0));
         unknown.note(&order(1), &id("imp_1"), at(10));
 
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_when_there_are_too_many() {
-        let mut unknown = UnknownIds::new(2);
+        let mut unknown = QuietIds::new(2);
         for (second, name) in ["imp_1", "imp_2", "imp_3"].into_iter().enumerate() {
             unknown.note(&order(1), &id(name), at(second as i64));
         }
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_quiets_nothing() {
-        let mut unknown = UnknownIds::new(10);
+        let mut unknown = QuietIds::new(10);
         unknown.note(&order(1), &id("imp_1"), at(3_600));
 
         assert!(!unknown.is_quiet(&order(1), &id("imp_1"), at(0)));

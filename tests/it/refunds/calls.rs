@@ -1,0 +1,220 @@
+//! What a refund costs in calls and in time: the services on real databases, a PortOne that counts and takes its time, and a
+//! clock that the test moves.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use wanryo::domain::evidence::{Record, Reported};
+use wanryo::domain::history::Actor;
+use wanryo::domain::order::Portone;
+use wanryo::domain::refund::{Answer, Balance, Trouble};
+use wanryo::domain::sweep::Listing;
+use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
+use wanryo::service::refunds::{AskError, Asked, NewRefund, REQUEST_TIME};
+use wanryo::service::sync::{Ask, sync};
+use wanryo::web::limits::Limits;
+
+use super::*;
+use crate::budgets::{HandClock, Shop};
+
+/// What the orders of a [`Shop`] cost.
+const PRICE: i64 = 1_000;
+/// What a step of the test's clock may add.
+const GRAIN: Duration = Duration::from_secs(1);
+
+/// A PortOne V1 that holds one paid attempt.
+#[derive(Default)]
+struct Sluggish {
+    clock: OnceLock<Arc<HandClock>>,
+    /// How long it takes over each answer.
+    takes: Mutex<Duration>,
+    paid: AtomicI64,
+    tells_no_balance: AtomicBool,
+    never_answers_a_cancel: AtomicBool,
+    balances: AtomicU64,
+}
+
+impl Sluggish {
+    async fn pause(&self) {
+        let takes = *self.takes.lock();
+        if let Some(clock) = self.clock.get().filter(|_| !takes.is_zero()) {
+            clock.sleep(takes).await;
+        }
+    }
+
+    fn balances(&self) -> u64 {
+        self.balances.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Gateway for Sluggish {
+    async fn attempts(
+        &self,
+        _: Portone,
+        id: &PaymentId,
+        _: Option<&TransactionId>,
+    ) -> Result<Attempts, GatewayError> {
+        self.pause().await;
+        let paid = Record {
+            reported: Reported::Major {
+                amount: self.paid.load(Ordering::SeqCst).into(),
+                cancelled: 0.into(),
+            },
+            ..crate::budgets::paid(id)
+        };
+        Ok(Attempts {
+            records: vec![paid],
+            complete: true,
+        })
+    }
+
+    async fn prepare(&self, _: Portone, _: &PaymentId, _: Money) -> Result<(), GatewayError> {
+        Ok(())
+    }
+
+    async fn balance(
+        &self,
+        _: Portone,
+        _: &PaymentId,
+        _: &TransactionId,
+    ) -> Result<Balance, GatewayError> {
+        self.balances.fetch_add(1, Ordering::SeqCst);
+        self.pause().await;
+        if self.tells_no_balance.load(Ordering::SeqCst) {
+            return Err(GatewayError::Garbled);
+        }
+        let paid = self.paid.load(Ordering::SeqCst);
+        Ok(Balance {
+            cancellable: Money::new(paid, Currency::KRW).unwrap(),
+            reserved_minor: 0,
+            cancellations: Vec::new(),
+        })
+    }
+
+    async fn cancel(&self, _: Portone, _: &CancelCall) -> Answer {
+        if self.never_answers_a_cancel.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        Answer::Refused(Trouble {
+            code: "no".to_owned(),
+            message: None,
+        })
+    }
+
+    /// Nobody sweeps here.
+    async fn list(
+        &self,
+        _: Portone,
+        _: Listing,
+        _: Timestamp,
+        _: Timestamp,
+        _: u32,
+    ) -> Result<Page, GatewayError> {
+        panic!("nobody sweeps here")
+    }
+}
+
+async fn open(db: &TestDatabase, paid: i64) -> (Shop<Sluggish>, Arc<Sluggish>) {
+    let portone = Arc::new(Sluggish::default());
+    portone.paid.store(paid, Ordering::SeqCst);
+    let shop = Shop::open_at(db, Arc::clone(&portone)).await;
+    assert!(portone.clock.set(Arc::clone(&shop.clock)).is_ok());
+    (shop, portone)
+}
+
+/// A shop's server asks for a refund; what it is told, and how long it waited.
+async fn ask(
+    shop: &Shop<Sluggish>,
+    id: &PaymentId,
+    key: &str,
+) -> (Result<Asked, AskError>, Duration) {
+    let new = NewRefund {
+        payment_id: id.clone(),
+        transaction_id: None,
+        amount_minor: None,
+        reason: "x".to_owned(),
+        account: None,
+        idempotency_key: key.to_owned(),
+        fingerprint: "f".to_owned(),
+    };
+    let core = Arc::clone(&shop.core);
+    let began_at = shop.clock.now();
+    let asking =
+        tokio::spawn(
+            async move { refunds::request(&core, new, Actor::Shop("shop".to_owned())).await },
+        );
+    let asked = shop.until(asking).await;
+    (
+        asked,
+        shop.clock.now().duration_since(began_at).unsigned_abs(),
+    )
+}
+
+on_both_databases! {
+    /// However slow PortOne is, the shop is told how far its refund is before its request's time is over, or that none began.
+    async fn an_asker_is_answered_before_the_requests_time_is_over(db: TestDatabase) {
+        let (shop, portone) = open(&db, PRICE).await;
+        let id = shop.order("ORD-1").await;
+        portone.never_answers_a_cancel.store(true, Ordering::SeqCst);
+        assert!(REQUEST_TIME + 2 * GRAIN < Limits::default().request_timeout);
+
+        *portone.takes.lock() = Duration::from_secs(13);
+        let (asked, waited) = ask(&shop, &id, "1").await;
+        assert!(matches!(asked, Err(AskError::Unavailable)), "{asked:?}");
+        assert!(waited < REQUEST_TIME + GRAIN, "{waited:?}");
+        assert_eq!(shop.core.refunds.refunds(&id).await.unwrap(), [], "nothing began");
+
+        *portone.takes.lock() = Duration::from_secs(9);
+        let (asked, waited) = ask(&shop, &id, "1").await;
+        assert!(matches!(&asked, Ok(Asked::New(refund)) if refund.state == RefundState::Calling), "{asked:?}");
+        assert!(waited < REQUEST_TIME + GRAIN, "{waited:?}");
+    }
+
+    /// A payment that the policy cannot give back costs one question, whoever looks at it, and ever rarer ones after that.
+    async fn a_payment_that_cannot_go_back_is_asked_about_ever_more_rarely(db: TestDatabase) {
+        let (mut shop, portone) = open(&db, PRICE - 1).await;
+        Arc::get_mut(&mut shop.core).unwrap().settings.on_mismatch = OnMismatch::Refund;
+        let id = shop.order("ORD-1").await;
+        portone.tells_no_balance.store(true, Ordering::SeqCst);
+        *portone.takes.lock() = Duration::from_secs(1);
+        let look = async |askers: usize| {
+            let ask = Ask { payment_id: id.clone(), transaction_id: None, patient: false, actor: Actor::Shop("shop".to_owned()) };
+            let askers: Vec<_> = (0..askers).map(|_| {
+                let (core, ask) = (Arc::clone(&shop.core), ask.clone());
+                tokio::spawn(async move { sync(&core, ask).await.unwrap() })
+            }).collect();
+            for asker in askers {
+                let synced = shop.until(asker).await;
+                assert_eq!(synced.snapshot.order.status, wanryo::domain::order::OrderStatus::Held);
+            }
+            let core = Arc::clone(&shop.core);
+            shop.until(tokio::spawn(async move {
+                core.tasks.close();
+                core.tasks.wait().await;
+                core.tasks.reopen();
+            })).await;
+        };
+
+        look(20).await;
+        look(1).await;
+        assert_eq!(portone.balances(), 1);
+        shop.clock.move_by(Duration::from_secs(10));
+        look(20).await;
+        shop.clock.move_by(Duration::from_secs(30));
+        look(1).await;
+        assert_eq!(portone.balances(), 2, "it rests for a minute");
+
+        portone.tells_no_balance.store(false, Ordering::SeqCst);
+        shop.clock.move_by(Duration::from_secs(60));
+        look(5).await;
+        let written: Vec<RefundState> = shop.core.refunds.refunds(&id).await.unwrap().iter().map(|refund| refund.state).collect();
+        assert_eq!((written.as_slice(), portone.balances()), ([RefundState::Refused].as_slice(), 3));
+        shop.clock.move_by(Duration::from_secs(24 * 3_600));
+        look(5).await;
+        assert_eq!(portone.balances(), 3, "once, whatever became of it");
+    }
+}
