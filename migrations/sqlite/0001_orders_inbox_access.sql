@@ -275,13 +275,14 @@ CREATE TABLE settled (
     note            TEXT NOT NULL,
     -- Which refund of the transaction, as it may have several one after the other. Empty when it is about none: a key has no NULL.
     refund_id       TEXT NOT NULL,
-    -- The first word counts.
-    CONSTRAINT settled_pkey PRIMARY KEY (kind, transaction_id, refund_id),
+    CONSTRAINT settled_pkey PRIMARY KEY (kind, transaction_id, refund_id, cancelled_minor),
     CONSTRAINT settled_kind_check CHECK (kind IN ('orphan', 'drift', 'duplicate', 'late', 'held', 'refund_in_doubt')),
     CONSTRAINT settled_refund_check CHECK ((kind = 'refund_in_doubt') = (refund_id <> '')),
     CONSTRAINT settled_portone_check CHECK (portone IN ('v1', 'v2'))
 ) STRICT;
 
+-- The first word counts. A word on a drift is about what had been given back by then: of each amount the first one counts.
+CREATE UNIQUE INDEX settled_once ON settled (kind, transaction_id, refund_id) WHERE kind <> 'drift';
 CREATE INDEX settled_at_idx ON settled (settled_at, transaction_id);
 
 -- What needs attention from its needs_from on: findings whose cause is not gone, transactions that hold money nobody has decided
@@ -293,7 +294,8 @@ FROM findings AS f
 WHERE f.gone_at IS NULL
     -- The order was made after all, and has the payment now.
     AND NOT (f.kind = 'orphan' AND EXISTS (SELECT 1 FROM transactions AS t WHERE t.transaction_id = f.transaction_id))
-    AND NOT EXISTS (SELECT 1 FROM settled AS s WHERE s.kind = f.kind AND s.transaction_id = f.transaction_id)
+    AND NOT EXISTS (SELECT 1 FROM settled AS s WHERE s.kind = f.kind AND s.transaction_id = f.transaction_id
+        AND (f.kind <> 'drift' OR s.cancelled_minor = f.cancelled_minor))
 UNION ALL
 SELECT t.verdict, o.portone, t.payment_id, t.transaction_id, t.amount_minor, t.currency, t.cancelled_minor, t.first_seen_at, t.checked_at, '', 0
 FROM transactions AS t JOIN orders AS o ON o.payment_id = t.payment_id

@@ -67,7 +67,8 @@ pub trait AttentionStore: Send + Sync {
         paid_from: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Notes that a person took care of an item. The first word stays.
+    /// Notes that a person took care of an item. The first word stays; of a drift it is about the amount that had been given
+    /// back by then, and another amount needs attention anew.
     async fn settle(
         &self,
         kind: AttentionKind,

@@ -417,6 +417,32 @@ on_both_databases! {
         assert_eq!(shop.attention().await, []);
     }
 
+    /// A person's word on a drift is about what had been given back by then: more of it needs a look again.
+    async fn a_drift_that_goes_on_needs_attention_anew(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        shop.app.order("ORD-1").await;
+        let imp_uid = shop.app.pay("ORD-1", json!({}));
+        for call in ["payment", "find_all"] {
+            shop.sandbox().fault(json!({ "call": call, "kind": "not_found" })).unwrap();
+        }
+        let drift = [("drift".to_owned(), "ORD-1".to_owned())];
+        let settle = format!("/api/v1/attention/drift/{imp_uid}/settle");
+        for given_back in [0, 5_000, 65_000] {
+            if given_back > 0 {
+                let now = shop.clock.now().as_second();
+                shop.sandbox().patch_payment(&imp_uid, json!({ "status": "cancelled", "cancel_amount": given_back, "cancelled_at": now })).unwrap();
+            }
+            shop.sweep().await;
+            assert_eq!(shop.attention().await, drift, "{given_back}");
+            let word = Some(json!({ "note": format!("{given_back}") }));
+            assert_eq!(shop.app.api(Method::POST, &settle, word.clone()).await.status, StatusCode::NO_CONTENT);
+            assert_eq!(shop.app.api(Method::POST, &settle, word).await.status, StatusCode::CONFLICT);
+            shop.sweep().await;
+            assert_eq!(shop.attention().await, [], "the same again is settled");
+        }
+        assert_eq!(db.read("SELECT note FROM settled ORDER BY cancelled_minor").await, ["0", "5000", "65000"]);
+    }
+
     /// Every order that may still change has a time at which PortOne is asked, whatever happened to it.
     async fn no_order_that_may_change_is_without_a_next_look(db: TestDatabase) {
         let shop = Shop::open(&db).await;

@@ -398,7 +398,7 @@ impl Change for Settle {
                 ", refund_id, settled_at, settled_by, note) SELECT ",
                 item_columns!(),
                 ", refund_id, $3, $4, $5 FROM attention WHERE kind = $1 AND transaction_id = $2 AND needs_from <= $3
-                ON CONFLICT (kind, transaction_id, refund_id) DO NOTHING"
+                ON CONFLICT DO NOTHING"
             ),
             self.kind.as_str(),
             self.transaction_id.as_str(),
