@@ -627,9 +627,7 @@ impl Next<'_> {
             (
                 Trace::Shown(Stage::UnderWay, _) | Trace::Moving | Trace::Absent | Trace::Other,
                 _,
-            ) => {
-                self.again(&REQUESTED_GAPS_SECONDS)
-            }
+            ) => self.again(&REQUESTED_GAPS_SECONDS),
         }
     }
 

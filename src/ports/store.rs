@@ -235,6 +235,9 @@ pub trait InboxStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<InboxEntry>, StoreError>;
 
+    /// Whether a webhook waits and nobody has taken it yet: whoever takes it looks after this was asked.
+    async fn is_untaken(&self, id: i64) -> Result<bool, StoreError>;
+
     /// Makes every waiting webhook of a payment due at `now`: its order has just been made. Leases end, too: who looked
     /// before the order was there must not put the webhook off for hours.
     async fn wake_inbox(&self, id: &PaymentId, now: Timestamp) -> Result<(), StoreError>;

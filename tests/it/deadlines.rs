@@ -128,7 +128,7 @@ impl OrderStore for Between {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        self.0.ping().await
+        self.orders.ping().await
     }
 
     async fn find_order(&self, id: &PaymentId) -> Result<Option<Snapshot>, StoreError> {

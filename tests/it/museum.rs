@@ -12,7 +12,7 @@
 //! | a webhook with a signature that is missing, doubled, old, early or for another body | `webhooks_v2::what_is_not_signed_well_is_refused_and_moves_nothing` |
 //! | a flood about one order, its calls to PortOne counted by the minute | `budgets::a_flood_of_forged_ids_hides_no_payment`, `budgets::a_flood_costs_other_orders_nothing` |
 //! | the same click on a refund, many times, through two servers | `refunds::a_click_that_arrives_many_times_gives_back_once` |
-//! | the policy for what fails a check, aimed at somebody else's payment | `refunds::the_policy_never_touches_what_belongs_to_something_else` |
+//! | the policy for what fails a check, aimed at somebody else's payment | `refunds/policy::the_policy_never_touches_what_belongs_to_something_else` |
 //! | secrets and people in the log | `logs::a_whole_life_of_orders_leaves_no_secret_and_no_person_in_the_log` |
 //! | half a request, two lengths, header bombs | `edge::requests_without_one_meaning_are_refused`, `edge::header_bombs_go_off_outside` |
 //!
@@ -259,7 +259,7 @@ const ELSEWHERE: [&str; 10] = [
     "budgets::a_flood_of_forged_ids_hides_no_payment",
     "budgets::a_flood_costs_other_orders_nothing",
     "refunds::a_click_that_arrives_many_times_gives_back_once",
-    "refunds::the_policy_never_touches_what_belongs_to_something_else",
+    "refunds/policy::the_policy_never_touches_what_belongs_to_something_else",
     "logs::a_whole_life_of_orders_leaves_no_secret_and_no_person_in_the_log",
     "edge::requests_without_one_meaning_are_refused",
     "edge::header_bombs_go_off_outside",

@@ -242,6 +242,9 @@ impl InboxStore for Fused<dyn InboxStore> {
     async fn settle(&self, id: i64, lease: i64, result: InboxResult) -> Result<(), StoreError> {
         through!(self, "inbox.settle", settle(id, lease, result))
     }
+    async fn is_untaken(&self, id: i64) -> Result<bool, StoreError> {
+        through!(self, "inbox.is_untaken", is_untaken(id))
+    }
     async fn lease_inbox(
         &self,
         now: Timestamp,

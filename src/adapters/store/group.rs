@@ -5,9 +5,9 @@
 //! everybody after that. While it commits, the next changes gather: the group grows with the load, and a change that comes
 //! alone is not kept waiting for others.
 //!
-//! Webhooks that come together are written by one statement, and so are their results. A change that refuses itself after it has written is undone
-//! alone, by a savepoint. When anything fails, the whole group is undone and each of
-//! its changes is written in a transaction of its own, so that one that cannot be written fails by itself.
+//! Webhooks that come together are written by one statement, and so are their results. A change that refuses itself after it
+//! has written is undone alone, by a savepoint. When anything fails, the whole group is undone and each of its changes is written
+//! in a transaction of its own, so that one that cannot be written fails by itself.
 
 use std::sync::Arc;
 
@@ -38,10 +38,13 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts to write. `pool` has one connection, which is not used for anything else from here on.
     pub(super) fn start(pool: SqlitePool, work_came: Arc<Notify>) -> Self {
+        Self::on(Connections::new(pool), work_came)
+    }
+
+    fn on(connections: Connections, work_came: Arc<Notify>) -> Self {
         let (queue, waiting) = mpsc::channel(CHANGES_WAITING_MAX);
         let closing = CancellationToken::new();
         let task = TaskTracker::new();
-        let connections = Connections::new(pool);
         task.spawn(run(connections, waiting, closing.clone(), work_came));
         task.close();
         Self {
@@ -508,13 +511,15 @@ mod tests {
     async fn a_full_disk_fails_changes_whole_and_is_left_behind_when_there_is_space() {
         let dir = Dir::new();
         let (writing, looking) = pools(&dir.0.join("a.db")).await;
-        let writer = Writer::start(writing.clone(), Arc::new(Notify::new()));
+        let connections = Connections::new(writing);
+        let writer = Writer::on(connections.clone(), Arc::new(Notify::new()));
         writer.write(note("before")).await.unwrap();
         // SQLite fails in the same way when the disk is full: SQLITE_FULL.
         let set_pages_max = async |pages: u32| {
-            let mut conn = writing.acquire().await.unwrap();
+            let mut conn = connections.take().await.unwrap();
             let sql = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
             sqlx::query(sql).execute(&mut *conn).await.unwrap();
+            conn.keep();
         };
         set_pages_max(1).await;
 

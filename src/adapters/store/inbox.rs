@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
 use super::group::Waiting;
-use super::query::{Failure, execute, fetch_all, fetch_optional};
+use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
 use super::rows::{InboxRow, micros};
 use super::write::{Change, Verdict};
 use super::{Database, Dialect, Tx};
@@ -27,6 +27,19 @@ impl InboxStore for Database {
 
     async fn settle(&self, id: i64, lease: i64, result: InboxResult) -> Result<(), StoreError> {
         self.write(Settle { id, lease, result }).await
+    }
+
+    async fn is_untaken(&self, id: i64) -> Result<bool, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let found: Option<(i64,)> = fetch_optional!(
+                &mut conn,
+                "SELECT id FROM inbox WHERE id = $1 AND lease = 0 AND state = 'waiting'",
+                id
+            )?;
+            Ok(found.is_some())
+        })
+        .await
     }
 
     async fn lease_inbox(

@@ -14,7 +14,7 @@ use crate::domain::transaction::Transaction;
 /// How much of a payment an answer told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Extent {
-    /// The payment itself, but not every attempt to pay it.
+    /// The payment itself, but not every attempt to pay it, or not so that it can be read.
     Payment,
     /// Every attempt.
     Attempts,
@@ -38,7 +38,8 @@ pub struct AlreadyPaid;
 /// been asked for all of its attempts at the deadline or later, so that a payment in the last second is not overlooked.
 ///
 /// V2's list of attempts may fail for good: PortOne calls it unstable. The payment itself shows the one attempt that succeeded,
-/// if one did, so an order ends by that alone, too, once banks have had their time to report ([`GRACE`]).
+/// if one did, so an order ends by that alone, too, once banks have had their time to report ([`GRACE`]). Nor does what decides
+/// nothing hold an order open for longer: a cancel that never gives anything back, say. If it turns out to be a payment, it is late.
 /// <https://developers.portone.io/opi/ko/integration/start/v2/checkout>
 ///
 /// `asked` is the caller's own ask. The order's `checked_at` cannot stand for it: somebody else's answer moves that, too, and

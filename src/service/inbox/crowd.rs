@@ -11,16 +11,16 @@ use crate::service::Core;
 
 /// When the look is taken, from when it is written.
 const LOOK_AFTER: SignedDuration = SignedDuration::from_secs(30);
-/// How long webhooks join it. Well before it is taken, also by another instance whose clock is some seconds ahead: what came
-/// after it began might be missing from it.
+/// How long webhooks join it, unless somebody has taken it before: another instance's clock may be ahead, and what came after a
+/// look began might be missing from it.
 const JOINED: SignedDuration = SignedDuration::from_secs(10);
 /// Orders whose look is remembered. Beyond it each webhook of a crowd writes a look of its own.
 const ORDERS_MAX: usize = 10_000;
 
-/// When the look that the next webhook of an order may join was written.
+/// When the look that the next webhook of an order may join was written, and its key.
 #[derive(Debug, Default)]
 pub(crate) struct Crowds {
-    written: Mutex<HashMap<PaymentId, Timestamp>>,
+    written: Mutex<HashMap<PaymentId, (Timestamp, i64)>>,
 }
 
 impl Crowds {
@@ -32,7 +32,10 @@ impl Crowds {
         // A clock that was set back joins nothing.
         let is_open =
             |at: &Timestamp| (SignedDuration::ZERO..JOINED).contains(&now.duration_since(*at));
-        if written.get(&received.payment_id).is_some_and(is_open) {
+        if let Some((at, look)) = written.get(&received.payment_id)
+            && is_open(at)
+            && core.inbox.is_untaken(*look).await?
+        {
             return Ok(());
         }
         tracing::warn!(payment.id = %received.payment_id, "an order gets more unsigned webhooks than are looked at one by one; it is asked about by its number");
@@ -44,12 +47,14 @@ impl Crowds {
             ..received
         };
         let try_at = now.checked_add(LOOK_AFTER).unwrap_or(now);
-        core.inbox.receive(&look, try_at).await?;
+        let Some(look) = core.inbox.receive(&look, try_at).await? else {
+            return Ok(());
+        };
         if written.len() >= ORDERS_MAX {
-            written.retain(|_, at| is_open(at));
+            written.retain(|_, (at, _)| is_open(at));
         }
         if written.len() < ORDERS_MAX {
-            written.insert(payment_id, now);
+            written.insert(payment_id, (now, look));
         }
         Ok(())
     }

@@ -67,12 +67,10 @@ pub(super) async fn settle(
             Turn::Between
         };
         let unclear = decision.unclear;
-        let asked = extent
-            .and_then(|extent| told(extent, &decision))
-            .map(|extent| Asked {
-                at: evidence.fetched_at,
-                extent,
-            });
+        let asked = extent.map(|extent| Asked {
+            at: evidence.fetched_at,
+            extent: told(extent, &decision),
+        });
         let next = next_turn(&decision.order, &transactions, turn, unclear, now, draw);
         decision.order.next_check_at = match standing {
             Standing::Unknown => Some(after_unknown(next, now, draw)),
@@ -128,15 +126,13 @@ pub(super) async fn settle(
     Err(SyncError::Busy)
 }
 
-/// How much an answer by the order's number told, once it was read: nothing where it cannot be read, and not every attempt where
+/// How much an answer by the order's number told, once it was read: not every attempt where one of them decides nothing, or where
 /// it tells of something else in their place.
-fn told(extent: Extent, decision: &Decision) -> Option<Extent> {
-    if decision.unclear {
-        None
-    } else if decision.foreign.is_empty() {
-        Some(extent)
+fn told(extent: Extent, decision: &Decision) -> Extent {
+    if decision.unclear || !decision.foreign.is_empty() {
+        Extent::Payment
     } else {
-        Some(Extent::Payment)
+        extent
     }
 }
 

@@ -157,7 +157,10 @@ fn refunds_are_begun_in_two_places() {
         }
     }
     places.sort();
-    assert_eq!(places, ["src/service/sync.rs", "src/web/api/refunds.rs"]);
+    assert_eq!(
+        places,
+        ["src/service/sync/look.rs", "src/web/api/refunds.rs"]
+    );
     let handlers = sources("src/web/api");
     let (_, refunds) = handlers
         .iter()

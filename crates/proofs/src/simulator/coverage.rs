@@ -119,6 +119,11 @@ impl Coverage {
             statuses
                 // Only an order that is not there is made.
                 .filter(|_| *kind != Kind::Make)
+                // What waits for its first deposit has a refund only of money that came too late, and most schedules end before.
+                .filter(|status| {
+                    let of_a_refund = matches!(kind, Kind::Decide | Kind::LateCall);
+                    !of_a_refund || *status != OrderStatus::AwaitingDeposit.as_str()
+                })
                 .map(|status| (*kind, status))
         })
     }

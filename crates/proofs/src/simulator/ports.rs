@@ -248,6 +248,15 @@ impl InboxStore for Server {
         .await
     }
 
+    async fn is_untaken(&self, id: i64) -> Result<bool, StoreError> {
+        self.statement("see whether a webhook was taken", |world| {
+            Ok(world.tables.inbox.get(&id).is_some_and(|row| {
+                row.entry.lease == 0 && matches!(row.state, super::tables::InboxState::Waiting(_))
+            }))
+        })
+        .await
+    }
+
     async fn wake_inbox(&self, id: &PaymentId, now: Timestamp) -> Result<(), StoreError> {
         self.statement("wake waiting webhooks", |world| {
             world.tables.wake(id, now);

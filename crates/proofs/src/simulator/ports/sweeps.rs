@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use wanryo::domain::attention::{AttentionItem, AttentionKind, Finding, Settled};
 use wanryo::domain::ids::TransactionId;
 use wanryo::domain::order::Portone;
-use wanryo::domain::refund::{Refund, Word};
+use wanryo::domain::refund::{Refund, RefundState, Word};
 use wanryo::domain::sweep::{Listing, Sweep};
 use wanryo::ports::attention::{After, AttentionStore, ReceivedWebhook, Settling, SweepStore};
 use wanryo::ports::gateway::{GatewayError, Page};
@@ -43,7 +43,7 @@ impl Server {
     }
 }
 
-/// Nobody looks at this world from the back office.
+/// Nobody lists anything in this world's back office.
 #[async_trait]
 impl AttentionStore for Server {
     async fn report(&self, finding: &Finding) -> Result<(), StoreError> {
@@ -77,8 +77,16 @@ impl AttentionStore for Server {
         Err(unavailable())
     }
 
-    async fn find_word(&self, _: &Refund) -> Result<Option<Word>, StoreError> {
-        Ok(None)
+    /// A person sees what is in doubt when the world has come to rest.
+    async fn find_word(&self, refund: &Refund) -> Result<Option<Word>, StoreError> {
+        let in_doubt = refund.state == RefundState::InDoubt;
+        self.statement("read a person's word", |world| {
+            Ok((in_doubt && world.calm).then(|| Word {
+                by: "staff:office@example.com".to_owned(),
+                note: "not at PortOne".to_owned(),
+            }))
+        })
+        .await
     }
 
     async fn list_attention(

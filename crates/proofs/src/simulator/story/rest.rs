@@ -57,6 +57,10 @@ impl Story<'_> {
             self.orders_turn(since);
         }
         self.refunds_end();
+        // And an order whose held payment went back so late may have run out of time meanwhile.
+        if by_policy {
+            self.orders_turn(since);
+        }
         if self.world.lock().watch.broken.is_none() {
             self.world.lock().at_rest(since);
         }

@@ -4,7 +4,7 @@
 use wanryo::domain::history::{Actor, Entry, EntryKind};
 use wanryo::domain::ids::TransactionId;
 use wanryo::domain::order::Portone;
-use wanryo::domain::refund::{Answer, OnMismatch, Refund, RefundState, Stage};
+use wanryo::domain::refund::{Answer, OnMismatch, Refund, RefundState, SETTLED, Stage};
 use wanryo::ports::gateway::CancelCall;
 use wanryo::ports::store::{Intended, Moved};
 
@@ -335,6 +335,10 @@ impl World {
         }
         let own: i64 = attempt.cancels_by(&refund.id).map(|c| c.amount).sum();
         let overtaken = attempt.left() + own != refund.guard_minor;
+        let by_a_person = refund.trouble.as_ref().is_some_and(|t| t.code == SETTLED);
+        if by_a_person && !overtaken {
+            self.breaks_for("I8 only what cannot be known waits for a person", refund);
+        }
         let slack = 2 * self.profile.skew + 2 * SECOND;
         let (waited, unseen) = match self.watch.calls.get(&refund.id) {
             Some(called) => (self.now - called.began + slack >= HOUR, !called.may_be_seen),
