@@ -109,7 +109,7 @@ struct Silence;
 #[async_trait]
 impl Signals for Silence {
     async fn work_came(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -244,9 +244,9 @@ on_both_databases! {
                 app.order(&format!("THIEF-{round}-{number}")).await;
             }
 
-            let of = |number: usize| if number % 2 == 0 { query("v1", &id, &imp_uid) } else { query("v1", &format!("THIEF-{round}-{}", number % 20), &imp_uid) };
-            let hooks = (0..crowd / 2).map(|number| {
-                let order = if number % 2 == 0 { id.clone() } else { format!("THIEF-{round}-{}", number % 20) };
+            let of = |number: usize| if number.is_multiple_of(2) { query("v1", &id, &imp_uid) } else { query("v1", &format!("THIEF-{round}-{}", number % 20), &imp_uid) };
+            let hooks = (0..crowd / 2).map(|number: usize| {
+                let order = if number.is_multiple_of(2) { id.clone() } else { format!("THIEF-{round}-{}", number % 20) };
                 app.client.post(app.url("/payments/webhook")).json(&json!({ "imp_uid": imp_uid, "merchant_uid": order, "status": "paid" }))
             });
             let (pages, hooks) = tokio::join!(complete_all(&app, crowd / 2, of), at_once(hooks));
