@@ -750,7 +750,7 @@ impl World {
             .count()
     }
 
-    /// The refund is over, or was never written down, and the money, the order and its events say the same of it: I8. How it
+    /// The refund is over, or was never written down, and the money, the order and its events say the same of it. How it
     /// ended.
     pub(crate) async fn assert_given_back_once_or_not(
         &self,
@@ -803,7 +803,7 @@ impl World {
             .collect()
     }
 
-    /// The order is as PortOne has it, once: I1 to I5.
+    /// The order is as PortOne has it, once.
     pub(crate) async fn assert_paid_once(&self, payment: &Payment, name: &str) {
         let id = PaymentId::parse(&payment.id).unwrap();
         let Snapshot {

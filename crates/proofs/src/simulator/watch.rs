@@ -2,7 +2,8 @@
 //! to rest. Written from the promises and not from the code that keeps them: what PortOne has told is known from its side of
 //! the wire, and how an order stands is worked out here once more.
 //!
-//! The names in front of the rules are those of the promises in `ARCHITECTURE.md` where it has one.
+//! The numbers in front of the rules (I for what always holds, L for what comes to pass in time) are the proofs' own; the model
+//! uses the same ones. `ARCHITECTURE.md` says in ten sentences of its own what must stay true.
 
 mod refunds;
 mod sweeps;
