@@ -277,8 +277,11 @@ on_both_databases! {
         assert_eq!(problem(&app.refund("SUM", "2", json!({ "reason": "x", "amount": 10_000 })).await), (409, "refund-under-way".to_owned()));
         carry_out_v1(&app, &imp_uid, 2).await;
         clock.push(DAY);
-        becomes(&app, "SUM", "done").await;
+        refunds::work_off_due(&app.running.core, BATCH).await.unwrap();
 
+        // Gateways carry out the two in either order. Behind the clerk's it waits for a person: V1 does not say whose is whose.
+        let state = list(&app, "SUM").await[0]["state"].clone();
+        assert!(state == "done" || state == "in_doubt", "{state}");
         assert_eq!((app.sandbox.calls("cancel"), &app.read_order("SUM").await["refunded_amount"]), (1, &json!(15_000)));
     }
 
