@@ -3,6 +3,7 @@
 //! A catalogue is a struct with one field per message, so a message that one language lacks does not compile. What depends
 //! on an amount or a time is a function, because languages disagree on order and endings. Islands get finished texts.
 
+mod brand;
 mod catalogue;
 mod en;
 mod institution;

@@ -1,5 +1,6 @@
 //! English.
 
+use super::brand::brand;
 use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
 use super::{Locale, money};
 use crate::domain::confirmation::Stop;
@@ -281,27 +282,12 @@ fn pay_method(word: &str) -> Option<&'static str> {
         "trans" | "TRANSFER" => "Bank transfer",
         "vbank" | "VIRTUAL_ACCOUNT" => "Virtual account",
         "phone" | "MOBILE" => "Mobile phone",
-        "applepay" => "Apple Pay",
-        "samsungpay" | "samsung" => "Samsung Pay",
-        "kakaopay" => "Kakao Pay",
-        "naverpay" | "naverpay_card" | "naverpay_point" => "Naver Pay",
-        "payco" => "PAYCO",
-        "tosspay" | "tosspay_card" | "tosspay_money" | "toss_brandpay" => "Toss Pay",
-        "lpay" => "L.pay",
-        "ssgpay" | "ssgpay_bank" => "SSG Pay",
-        "kpay" => "K pay",
-        "skpay" => "SK Pay",
-        "pinpay" => "PinPay",
         "EASY_PAY" => "Wallet",
         "cultureland" | "smartculture" | "culturegift" | "booknlife" | "happymoney"
         | "GIFT_CERTIFICATE" => "Gift card",
         "CONVENIENCE_STORE" => "Convenience store",
         "CRYPTO" => "Crypto",
         "point" => "Points",
-        "paypal" => "PayPal",
-        "alipay" => "Alipay",
-        "wechat" => "WeChat Pay",
-        "unionpay" => "UnionPay",
-        _ => return None,
+        _ => return brand(word),
     })
 }

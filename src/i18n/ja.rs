@@ -1,5 +1,6 @@
 //! 日本語.
 
+use super::brand::brand;
 use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
 use super::{Locale, money};
 use crate::domain::confirmation::Stop;
@@ -286,27 +287,13 @@ fn pay_method(word: &str) -> Option<&'static str> {
         "trans" | "TRANSFER" => "口座振替",
         "vbank" | "VIRTUAL_ACCOUNT" => "バーチャル口座",
         "phone" | "MOBILE" => "携帯電話決済",
-        "applepay" => "Apple Pay",
-        "samsungpay" | "samsung" => "Samsung Pay",
-        "kakaopay" => "Kakao Pay",
-        "naverpay" | "naverpay_card" | "naverpay_point" => "Naver Pay",
-        "payco" => "PAYCO",
-        "tosspay" | "tosspay_card" | "tosspay_money" | "toss_brandpay" => "Toss Pay",
-        "lpay" => "L.pay",
-        "ssgpay" | "ssgpay_bank" => "SSG Pay",
-        "kpay" => "K pay",
-        "skpay" => "SK Pay",
-        "pinpay" => "PinPay",
         "EASY_PAY" => "簡単決済",
         "cultureland" | "smartculture" | "culturegift" | "booknlife" | "happymoney"
         | "GIFT_CERTIFICATE" => "商品券",
         "CONVENIENCE_STORE" => "コンビニ",
         "CRYPTO" => "暗号資産",
         "point" => "ポイント",
-        "paypal" => "PayPal",
-        "alipay" => "Alipay",
-        "wechat" => "WeChat Pay",
         "unionpay" => "銀聯",
-        _ => return None,
+        _ => return brand(word),
     })
 }

@@ -1,5 +1,6 @@
 //! 한국어.
 
+use super::brand::brand;
 use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
 use super::particle::{Particle, amount_with_particle};
 use super::{Locale, money};
@@ -286,15 +287,12 @@ fn pay_method(word: &str) -> Option<&'static str> {
         "trans" | "TRANSFER" => "계좌이체",
         "vbank" | "VIRTUAL_ACCOUNT" => "가상계좌",
         "phone" | "MOBILE" => "휴대폰",
-        "applepay" => "Apple Pay",
         "samsungpay" | "samsung" => "삼성페이",
         "kakaopay" => "카카오페이",
         "naverpay" | "naverpay_card" | "naverpay_point" => "네이버페이",
         "payco" => "페이코",
         "tosspay" | "tosspay_card" | "tosspay_money" | "toss_brandpay" => "토스페이",
-        "lpay" => "L.pay",
         "ssgpay" | "ssgpay_bank" => "SSG페이",
-        "kpay" => "K pay",
         "skpay" => "SK페이",
         "pinpay" => "핀페이",
         "EASY_PAY" => "간편결제",
@@ -303,10 +301,6 @@ fn pay_method(word: &str) -> Option<&'static str> {
         "CONVENIENCE_STORE" => "편의점",
         "CRYPTO" => "가상자산",
         "point" => "포인트",
-        "paypal" => "PayPal",
-        "alipay" => "Alipay",
-        "wechat" => "WeChat Pay",
-        "unionpay" => "UnionPay",
-        _ => return None,
+        _ => return brand(word),
     })
 }

@@ -1,5 +1,6 @@
 //! 简体中文.
 
+use super::brand::brand;
 use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
 use super::{Locale, money};
 use crate::domain::confirmation::Stop;
@@ -264,27 +265,15 @@ fn pay_method(word: &str) -> Option<&'static str> {
         "trans" | "TRANSFER" => "实时转账",
         "vbank" | "VIRTUAL_ACCOUNT" => "虚拟账户",
         "phone" | "MOBILE" => "手机支付",
-        "applepay" => "Apple Pay",
-        "samsungpay" | "samsung" => "Samsung Pay",
-        "kakaopay" => "Kakao Pay",
-        "naverpay" | "naverpay_card" | "naverpay_point" => "Naver Pay",
-        "payco" => "PAYCO",
-        "tosspay" | "tosspay_card" | "tosspay_money" | "toss_brandpay" => "Toss Pay",
-        "lpay" => "L.pay",
-        "ssgpay" | "ssgpay_bank" => "SSG Pay",
-        "kpay" => "K pay",
-        "skpay" => "SK Pay",
-        "pinpay" => "PinPay",
         "EASY_PAY" => "快捷支付",
         "cultureland" | "smartculture" | "culturegift" | "booknlife" | "happymoney"
         | "GIFT_CERTIFICATE" => "礼品券",
         "CONVENIENCE_STORE" => "便利店",
         "CRYPTO" => "加密资产",
         "point" => "积分",
-        "paypal" => "PayPal",
         "alipay" => "支付宝",
         "wechat" => "微信支付",
         "unionpay" => "银联",
-        _ => return None,
+        _ => return brand(word),
     })
 }
