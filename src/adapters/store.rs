@@ -1,12 +1,12 @@
 //! Orders, refunds, webhooks and access on SQLite or PostgreSQL.
 //!
-//! One text per query: both databases read `$1`, and the macros of [`query`] expand it for both. Where the dialects really
+//! One text per query: both databases read `$1`, and the macros of `query` expand it for both. Where the dialects really
 //! differ, two texts stand side by side. Every change is one transaction, and what must never be false is a named
 //! constraint of the tables (`migrations/`), so an error here can lose a request but cannot store a contradiction.
 //!
 //! Times are kept in whole microseconds; anything finer is cut off.
 //!
-//! Tested by one contract suite on both databases, `tests/it/store.rs`.
+//! Tested by one contract suite on both databases, `tests/it/store*.rs`.
 
 mod access;
 mod attention;

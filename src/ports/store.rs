@@ -1,6 +1,6 @@
 //! What is remembered: orders with their transactions, history and events; refunds; received webhooks; who may come in.
 //!
-//! Every implementation passes one contract suite (`tests/it/store.rs`).
+//! Every implementation passes one contract suite (`tests/it/store*.rs`).
 
 use async_trait::async_trait;
 use jiff::Timestamp;

@@ -2,9 +2,9 @@
 //! and differ only in who asks.
 //!
 //! A sync runs detached from whoever asked: a closed browser tab does not cut it in half. Asks for one payment that wait at
-//! the same time share one answer ([`flights`]), so N of them cost at most two rounds of calls; an ask never takes an answer
+//! the same time share one answer (`flights`), so N of them cost at most two rounds of calls; an ask never takes an answer
 //! whose fetching began before the ask came. What strangers can cost is bounded, and nobody honest is turned away for it
-//! ([`admission`]). One look fetches ([`look`]), decides and writes ([`settle`]).
+//! (`admission`). One look fetches (`look`), decides and writes (`settle`).
 
 mod admission;
 mod breaker;

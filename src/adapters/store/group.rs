@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sqlx::SqlitePool;
+use sqlx::{SqliteConnection, SqlitePool};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -211,8 +211,14 @@ async fn write_together(
 /// Runs the statements of all of them; says whether anything is to be written.
 async fn apply_all(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<bool, Failure> {
     let alone = group.len() == 1;
-    let received = receive_together(tx, group).await?;
-    let settled = settle_together(tx, group).await?;
+    let (received, settled) = match tx {
+        Dialect::Sqlite(conn) => (
+            receive_together(conn, group).await?,
+            settle_together(conn, group).await?,
+        ),
+        // Never here: PostgreSQL has as many writers as connections.
+        Dialect::Postgres(_) => (false, false),
+    };
     let mut kept = received || settled;
     for change in group {
         if (received && change.as_webhook().is_some())
@@ -235,7 +241,10 @@ async fn apply_all(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<bool, Fa
 }
 
 /// Writes the group's webhooks by one statement, unless there is only one, or none. Says whether it did.
-async fn receive_together(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<bool, Failure> {
+async fn receive_together(
+    conn: &mut SqliteConnection,
+    group: &mut [Box<dyn Waits>],
+) -> Result<bool, Failure> {
     let mut webhooks: Vec<&mut Waiting<Receive>> = group
         .iter_mut()
         .filter_map(|change| change.as_webhook())
@@ -244,7 +253,7 @@ async fn receive_together(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<b
         return Ok(false);
     }
     let changes: Vec<&Receive> = webhooks.iter().map(|waiting| &waiting.change).collect();
-    let answers = receive_all(tx, &changes).await?;
+    let answers = receive_all(conn, &changes).await?;
     for (waiting, answer) in webhooks.iter_mut().zip(answers) {
         waiting.outcome = Some(Ok(answer));
         waiting.kept = true;
@@ -253,7 +262,10 @@ async fn receive_together(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<b
 }
 
 /// The same for the results of webhooks.
-async fn settle_together(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<bool, Failure> {
+async fn settle_together(
+    conn: &mut SqliteConnection,
+    group: &mut [Box<dyn Waits>],
+) -> Result<bool, Failure> {
     let mut settling: Vec<&mut Waiting<Settle>> = group
         .iter_mut()
         .filter_map(|change| change.as_settling())
@@ -262,7 +274,7 @@ async fn settle_together(tx: &mut Tx, group: &mut [Box<dyn Waits>]) -> Result<bo
         return Ok(false);
     }
     let changes: Vec<&Settle> = settling.iter().map(|waiting| &waiting.change).collect();
-    write_results(tx, &changes).await?;
+    write_results(conn, &changes).await?;
     for waiting in &mut settling {
         waiting.outcome = Some(Ok(()));
         waiting.kept = true;

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::group::Waiting;
 use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
 use super::rows::{InboxRow, micros};
 use super::write::{Change, Verdict};
-use super::{Database, Dialect, Tx};
+use super::{Database, Tx};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::ports::store::{InboxEntry, InboxResult, InboxStore, Received, StoreError};
 
@@ -124,16 +124,18 @@ impl Change for Receive {
     }
 }
 
-/// SQLite alone: receives several webhooks in one transaction, and answers each.
+/// Receives several webhooks in one transaction, and answers each.
 ///
 /// They are given their keys here, for the rows of a RETURNING come in no order that SQLite would promise
 /// (<https://sqlite.org/lang_returning.html>). Nobody else writes meanwhile.
 pub(super) async fn receive_all(
-    tx: &mut Tx,
+    conn: &mut SqliteConnection,
     webhooks: &[&Receive],
 ) -> Result<Vec<Option<i64>>, Failure> {
     let last: Option<(i64,)> =
-        fetch_optional!(tx, "SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")?;
+        sqlx::query_as("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")
+            .fetch_optional(&mut *conn)
+            .await?;
     let mut next = last.map_or(0, |(seq,)| seq) + 1;
     let mut answers = Vec::with_capacity(webhooks.len());
     let mut rest = webhooks;
@@ -142,7 +144,7 @@ pub(super) async fn receive_all(
         rest = others;
         let keys = next..next + these.len() as i64;
         next = keys.end;
-        let written = insert_with_keys(tx, these, keys.start).await?;
+        let written = insert_with_keys(conn, these, keys.start).await?;
         answers.extend(keys.map(|key| Some(key).filter(|key| written.contains(key))));
     }
     Ok(answers)
@@ -155,13 +157,10 @@ fn previous_power_of_two(rows: usize) -> usize {
 
 /// Inserts the webhooks with these keys and the ones that follow; says which are new.
 async fn insert_with_keys(
-    tx: &mut Tx,
+    conn: &mut SqliteConnection,
     webhooks: &[&Receive],
     first: i64,
 ) -> Result<BTreeSet<i64>, Failure> {
-    let Dialect::Sqlite(conn) = tx else {
-        return Ok(BTreeSet::new());
-    };
     let rows = vec!["(?, ?, ?, ?, ?, ?, ?, 'waiting', ?, 0, 0)"; webhooks.len()].join(", ");
     let sql = format!(
         "INSERT INTO inbox (id, received_at, version, payment_id, transaction_id, claimed_status, webhook_id, state, try_at, attempts, lease)
@@ -180,7 +179,7 @@ async fn insert_with_keys(
             .bind(&received.webhook_id)
             .bind(micros(*try_at));
     }
-    let new: Vec<(i64,)> = query.fetch_all(&mut **conn).await?;
+    let new: Vec<(i64,)> = query.fetch_all(conn).await?;
     Ok(new.into_iter().map(|(key,)| key).collect())
 }
 
@@ -229,12 +228,12 @@ impl Settle {
     }
 }
 
-/// SQLite alone: writes the results of several webhooks. Of each webhook only the holder of the last lease
+/// Writes the results of several webhooks. Of each webhook only the holder of the last lease
 /// has a result that counts, so it does not matter in which order they are written.
-pub(super) async fn write_results(tx: &mut Tx, all: &[&Settle]) -> Result<(), Failure> {
-    let Dialect::Sqlite(conn) = tx else {
-        return Ok(());
-    };
+pub(super) async fn write_results(
+    conn: &mut SqliteConnection,
+    all: &[&Settle],
+) -> Result<(), Failure> {
     let mut rest = all;
     while !rest.is_empty() {
         let (these, others) = rest.split_at(previous_power_of_two(rest.len()));
@@ -256,7 +255,7 @@ pub(super) async fn write_results(tx: &mut Tx, all: &[&Settle]) -> Result<(), Fa
                 .bind(try_at)
                 .bind(attempts);
         }
-        query.execute(&mut **conn).await?;
+        query.execute(&mut *conn).await?;
     }
     Ok(())
 }
