@@ -13,5 +13,6 @@ pub mod outcome;
 pub mod refund;
 pub mod schedule;
 pub mod sweep;
+pub mod text;
 pub mod transaction;
 pub mod verification;

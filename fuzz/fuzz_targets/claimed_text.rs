@@ -5,7 +5,7 @@
 use leptos::prelude::*;
 use libfuzzer_sys::fuzz_target;
 use portone::redirect::{parse_form, parse_json, parse_query};
-use wanryo::service::completion::{CLAIMED_CHARS_MAX, clean};
+use wanryo::domain::text::{CLAIMED_CHARS_MAX, clean};
 
 fuzz_target!(|data: &[u8]| {
     for redirect in [parse_query(data), parse_form(data), parse_json(data)]

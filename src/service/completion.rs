@@ -16,6 +16,7 @@ use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
 use crate::domain::money::Money;
 use crate::domain::order::OrderStatus;
 use crate::domain::outcome::{Outcome, awaits_deposit, may_pay_again, outcome_of};
+use crate::domain::text::clean;
 use crate::domain::transaction::{Transaction, TransactionStatus, Verdict, VirtualAccount};
 use crate::ports::clock::within;
 use crate::ports::store::{Snapshot, StoreError};
@@ -45,8 +46,6 @@ const CLAIM_NAMES: [&str; 14] = [
 pub(super) const AGAIN: (&str, &str) = ("again", "1");
 /// Stands for a value that is not kept.
 const NOT_KEPT: &str = "(not kept)";
-/// Characters kept of one claimed value.
-pub const CLAIMED_CHARS_MAX: usize = 300;
 
 /// What came with a redirect. Ids are hints, everything else is kept for the record and decides nothing.
 #[derive(Debug, Clone, Default)]
@@ -334,15 +333,6 @@ fn redirect_entry(at: Timestamp, claim: &Claim) -> Entry {
         data,
         once_key: Some(format!("redirect:{hex}")),
     }
-}
-
-/// Cuts a stranger's text and takes out what could reorder or hide other text.
-#[must_use]
-pub fn clean(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
-        .take(CLAIMED_CHARS_MAX)
-        .collect()
 }
 
 fn failed(core: &Core, error: &StoreError, claim: &Claim) -> CompletionView {

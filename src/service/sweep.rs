@@ -10,7 +10,6 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Core;
-use super::completion::clean;
 use super::sync::{Ask, SyncError, sync};
 use crate::domain::attention::{AttentionKind, Finding};
 use crate::domain::evidence::Record;
@@ -18,6 +17,7 @@ use crate::domain::history::Actor;
 use crate::domain::ids::PaymentId;
 use crate::domain::order::Portone;
 use crate::domain::sweep::{Finished, Place, Reading, Run, Span, Sweep, is_ahead, read};
+use crate::domain::text::clean;
 use crate::ports::entropy::draw_per_mille;
 use crate::ports::gateway::{GatewayError, Page};
 use crate::ports::store::{Snapshot, StoreError};

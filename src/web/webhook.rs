@@ -21,8 +21,8 @@ use super::problem::Problem;
 use super::{App, Network};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::order::Portone;
+use crate::domain::text::clean;
 use crate::ports::store::Received;
-use crate::service::completion::clean;
 use crate::service::inbox;
 
 /// How long PortOne waits for the verification to be done, once the webhook is on disk. It goes on afterwards: PortOne

@@ -69,9 +69,7 @@ pub fn parse(bytes: &[u8], now: Timestamp, default: Portone) -> Result<NewOrder,
     let object: Map<String, Value> =
         serde_json::from_slice(bytes).map_err(|_| Refusal::Malformed)?;
     if let Some(unknown) = object.keys().find(|key| !FIELDS.contains(&key.as_str())) {
-        return Err(Refusal::UnknownField(crate::service::completion::clean(
-            unknown,
-        )));
+        return Err(Refusal::UnknownField(crate::domain::text::clean(unknown)));
     }
     let portone = match text(&object, "portone", PORTONE_CHARS_MAX)?.as_deref() {
         None => default,

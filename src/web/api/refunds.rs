@@ -125,9 +125,7 @@ fn parse(
     let mut object: Map<String, Value> =
         serde_json::from_slice(bytes).map_err(|_| Refusal::Malformed)?;
     if let Some(unknown) = object.keys().find(|key| !FIELDS.contains(&key.as_str())) {
-        return Err(Refusal::UnknownField(crate::service::completion::clean(
-            unknown,
-        )));
+        return Err(Refusal::UnknownField(crate::domain::text::clean(unknown)));
     }
     let amount_minor = match present(&object, "amount") {
         None => None,
