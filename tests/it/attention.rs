@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use wanryo::service::access;
 
 use crate::app::{Answer, TestApp};
+use crate::by_hand::Ahead;
 use crate::payments::eventually;
 use crate::refunds::{becomes, paid};
-use crate::scenarios::Ahead;
 use crate::support::{TestDatabase, on_both_databases};
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -6,23 +6,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 use wanryo::domain::history::Actor;
 use wanryo::domain::ids::{PaymentId, TransactionId};
 use wanryo::domain::money::Money;
 use wanryo::domain::order::{OrderStatus, Portone};
-use wanryo::domain::refund::{Answer, Balance};
-use wanryo::domain::sweep::Listing;
 use wanryo::ports::clock::Clock;
-use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
+use wanryo::ports::gateway::{Attempts, GatewayError};
 use wanryo::ports::store::{Received, Signals};
 use wanryo::service::inbox;
 use wanryo::service::reconciliation::reconcile_due;
 use wanryo::service::sync::{Ask, sync};
 use wanryo::worker;
 
-use crate::budgets::{Shop, paid};
+use crate::by_hand::{Plays, Shop, paid};
 use crate::support::{TestDatabase, on_both_databases};
 
 /// Webhooks of one flood.
@@ -48,7 +46,7 @@ struct Sticky {
 }
 
 #[async_trait]
-impl Gateway for Sticky {
+impl Plays for Sticky {
     async fn attempts(
         &self,
         _: Portone,
@@ -76,30 +74,6 @@ impl Gateway for Sticky {
             "as it should"
         );
         Err(GatewayError::Refused)
-    }
-
-    async fn balance(
-        &self,
-        _: Portone,
-        _: &PaymentId,
-        _: &TransactionId,
-    ) -> Result<Balance, GatewayError> {
-        Err(GatewayError::Refused)
-    }
-
-    async fn cancel(&self, _: Portone, _: &CancelCall) -> Answer {
-        panic!("nobody gives money back here")
-    }
-
-    async fn list(
-        &self,
-        _: Portone,
-        _: Listing,
-        _: Timestamp,
-        _: Timestamp,
-        _: u32,
-    ) -> Result<Page, GatewayError> {
-        panic!("nobody sweeps here")
     }
 }
 

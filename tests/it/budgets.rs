@@ -3,36 +3,21 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
-use parking_lot::Mutex;
 use serde_json::json;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use wanryo::adapters::system::SystemEntropy;
-use wanryo::domain::evidence::{Record, Reported};
 use wanryo::domain::history::Actor;
-use wanryo::domain::ids::{PaymentId, TransactionId};
-use wanryo::domain::money::{Currency, Money};
-use wanryo::domain::order::{Buyer, Mode, OrderStatus, Portone};
+use wanryo::domain::order::OrderStatus;
 use wanryo::domain::outcome::Outcome;
-use wanryo::domain::refund::{Answer, Balance, OnMismatch};
-use wanryo::domain::sweep::Listing;
-use wanryo::domain::transaction::TransactionStatus;
-use wanryo::domain::verification::Expected;
-use wanryo::ports::clock::Clock;
-use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::service::completion::{Claim, complete};
-use wanryo::service::orders::{self, Made, NewOrder};
 use wanryo::service::reconciliation::reconcile_due;
 use wanryo::service::sweep::{self, Step};
 use wanryo::service::sync::{Ask, Standing, sync};
-use wanryo::service::{Core, ServiceSettings, Stores};
 
 use crate::app::PATIENCE;
+use crate::by_hand::{Shop, paid};
 use crate::support::{TestDatabase, on_both_databases};
 
 /// Ids that a stranger makes up, spread over a minute.
@@ -45,180 +30,7 @@ const RECONCILER_MAX: u64 = 64;
 const BUSY_PAUSE: Duration = Duration::from_secs(30);
 const BUSY_PAUSES_MAX: u32 = 10;
 
-/// Time that a test moves. Who sleeps wakes when it has moved far enough.
-#[derive(Default)]
-pub(crate) struct HandClock {
-    millis: AtomicI64,
-    moved: Notify,
-}
-
-impl HandClock {
-    pub(crate) fn move_by(&self, time: Duration) {
-        let millis = i64::try_from(time.as_millis()).unwrap();
-        self.millis.fetch_add(millis, Ordering::SeqCst);
-        self.moved.notify_waiters();
-    }
-}
-
-#[async_trait]
-impl Clock for HandClock {
-    fn now(&self) -> Timestamp {
-        let millis = self.millis.load(Ordering::SeqCst);
-        Timestamp::from_second(1_700_000_000).unwrap() + SignedDuration::from_millis(millis)
-    }
-
-    async fn sleep(&self, time: Duration) {
-        let until = self.now() + SignedDuration::try_from(time).unwrap();
-        loop {
-            let moved = self.moved.notified();
-            if self.now() >= until {
-                return;
-            }
-            moved.await;
-        }
-    }
-}
-
-/// A PortOne V1 that holds one paid attempt, and counts what it is asked.
-#[derive(Default)]
-pub(crate) struct Counting {
-    by_transaction: AtomicU64,
-    by_number: AtomicU64,
-    is_down: AtomicBool,
-    is_paid: AtomicBool,
-    /// Whether asks by number are held until they are let go.
-    is_holding: AtomicBool,
-    let_go: Notify,
-    listed: Mutex<Vec<Record>>,
-}
-
-impl Counting {
-    pub(crate) fn of_a_paid_order() -> Self {
-        Self {
-            is_paid: AtomicBool::new(true),
-            ..Self::default()
-        }
-    }
-
-    fn calls(&self) -> u64 {
-        self.by_transaction.load(Ordering::SeqCst) + self.by_number.load(Ordering::SeqCst)
-    }
-}
-
-#[async_trait]
-impl Gateway for Counting {
-    async fn attempts(
-        &self,
-        _: Portone,
-        id: &PaymentId,
-        asked: Option<&TransactionId>,
-    ) -> Result<Attempts, GatewayError> {
-        let count = match asked {
-            Some(_) => &self.by_transaction,
-            None => &self.by_number,
-        };
-        let let_go = self.let_go.notified();
-        count.fetch_add(1, Ordering::SeqCst);
-        if asked.is_none() && self.is_holding.load(Ordering::SeqCst) {
-            let_go.await;
-        }
-        if self.is_down.load(Ordering::SeqCst) {
-            return Err(GatewayError::Unavailable);
-        }
-        let mut records = Vec::new();
-        if self.is_paid.load(Ordering::SeqCst) {
-            let paid = paid(id);
-            records.push(Record {
-                asked: asked
-                    .filter(|asked| *asked == &paid.transaction_id)
-                    .cloned(),
-                ..paid
-            });
-        }
-        Ok(Attempts {
-            records,
-            complete: true,
-        })
-    }
-
-    async fn prepare(&self, _: Portone, _: &PaymentId, _: Money) -> Result<(), GatewayError> {
-        Ok(())
-    }
-
-    /// Nobody gives money back here.
-    async fn balance(
-        &self,
-        _: Portone,
-        _: &PaymentId,
-        _: &TransactionId,
-    ) -> Result<Balance, GatewayError> {
-        Err(GatewayError::Refused)
-    }
-
-    async fn cancel(&self, _: Portone, _: &CancelCall) -> Answer {
-        panic!("nobody gives money back here")
-    }
-
-    async fn list(
-        &self,
-        portone: Portone,
-        listing: Listing,
-        _: Timestamp,
-        _: Timestamp,
-        _: u32,
-    ) -> Result<Page, GatewayError> {
-        let records = match (portone, listing) {
-            (Portone::V1, Listing::Paid) => self.listed.lock().clone(),
-            (Portone::V1, Listing::Cancelled) | (Portone::V2, _) => Vec::new(),
-        };
-        Ok(Page {
-            records,
-            more: false,
-        })
-    }
-}
-
-fn transaction_id(text: &str) -> TransactionId {
-    TransactionId::parse(text).unwrap()
-}
-
-pub(crate) fn paid(id: &PaymentId) -> Record {
-    Record {
-        portone: Some(Portone::V1),
-        store_id: None,
-        asked: None,
-        transaction_id: transaction_id(&format!("imp_of_{}", id.as_str())),
-        payment_id: id.as_str().to_owned(),
-        status: Some(TransactionStatus::Paid),
-        reported: Reported::Major {
-            amount: 1_000.into(),
-            cancelled: 0.into(),
-        },
-        currency: Some("KRW".to_owned()),
-        test: Some(false),
-        pay_method: None,
-        pg_provider: None,
-        approval_number: None,
-        method_name: None,
-        fail_reason: None,
-        receipt_url: None,
-        virtual_account: None,
-        paid_at: None,
-    }
-}
-
-/// The services, and what the test moves under them.
-pub(crate) struct Shop<P = Counting> {
-    pub(crate) core: Arc<Core>,
-    pub(crate) clock: Arc<HandClock>,
-    portone: Arc<P>,
-}
-
 impl Shop {
-    pub(crate) async fn open(db: &TestDatabase) -> Self {
-        Self::open_at(db, Arc::new(Counting::default())).await
-    }
-
     /// Asks that wait for PortOne in every place that the background work has.
     async fn take_all_places(&self) -> JoinSet<()> {
         self.portone.is_holding.store(true, Ordering::SeqCst);
@@ -250,94 +62,6 @@ impl Shop {
         let sweep = self.core.sweep.find_sweep().await.unwrap().unwrap();
         let run = sweep.run.unwrap();
         (run.busy, run.failures)
-    }
-}
-
-impl<P: Gateway + 'static> Shop<P> {
-    pub(crate) async fn open_at(db: &TestDatabase, portone: Arc<P>) -> Self {
-        let database = Arc::new(db.open().await);
-        let clock = Arc::new(HandClock::default());
-        let settings = ServiceSettings {
-            expected: Expected {
-                mode: Mode::Live,
-                v2_store_id: None,
-            },
-            public_url: "https://pay.example".to_owned(),
-            shop_url: None,
-            on_mismatch: OnMismatch::Hold,
-        };
-        let stores = Stores {
-            orders: Arc::clone(&database) as _,
-            refunds: Arc::clone(&database) as _,
-            inbox: Arc::clone(&database) as _,
-            attention: Arc::clone(&database) as _,
-            sweep: Arc::clone(&database) as _,
-            access: database as _,
-        };
-        let core = Core::new(
-            stores,
-            Arc::clone(&portone) as _,
-            Arc::clone(&clock) as _,
-            Arc::new(SystemEntropy),
-            settings,
-        );
-        Self {
-            core: Arc::new(core),
-            clock,
-            portone,
-        }
-    }
-
-    pub(crate) async fn order(&self, id: &str) -> PaymentId {
-        self.order_until(id, None).await
-    }
-
-    pub(crate) async fn order_until(&self, id: &str, expires_at: Option<Timestamp>) -> PaymentId {
-        let payment_id = PaymentId::parse(id).unwrap();
-        let new = NewOrder {
-            payment_id: payment_id.clone(),
-            name: "Socks".to_owned(),
-            amount: Money::new(1_000, Currency::KRW).unwrap(),
-            portone: Portone::V1,
-            pay_method: None,
-            channel_key: None,
-            buyer: Buyer::default(),
-            return_url: None,
-            expires_at,
-            locale: None,
-            metadata: None,
-            fingerprint: "f".to_owned(),
-        };
-        let made = orders::make(&self.core, new, Actor::Shop("shop".to_owned())).await;
-        assert!(matches!(made, Ok(Made::New(_))), "{made:?}");
-        payment_id
-    }
-
-    pub(crate) fn ask(&self, id: &PaymentId, transaction: &str, actor: Actor) -> Ask {
-        Ask {
-            payment_id: id.clone(),
-            transaction_id: Some(transaction_id(transaction)),
-            patient: actor == Actor::Buyer,
-            actor,
-        }
-    }
-
-    /// Moves the clock in small steps until `task` is done.
-    pub(crate) async fn until<T: 'static>(&self, mut task: tokio::task::JoinHandle<T>) -> T {
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut task => return done.unwrap(),
-                () = tokio::time::sleep(Duration::from_millis(2)) => {
-                    self.clock.move_by(Duration::from_millis(50));
-                }
-            }
-        }
-    }
-
-    pub(crate) async fn status(&self, id: &PaymentId) -> OrderStatus {
-        let found = self.core.orders.find_order(id).await.unwrap();
-        found.unwrap().order.status
     }
 }
 
@@ -373,7 +97,7 @@ on_both_databases! {
         assert_eq!(honest.snapshot.order.status, OrderStatus::Paid);
         let by_transaction = shop.portone.by_transaction.load(Ordering::SeqCst);
         let by_number = shop.portone.by_number.load(Ordering::SeqCst);
-        let seconds = u64::try_from(shop.clock.millis.load(Ordering::SeqCst) / 1_000).unwrap() + 1;
+        let seconds = u64::try_from(shop.clock.millis() / 1_000).unwrap() + 1;
         assert!((1..=10 + seconds.div_ceil(6)).contains(&by_transaction), "{by_transaction} in {seconds} s");
         assert!((1..=20 + 2 * seconds).contains(&by_number), "{by_number} in {seconds} s");
         assert_eq!(rest.len(), FORGED as usize);

@@ -13,15 +13,12 @@ use tokio::sync::Notify;
 use wanryo::domain::evidence::Record;
 use wanryo::domain::history::{Actor, Entry, StoredEntry};
 use wanryo::domain::ids::{PaymentId, StatusToken, TransactionId};
-use wanryo::domain::money::Money;
 use wanryo::domain::order::{Order, OrderStatus, Portone};
 use wanryo::domain::outcome::Outcome;
-use wanryo::domain::refund::{Answer, Balance};
 use wanryo::domain::schedule::GRACE;
-use wanryo::domain::sweep::Listing;
 use wanryo::domain::transaction::{TransactionStatus, VirtualAccount};
 use wanryo::ports::clock::Clock;
-use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
+use wanryo::ports::gateway::{Attempts, GatewayError};
 use wanryo::ports::store::{
     Commit, Committed, Created, OrderFilter, OrderStore, OutboxEvent, Snapshot, StoreError,
 };
@@ -31,8 +28,7 @@ use wanryo::service::sync::sync;
 use wanryo::service::{Core, PAGE_BUDGET};
 
 use crate::app::TestApp;
-use crate::budgets::{HandClock, Shop, paid};
-use crate::scenarios::Ahead;
+use crate::by_hand::{Ahead, HandClock, Plays, Shop, paid};
 use crate::support::{TestDatabase, on_both_databases};
 
 /// A PortOne that takes its time over one answer about a whole order, and tells of one attempt when it is asked for one.
@@ -45,7 +41,7 @@ struct Slow {
 }
 
 #[async_trait]
-impl Gateway for Slow {
+impl Plays for Slow {
     async fn attempts(
         &self,
         _: Portone,
@@ -63,35 +59,6 @@ impl Gateway for Slow {
             records,
             complete: true,
         })
-    }
-
-    async fn prepare(&self, _: Portone, _: &PaymentId, _: Money) -> Result<(), GatewayError> {
-        Ok(())
-    }
-
-    /// Nobody sweeps here.
-    async fn list(
-        &self,
-        _: Portone,
-        _: Listing,
-        _: Timestamp,
-        _: Timestamp,
-        _: u32,
-    ) -> Result<Page, GatewayError> {
-        panic!("nobody sweeps here")
-    }
-
-    async fn balance(
-        &self,
-        _: Portone,
-        _: &PaymentId,
-        _: &TransactionId,
-    ) -> Result<Balance, GatewayError> {
-        Err(GatewayError::Refused)
-    }
-
-    async fn cancel(&self, _: Portone, _: &CancelCall) -> Answer {
-        panic!("nobody gives money back here")
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 use wanryo::service::{reconciliation, refunds};
 
 use crate::app::TestApp;
-use crate::scenarios::Ahead;
+use crate::by_hand::Ahead;
 use crate::support::{TestDatabase, with_sqlite};
 use proxy::{Call, Fault, FaultProxy};
 

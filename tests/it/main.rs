@@ -9,6 +9,7 @@ mod app;
 mod attention;
 mod backlog;
 mod budgets;
+mod by_hand;
 mod confirm;
 mod crash;
 mod deadlines;

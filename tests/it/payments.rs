@@ -1,38 +1,17 @@
 //! Payments end to end: what PortOne holds, what comes back, what is said, what is written.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_like::join_all;
-use jiff::Timestamp;
 use portone_sandbox::Sandbox;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use wanryo::adapters::system::SystemClock;
 use wanryo::domain::order::Mode;
-use wanryo::ports::clock::Clock;
 use wanryo::service::{inbox, reconciliation};
 
 use crate::app::{PATIENCE, TestApp};
+use crate::by_hand::Hasty;
 use crate::support::{TestDatabase, on_both_databases};
-
-/// The machine's clock, by which pauses shorter than a second take no time: on a busy machine they and the calls between them
-/// would use up what a page may take.
-struct Hasty;
-
-#[async_trait]
-impl Clock for Hasty {
-    fn now(&self) -> Timestamp {
-        SystemClock.now()
-    }
-
-    async fn sleep(&self, time: Duration) {
-        if time >= Duration::from_secs(1) {
-            SystemClock.sleep(time).await;
-        }
-    }
-}
 
 /// Waits for several answers at once, without another crate.
 mod futures_like {

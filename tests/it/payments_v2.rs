@@ -1,10 +1,13 @@
 //! Payments through V2, end to end: what PortOne holds, what comes back, what is said, what is written.
 
+use std::sync::Arc;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use wanryo::service::reconciliation;
 
 use crate::app::TestApp;
+use crate::by_hand::Hasty;
 use crate::payments::checks;
 use crate::support::{TestDatabase, on_both_databases};
 
@@ -232,7 +235,7 @@ on_both_databases! {
     }
 
     async fn a_forged_attempt_opens_nothing_whatever_the_order_is(db: TestDatabase) {
-        let app = TestApp::start(&db).await;
+        let app = TestApp::start_at(&db, TestApp::new_sandbox().await, |_| {}, Arc::new(Hasty)).await;
         let account = json!({ "type": "PaymentMethodVirtualAccount", "bank": "KOOKMIN", "accountNumber": "123-456", "expiredAt": "2100-01-01T00:00:00Z" });
         for (number, status) in [None, Some("READY"), Some("PAY_PENDING"), Some("VIRTUAL_ACCOUNT_ISSUED"), Some("PAID"), Some("FAILED"), Some("CANCELLED")].into_iter().enumerate() {
             let id = format!("ORD-{number}");

@@ -7,7 +7,7 @@ use wanryo::domain::history::Actor;
 use wanryo::domain::order::OrderStatus;
 use wanryo::service::sync::{Standing, sync};
 
-use crate::budgets::{Counting, Shop, paid};
+use crate::by_hand::{Counting, Shop, paid};
 use crate::deadlines::Between;
 use crate::support::{TestDatabase, on_both_databases};
 

@@ -21,7 +21,7 @@ use wanryo::ports::store::{Intended, Moved};
 use wanryo::service::refunds;
 
 use crate::app::{Answer, PATIENCE, TestApp};
-use crate::scenarios::Ahead;
+use crate::by_hand::Ahead;
 use crate::support::{TestDatabase, on_both_databases};
 
 const GENERATIONS: [&str; 2] = ["v1", "v2"];

@@ -1,21 +1,19 @@
 //! Everything the sandbox knows to happen to a payment, acted out against the whole app on both databases.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
 use portone_sandbox::Sandbox;
 use portone_sandbox::check::Wanryo;
 use portone_sandbox::scenario::{
     self, Answer, Feature, Options, Order, OrderState, Target, TargetError, Visit,
 };
 use url::Url;
-use wanryo::ports::clock::Clock;
 use wanryo::service::{Core, inbox, reconciliation};
 
 use crate::app::TestApp;
+use crate::by_hand::Ahead;
 use crate::support::{TestDatabase, on_both_databases};
 
 /// How far a scenario may look ahead: the longest are a bank's deposit and PayPal's approval, three days later, and the
@@ -25,31 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 const BATCH: u32 = 50;
 /// Rounds after which the worker must have nothing left that is due.
 const ROUNDS_MAX: usize = 100;
-
-/// The machine's clock, pushed ahead.
-#[derive(Default)]
-pub(crate) struct Ahead {
-    milliseconds: AtomicI64,
-}
-
-impl Ahead {
-    pub(crate) fn push(&self, by: Duration) {
-        let by = i64::try_from(by.as_millis()).unwrap();
-        self.milliseconds.fetch_add(by, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl Clock for Ahead {
-    fn now(&self) -> Timestamp {
-        let machine = wanryo::adapters::system::SystemClock.now();
-        machine + SignedDuration::from_millis(self.milliseconds.load(Ordering::SeqCst))
-    }
-
-    async fn sleep(&self, time: Duration) {
-        tokio::time::sleep(time).await;
-    }
-}
 
 /// The app by its public contract, but for the time.
 struct App {

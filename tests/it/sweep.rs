@@ -15,7 +15,7 @@ use wanryo::service::sweep::{self, Step};
 use wanryo::service::{Core, reconciliation};
 
 use crate::app::TestApp;
-use crate::scenarios::Ahead;
+use crate::by_hand::Ahead;
 use crate::support::{TestDatabase, on_both_databases, with_postgres};
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -38,7 +38,7 @@ use wanryo::web::limits::Limits;
 use wanryo::web::router::router;
 
 use crate::app::{STORE_ID, TestApp, WEBHOOK_SECRET, settings};
-use crate::scenarios::Ahead;
+use crate::by_hand::Ahead;
 use crate::support::TestDatabase;
 
 /// Address that browsers would see.

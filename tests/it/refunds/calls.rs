@@ -5,20 +5,18 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use parking_lot::Mutex;
 use wanryo::domain::evidence::{Record, Reported};
 use wanryo::domain::history::Actor;
 use wanryo::domain::order::Portone;
 use wanryo::domain::refund::{Answer, Balance, Trouble};
-use wanryo::domain::sweep::Listing;
-use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
+use wanryo::ports::gateway::{Attempts, GatewayError};
 use wanryo::service::refunds::{AskError, Asked, NewRefund, REQUEST_TIME};
 use wanryo::service::sync::{Ask, sync};
 use wanryo::web::limits::Limits;
 
 use super::*;
-use crate::budgets::{HandClock, Shop};
+use crate::by_hand::{HandClock, Plays, Shop};
 
 /// What the orders of a [`Shop`] cost.
 const PRICE: i64 = 1_000;
@@ -51,7 +49,7 @@ impl Sluggish {
 }
 
 #[async_trait]
-impl Gateway for Sluggish {
+impl Plays for Sluggish {
     async fn attempts(
         &self,
         _: Portone,
@@ -64,7 +62,7 @@ impl Gateway for Sluggish {
                 amount: self.paid.load(Ordering::SeqCst).into(),
                 cancelled: 0.into(),
             },
-            ..crate::budgets::paid(id)
+            ..crate::by_hand::paid(id)
         };
         Ok(Attempts {
             records: vec![paid],
@@ -72,16 +70,7 @@ impl Gateway for Sluggish {
         })
     }
 
-    async fn prepare(&self, _: Portone, _: &PaymentId, _: Money) -> Result<(), GatewayError> {
-        Ok(())
-    }
-
-    async fn balance(
-        &self,
-        _: Portone,
-        _: &PaymentId,
-        _: &TransactionId,
-    ) -> Result<Balance, GatewayError> {
+    async fn balance(&self) -> Result<Balance, GatewayError> {
         self.balances.fetch_add(1, Ordering::SeqCst);
         self.pause().await;
         if self.tells_no_balance.load(Ordering::SeqCst) {
@@ -95,7 +84,7 @@ impl Gateway for Sluggish {
         })
     }
 
-    async fn cancel(&self, _: Portone, _: &CancelCall) -> Answer {
+    async fn cancel(&self) -> Answer {
         if self.never_answers_a_cancel.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
@@ -103,18 +92,6 @@ impl Gateway for Sluggish {
             code: "no".to_owned(),
             message: None,
         })
-    }
-
-    /// Nobody sweeps here.
-    async fn list(
-        &self,
-        _: Portone,
-        _: Listing,
-        _: Timestamp,
-        _: Timestamp,
-        _: u32,
-    ) -> Result<Page, GatewayError> {
-        panic!("nobody sweeps here")
     }
 }
 
