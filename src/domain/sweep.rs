@@ -143,6 +143,12 @@ pub struct Run {
     /// How often this server was too busy to ask about the payment where the sweep stands.
     #[serde(default)]
     pub busy: u32,
+    /// Payments that the window had when its first page was read.
+    #[serde(default)]
+    pub total: Option<u64>,
+    /// How often the window was begun anew because its list had moved.
+    #[serde(default)]
+    pub moves: u32,
     /// Payments looked at.
     pub seen: u64,
     /// Whether a part had to be left out.

@@ -98,6 +98,8 @@ pub struct Page {
     pub records: Vec<Record>,
     /// Whether a page comes after this one.
     pub more: bool,
+    /// Payments on all pages together; `None` when PortOne has no such page.
+    pub total: Option<u64>,
 }
 
 /// Asks PortOne, always at the generation that the order says. An implementation MUST return what PortOne answered to this very

@@ -42,6 +42,9 @@ const PAUSES_SECONDS: [i64; 6] = [60, 300, 900, 1800, 3600, 3600];
 const BUSY_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 /// Such pauses at one payment. Beyond them it counts as not answered: one payment must not hold up the sweep for good.
 const BUSY_PAUSES_MAX: u32 = 10;
+/// How often a window whose list moves while it is read is begun anew. Beyond that it is read as it comes, and nothing counts as
+/// looked for in vain.
+const MOVES_MAX: u32 = 5;
 
 /// What a step came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +111,8 @@ async fn begin(core: &Core, now: Timestamp) -> Result<Option<Run>, StoreError> {
         place: span.start(),
         failures: 0,
         busy: 0,
+        total: None,
+        moves: 0,
         seen: 0,
         left_out: false,
     }))
@@ -171,6 +176,15 @@ async fn take(
         )
         .await;
     let next = match page {
+        Ok(page) if has_moved(run, &page) => {
+            if run.moves == MOVES_MAX {
+                (run.left_out, run.total) = (true, page.total);
+            } else {
+                run.moves += 1;
+                (run.place.page, run.place.done) = (0, 0);
+            }
+            return Ok(Some(now));
+        }
         Ok(page) => match compare(core, run, &page, now).await? {
             Compared::Whole => {
                 count(run, u32::try_from(page.records.len()).unwrap_or(u32::MAX));
@@ -221,9 +235,21 @@ async fn take(
     };
     (run.failures, run.busy) = (0, 0);
     Ok(next.map(|next| {
+        if next.page == 0 {
+            run.moves = 0;
+        }
         run.place = next;
         now
     }))
+}
+
+/// Whether the window's list is another than when its first page was read. When a payment leaves it, by being given back, all
+/// behind it move up, and the one that comes to the end of a page that was read would be passed over.
+fn has_moved(run: &mut Run, page: &Page) -> bool {
+    if run.place.page == 0 && run.place.done == 0 {
+        run.total = page.total;
+    }
+    run.total != page.total
 }
 
 /// The page was dealt with up to this payment.

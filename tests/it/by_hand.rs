@@ -249,6 +249,7 @@ impl Plays for Counting {
             (Portone::V1, Listing::Cancelled) | (Portone::V2, _) => Vec::new(),
         };
         Ok(Page {
+            total: Some(records.len() as u64),
             records,
             more: false,
         })

@@ -244,6 +244,31 @@ on_both_databases! {
         assert_eq!(seen, 2_500, "every page of the answer together has every item once");
     }
 
+    async fn a_list_that_moves_while_it_is_read_hides_nothing(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        shop.app.order("FIRST").await;
+        let now = shop.clock.now().as_second();
+        let paid: Vec<String> = (0..=100_i64)
+            .map(|number| {
+                let at = now + number;
+                shop.app.pay(&format!("ORPHAN-{number}"), json!({ "paid_at": at, "started_at": at }))
+            })
+            .collect();
+        shop.sweep().await;
+        let orphans = "SELECT CAST(COUNT(*) AS TEXT) FROM findings";
+        assert_eq!(db.read(orphans).await, ["101"]);
+
+        shop.pass(DAY + HOUR);
+        assert_eq!(sweep::step(shop.core()).await.unwrap(), Step::Going);
+        // The first page is read, and one of it is given back: the last payment is on the first page now.
+        let at = shop.clock.now().as_second();
+        shop.sandbox().patch_payment(&paid[0], json!({ "status": "cancelled", "cancel_amount": 65_000, "cancelled_at": at })).unwrap();
+        finish(shop.core()).await;
+
+        let gone = "SELECT payment_id FROM findings WHERE gone_at IS NOT NULL";
+        assert!(db.read(gone).await.is_empty(), "every one was seen");
+    }
+
     async fn a_page_full_of_drift_is_asked_about_in_portions(db: TestDatabase) {
         let shop = Shop::open(&db).await;
         for number in 0..45 {

@@ -152,9 +152,11 @@ impl PortoneV1 {
             Page {
                 records: Vec::new(),
                 more: false,
+                total: None,
             },
             |found| Page {
                 more: found.next.is_some(),
+                total: Some(found.total),
                 records: readable(
                     Portone::V1,
                     found.list.into_iter().map(|payment| {

@@ -148,6 +148,7 @@ impl PortoneV2 {
         let told = (u64::from(page) + 1) * u64::from(PAGE_PAYMENTS);
         Ok(Page {
             more: told < found.total_count,
+            total: Some(found.total_count),
             records: readable(
                 Portone::V2,
                 found.items.into_iter().map(|payment| {

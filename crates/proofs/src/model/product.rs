@@ -267,11 +267,6 @@ impl Product {
         self.outboxes.id(Vec::new())
     }
 
-    /// How many distinct rows were met.
-    pub fn rows_met(&self) -> usize {
-        self.rows.len()
-    }
-
     /// How many distinct decisions were taken.
     pub fn decisions_taken(&self) -> usize {
         self.decisions.table.read().len()

@@ -388,6 +388,7 @@ impl World {
             .collect();
         Page {
             more: listed.len() > begin + records.len(),
+            total: Some(listed.len() as u64),
             records,
         }
     }
