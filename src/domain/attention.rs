@@ -1,7 +1,7 @@
 //! What needs attention: money that nobody has decided about. A person looks at each, and settles it or does what ends it.
 //!
-//! Most of it is in the transactions already, as their verdict, or in the refunds, as their state; what has no order is kept as a [`Finding`] of the daily sweep
-//! ([`super::sweep`]). Nothing here moves money or an order.
+//! Most of it is in the transactions already, as their verdict, or in the refunds, as their state; what has no order is kept
+//! as a [`Finding`] of the daily sweep ([`super::sweep`]). Nothing here moves money or an order.
 
 use jiff::Timestamp;
 
@@ -165,7 +165,55 @@ impl Arrival {
 
 #[cfg(test)]
 mod tests {
+    use rust_decimal::Decimal;
+
     use super::*;
+    use crate::domain::decision::fixtures::{at, record};
+    use crate::domain::evidence::Reported;
+    use crate::domain::transaction::TransactionStatus;
+
+    #[test]
+    fn only_an_orphan_has_no_order() {
+        for &kind in AttentionKind::ALL {
+            assert_eq!(kind.has_order(), kind != AttentionKind::Orphan, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_finding_shows_figures_that_can_be_an_amount() {
+        let finding = |amount: i64, cancelled: i64| {
+            let record = Record {
+                reported: Reported::Major {
+                    amount: Decimal::from(amount),
+                    cancelled: Decimal::from(cancelled),
+                },
+                ..record(TransactionStatus::Paid, 0)
+            };
+            let now = at(60);
+            Finding::of(
+                AttentionKind::Orphan,
+                Portone::V1,
+                "ORD-1".to_owned(),
+                &record,
+                now,
+            )
+            .item
+        };
+
+        for (amount, cancelled, shown) in [
+            (65_000, 0, (Some(65_000), 0)),
+            (65_000, 1_000, (Some(65_000), 1_000)),
+            (0, 0, (Some(0), 0)),
+            (-1, -1, (None, 0)),
+        ] {
+            let item = finding(amount, cancelled);
+            assert_eq!(
+                (item.amount_minor, item.cancelled_minor),
+                shown,
+                "{amount} {cancelled}"
+            );
+        }
+    }
 
     #[test]
     fn a_webhook_is_what_its_order_makes_of_it() {

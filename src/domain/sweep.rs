@@ -242,40 +242,11 @@ fn is_of_mode(record: &Record, mode: Mode) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rust_decimal::Decimal;
-
     use super::*;
-    use crate::domain::decision::fixtures::{at, left_open, order};
-    use crate::domain::evidence::Reported;
-    use crate::domain::ids::TransactionId;
+    use crate::domain::decision::fixtures::{at, left_open, order, record};
     use crate::domain::transaction::TransactionStatus;
 
     const DAY: i64 = 24 * 3600;
-
-    fn record(status: TransactionStatus, cancelled: i64) -> Record {
-        Record {
-            portone: Some(Portone::V1),
-            store_id: None,
-            asked: None,
-            transaction_id: TransactionId::parse("imp_1").expect("an id"),
-            payment_id: "ORD-1".to_owned(),
-            status: Some(status),
-            reported: Reported::Major {
-                amount: Decimal::from(65_000),
-                cancelled: Decimal::from(cancelled),
-            },
-            currency: Some("KRW".to_owned()),
-            test: Some(false),
-            pay_method: None,
-            pg_provider: None,
-            approval_number: None,
-            method_name: None,
-            fail_reason: None,
-            receipt_url: None,
-            virtual_account: None,
-            paid_at: Some(at(0)),
-        }
-    }
 
     fn stored(status: TransactionStatus, cancelled_minor: i64) -> Transaction {
         Transaction {

@@ -1,7 +1,9 @@
 //! An order to tell stories about.
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 
+use crate::domain::evidence::{Record, Reported};
 use crate::domain::ids::{PayToken, PaymentId, StatusToken, TransactionId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::{Buyer, Mode, Order, OrderStatus, Portone};
@@ -84,5 +86,31 @@ pub(crate) fn held(id: &str) -> Transaction {
         status: TransactionStatus::Paid,
         verdict: Verdict::Held,
         ..left_open(id)
+    }
+}
+
+/// A payment of the order as V1 tells of it.
+pub(crate) fn record(status: TransactionStatus, cancelled: i64) -> Record {
+    Record {
+        portone: Some(Portone::V1),
+        store_id: None,
+        asked: None,
+        transaction_id: TransactionId::parse("imp_1").expect("an id"),
+        payment_id: "ORD-1".to_owned(),
+        status: Some(status),
+        reported: Reported::Major {
+            amount: Decimal::from(65_000),
+            cancelled: Decimal::from(cancelled),
+        },
+        currency: Some("KRW".to_owned()),
+        test: Some(false),
+        pay_method: None,
+        pg_provider: None,
+        approval_number: None,
+        method_name: None,
+        fail_reason: None,
+        receipt_url: None,
+        virtual_account: None,
+        paid_at: Some(at(0)),
     }
 }
