@@ -4,10 +4,11 @@ use rust_decimal::Decimal;
 use super::fixtures::{at, expected, order};
 use super::*;
 use crate::domain::evidence::Reported;
-use crate::domain::history::{Replayed, replay};
+use crate::domain::history::{EntryKind, Replayed, replay};
 use crate::domain::money::Money;
 use crate::domain::order::{Mode, Portone};
 use crate::domain::outcome::{FailureReason, Outcome, outcome_of};
+use crate::domain::schedule::GRACE;
 use crate::domain::transaction::VirtualAccount;
 
 fn id(text: &str) -> TransactionId {
@@ -577,6 +578,22 @@ fn an_account_that_ended_is_waited_for_no_longer_and_a_deposit_still_counts() {
             story.hears(&[record("imp_1", TransactionStatus::Paid)]);
             assert_eq!(story.order.status, OrderStatus::Paid);
         }
+    }
+}
+
+#[test]
+fn an_account_is_over_at_its_end_and_not_after_it() {
+    let end = 259_200 + GRACE.as_secs();
+    for (second, verdict) in [(end - 1, Verdict::AwaitingDeposit), (end, Verdict::Pending)] {
+        let mut story = Story::of(order());
+        story.now = second - 10;
+        story.hears(&[account("imp_1")]);
+        assert_eq!(story.transactions[0].verdict, verdict);
+        let checks = story
+            .history
+            .iter()
+            .filter(|entry| entry.kind == EntryKind::Checked);
+        assert_eq!(checks.count(), 1, "decided once: {:?}", story.history);
     }
 }
 
