@@ -51,9 +51,9 @@ pub const TRY_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// How long PortOne may show nothing of a call in doubt before the refund counts as not made. PortOne asks its callers to wait
 /// a minute for an answer; an hour leaves room for a gateway that is slow on top.
 pub const IN_DOUBT_FOR: SignedDuration = SignedDuration::from_hours(1);
-/// How long after its call a refund that PortOne took, and does not show, waits although a person gave it up. It passed the
+/// How long, a week, after its call a refund that PortOne took, and does not show, waits although a person gave it up. It passed the
 /// guard when it was taken, so that the guard does not hold it any more: nothing but time does. Gateways decide in hours or days.
-pub const TAKEN_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub const TAKEN_FOR: SignedDuration = SignedDuration::from_hours(168);
 
 /// Gaps between tries of a call that did not reach PortOne.
 const TRY_GAPS_SECONDS: [i64; 5] = [5, 10, 30, 60, 300];
@@ -61,7 +61,7 @@ const TRY_GAPS_SECONDS: [i64; 5] = [5, 10, 30, 60, 300];
 const DOUBT_GAPS_SECONDS: [i64; 6] = [5, 10, 30, 60, 300, 600];
 /// Gaps between looks at a refund that PortOne has taken. Banks take days, so the last gap repeats for as long as PortOne says
 /// that it is under way: its word stands until PortOne takes it back.
-const REQUESTED_GAPS_SECONDS: [i64; 9] = [2, 10, 30, 60, 300, 900, 3600, 3 * 3600, 6 * 3600];
+const REQUESTED_GAPS_SECONDS: [i64; 9] = [2, 10, 30, 60, 300, 900, 3600, 10_800, 21_600];
 /// Code of a refund that PortOne had taken and the gateway failed to carry out.
 pub const CANCELLATION_FAILED: &str = "cancellation_failed";
 /// Code of a refund that ended by a person's word.
@@ -143,6 +143,11 @@ impl std::fmt::Debug for RefundAccount {
         f.write_str("RefundAccount(..)")
     }
 }
+
+/// Longest reason, in characters.
+pub const REASON_CHARS_MAX: usize = 200;
+/// Longest field of an account, in characters.
+pub const ACCOUNT_CHARS_MAX: usize = 100;
 
 /// How far a refund has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -484,11 +489,9 @@ fn trace<'b>(refund: &Refund, balance: &'b Balance) -> Trace<'b> {
     let mut before: i64 = 0;
     for cancellation in counted {
         if before == refund.reserved_minor {
-            // V1 tells of all that is under way in one sum, without an id.
-            let may_hold_it = cancellation.id.is_none()
-                && cancellation.stage == Stage::UnderWay
-                && cancellation.amount_minor > amount;
-            return if cancellation.amount_minor == amount || may_hold_it {
+            // V1 tells of all that is under way in one sum, this refund perhaps among it: while anything is under way, another
+            // amount settles nothing.
+            return if cancellation.amount_minor == amount {
                 Trace::Shown(cancellation.stage, cancellation.id.as_deref())
             } else {
                 Trace::Other

@@ -423,10 +423,13 @@ fn doubt_lasts_while_something_without_a_name_is_under_way() {
         );
     }
     // It came to nothing, and its time is over.
-    assert_eq!(
-        after(&doubt, &seen(&[]), late).map(|(state, _)| state),
-        Some(RefundState::NotDone)
-    );
+    for nothing in [seen(&[]), seen(&[entry(None, 0, Stage::Done)])] {
+        assert_eq!(
+            after(&doubt, &nothing, late).map(|(state, _)| state),
+            Some(RefundState::NotDone),
+            "{nothing:?}"
+        );
+    }
     assert_eq!(
         after(&known(RefundState::Requested), &unnamed, late),
         Some((RefundState::Requested, None))
@@ -648,6 +651,60 @@ fn a_call_that_did_not_reach_portone_is_tried_for_its_time() {
 }
 
 #[test]
+fn trouble_is_the_last_there_was() {
+    let before = Refund {
+        trouble: Some(trouble("call_lost")),
+        ..refund(RefundState::InDoubt)
+    };
+    let under_way = seen(&[entry(Some("x"), AMOUNT, Stage::UnderWay)]);
+    let taken = next(&before, &under_way, at(60), 0).expect("a step").refund;
+    assert_eq!((taken.state, taken.trouble), (RefundState::Requested, None));
+
+    let calling = refund(RefundState::Calling);
+    let doubt = next(&calling, &unknown(), at(1), 0).expect("a step").refund;
+    assert_eq!(
+        (doubt.state, doubt.trouble),
+        (RefundState::InDoubt, Some(trouble("unavailable")))
+    );
+    let again = next(&calling, &not_made(), at(1), 0)
+        .expect("a step")
+        .refund;
+    assert_eq!(
+        (again.state, again.trouble),
+        (RefundState::Intended, Some(trouble("unauthorized")))
+    );
+}
+
+#[test]
+fn a_look_that_shows_nothing_only_counts_and_an_end_leaves_nothing_due() {
+    let before = Refund {
+        attempts: 3,
+        trouble: Some(trouble("unavailable")),
+        ..refund(RefundState::InDoubt)
+    };
+
+    let again = next(&before, &seen(&[]), at(60), 0).expect("a step").refund;
+    let waiting = Refund {
+        attempts: 4,
+        next_at: Some(at(60 + DOUBT_GAPS_SECONDS[4])),
+        ..before.clone()
+    };
+    assert_eq!(again, waiting);
+
+    let shown = seen(&[entry(None, AMOUNT, Stage::Done)]);
+    let done = next(&before, &shown, at(60), 0).expect("a step").refund;
+    let ended = Refund {
+        state: RefundState::Done,
+        attempts: 0,
+        next_at: None,
+        trouble: None,
+        updated_at: at(60),
+        ..before
+    };
+    assert_eq!(done, ended);
+}
+
+#[test]
 fn looks_grow_rarer_and_are_spread() {
     let gap = |refund: &Refund, input: &Input, draw| {
         let step = next(refund, input, at(60), draw).expect("a step");
@@ -680,11 +737,14 @@ fn nothing_is_no_amount() {
         };
         assert_eq!(RefundAmount::new(money), Err(InvalidMoney::Range));
     }
-    let all = RefundAmount::new(won(1)).expect("more than nothing");
-    assert_eq!(
-        (all.minor(), all.non_zero().get(), all.money()),
-        (1, 1, won(1))
-    );
+    for minor in [1, 65_000] {
+        let all = RefundAmount::new(won(minor)).expect("more than nothing");
+        let non_zero = i64::try_from(all.non_zero().get());
+        assert_eq!(
+            (all.minor(), non_zero, all.money()),
+            (minor, Ok(minor), won(minor))
+        );
+    }
 }
 
 #[test]
@@ -766,7 +826,8 @@ fn neither_reason_nor_account_leaves_the_refund() {
 
     assert!(data.contains("PG_PROVIDER") && data.contains("정산 대금 부족"));
     for secret in ["110-123", "김하나"] {
-        assert!(!data.contains(secret) && !debug.contains(secret));
+        assert!(!data.contains(secret));
     }
+    assert_eq!(debug, "Some(RefundAccount(..))");
     assert!(!data.contains("단순 변심"));
 }

@@ -14,15 +14,13 @@ use super::body::{Refusal, fingerprint, present, text};
 use super::{App, Shop, json_body, unavailable};
 use crate::domain::ids::{PaymentId, TRANSACTION_ID_BYTES_MAX, TransactionId};
 use crate::domain::money::AMOUNT_MINOR_MAX;
-use crate::domain::refund::{Refund, RefundAccount};
+use crate::domain::refund::{ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, Refund, RefundAccount};
 use crate::service::refunds::{self, AskError, Asked, NewRefund};
 use crate::web::problem::Problem;
 
 /// Name of the header that makes a request recognisable.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const KEY_BYTES_MAX: usize = 255;
-const REASON_CHARS_MAX: usize = 200;
-const ACCOUNT_CHARS_MAX: usize = 100;
 const FIELDS: [&str; 4] = ["amount", "reason", "transaction_id", "refund_account"];
 const ACCOUNT_FIELDS: [&str; 4] = ["bank", "number", "holder", "tel"];
 
