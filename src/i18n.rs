@@ -17,7 +17,7 @@ use jiff::civil::Weekday;
 use jiff::tz::Offset;
 
 pub use catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
-pub use institution::institution;
+pub use institution::{BANKS, institution};
 pub use particle::{Particle, with_particle};
 
 use crate::domain::money::Money;

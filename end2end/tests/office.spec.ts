@@ -186,6 +186,41 @@ test("closing an order is asked twice, and a payment after that is late", async 
   await expectAccessible(page);
 });
 
+test("a refund is chosen, confirmed by its amount, and shown", async ({ page, stack }) => {
+  const order = await stack.createOrder({ amount: 64_900 });
+  expect(await comeBack(stack, completePath(order, await pay(stack, order)))).toBe("paid");
+  await signIn(page);
+  await page.goto(`/orders/${order.payment_id}`);
+  await page.getByRole("link", { name: "환불하기" }).click();
+  await expectAccessible(page);
+  await expectNoSidewaysScroll(page);
+
+  await page.getByLabel("환불할 금액").fill("64,901");
+  await page.getByRole("button", { name: "다음" }).click();
+  await expect(page.getByLabel("환불할 금액")).toHaveAccessibleDescription(/환불할 수 있는 금액보다 많아요/);
+  await expectAccessible(page);
+  await page.getByLabel("환불할 금액").fill("20,000");
+  await page.getByRole("button", { name: "다음" }).click();
+
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("20,000원 환불");
+  await expect(page.getByRole("main")).toContainText("44,900원");
+  await expectAccessible(page);
+  await expectNoSidewaysScroll(page);
+  await page.getByLabel("환불 사유").fill("단순 변심");
+  await page.getByRole("button", { name: "20,000원 환불하기" }).click();
+
+  await expect(page.getByRole("status")).toHaveText("환불했어요.");
+  const refunds = page.getByRole("region", { name: "환불" }).getByRole("row").filter({ hasText: "단순 변심" });
+  await expect(refunds).toContainText("20,000원");
+  await expect(refunds).toContainText("환불됐어요");
+  await expectAccessible(page);
+  await page.goto(`${page.url().split("?")[0]}?lang=en`);
+  await page.getByRole("link", { name: "Refund", exact: true }).click();
+  await page.getByRole("link", { name: "Refund all of it (₩44,900)" }).click();
+  await expect(page.getByRole("button", { name: "Refund ₩44,900 now" })).toBeVisible();
+  await expectAccessible(page);
+});
+
 test("what needs a look is listed, counted, and settled with a word that stays", async ({ page, stack }) => {
   const seen = record(page);
   const { order, impUid } = await heldOrder(stack);

@@ -15,6 +15,34 @@ pub fn institution(locale: Locale, text: &str) -> &str {
     }
 }
 
+/// The banks that people in Korea have accounts at, by their codes.
+pub const BANKS: &[&str] = &[
+    "KOOKMIN",
+    "SHINHAN",
+    "WOORI",
+    "HANA",
+    "NONGHYUP",
+    "IBK",
+    "KAKAO",
+    "TOSS",
+    "K_BANK",
+    "KDB",
+    "SUHYUP",
+    "STANDARD_CHARTERED",
+    "CITI",
+    "DAEGU",
+    "BUSAN",
+    "KWANGJU",
+    "JEJU",
+    "JEONBUK",
+    "KYONGNAM",
+    "LOCAL_NONGHYUP",
+    "KFCC",
+    "SHINHYUP",
+    "SAVINGS_BANK",
+    "POST",
+];
+
 /// The Korean and the English name.
 fn names(code: &str) -> Option<(&'static str, &'static str)> {
     Some(match code {

@@ -50,6 +50,10 @@ pub fn router(app: App) -> Router {
         .route("/orders/{payment_id}", get(page_route))
         .route("/orders/{payment_id}/sync", post(office::sync_order))
         .route("/orders/{payment_id}/close", post(office::close_order))
+        .route(
+            "/orders/{payment_id}/refund",
+            get(page_route).post(office::refund_order),
+        )
         .route("/attention", get(page_route))
         .route("/attention/settle", post(office::settle_attention))
         .layer(from_fn_with_state(app.clone(), office::require_person));

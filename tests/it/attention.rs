@@ -20,13 +20,13 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 const REFUND_ASKED_AGAIN: Duration = Duration::from_secs(600);
 
 /// A person who is signed in.
-struct Staff<'a> {
+pub(crate) struct Staff<'a> {
     app: &'a TestApp,
     cookie: String,
 }
 
 impl<'a> Staff<'a> {
-    async fn sign_in(app: &'a TestApp) -> Self {
+    pub(crate) async fn sign_in(app: &'a TestApp) -> Self {
         let password = "correct horse battery";
         access::put_user(
             &app.running.core,
@@ -57,7 +57,7 @@ impl<'a> Staff<'a> {
         Self { app, cookie }
     }
 
-    async fn page(&self, path: &str) -> String {
+    pub(crate) async fn page(&self, path: &str) -> String {
         let request = self
             .app
             .client
@@ -76,12 +76,17 @@ impl<'a> Staff<'a> {
             ("transaction_id", transaction_id),
             ("note", note),
         ];
+        self.post("/attention/settle", &form).await
+    }
+
+    /// Where a form leads.
+    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> String {
         let request = self
             .app
             .client
-            .post(self.app.url("/attention/settle"))
+            .post(self.app.url(path))
             .header("cookie", &self.cookie)
-            .form(&form);
+            .form(form);
         let answer = self.app.send(request).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER);
         answer.headers["location"].to_str().unwrap().to_owned()

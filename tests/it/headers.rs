@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
@@ -10,6 +11,7 @@ use serde_json::json;
 use wanryo::service::access;
 
 use crate::app::{Answer, TestApp};
+use crate::by_hand::Hasty;
 use crate::support::with_sqlite;
 
 /// What an address may load, when it answers with a page of ours.
@@ -25,7 +27,7 @@ enum Class {
 
 /// Every route of `src/web/router.rs` as it is written there, with an address that it answers. A route that is missing here
 /// fails the test.
-const ROUTES: [(&str, &str, Class); 26] = [
+const ROUTES: [(&str, &str, Class); 27] = [
     (
         "COMPLETE_PATH",
         "/payments/complete?merchant_uid=ORD-1",
@@ -47,6 +49,11 @@ const ROUTES: [(&str, &str, Class); 26] = [
         "/orders/{payment_id}/close",
         "/orders/ORD-9/close",
         Class::Bare,
+    ),
+    (
+        "/orders/{payment_id}/refund",
+        "/orders/ORD-1/refund",
+        Class::Page,
     ),
     ("/attention", "/attention", Class::Page),
     ("/attention/settle", "/attention/settle", Class::Bare),
@@ -581,7 +588,8 @@ async fn too_much_has_a_clear_answer_at_every_door() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ids_that_are_named_twice_never_mix_two_payments() {
     with_sqlite(|db| async move {
-        let app = TestApp::start(&db).await;
+        let sandbox = TestApp::new_sandbox().await;
+        let app = TestApp::start_at(&db, sandbox, |_| {}, Arc::new(Hasty)).await;
         app.order("MINE").await;
         app.order_with("DEAR", json!({ "amount": 900_000 })).await;
         let own = app.pay("MINE", json!({}));

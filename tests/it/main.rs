@@ -21,6 +21,7 @@ mod headers;
 mod imports;
 mod logs;
 mod museum;
+mod office;
 mod payments;
 mod payments_v2;
 mod races;

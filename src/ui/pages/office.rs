@@ -16,7 +16,8 @@ pub mod login;
 pub mod order;
 pub mod orders;
 mod parts;
-mod text;
+pub mod refund;
+pub(crate) mod text;
 mod timeline;
 mod transactions;
 
@@ -24,6 +25,7 @@ pub use attention::AttentionPage;
 pub use login::LoginPage;
 pub use order::OrderPage;
 pub use orders::OrdersPage;
+pub use refund::RefundPage;
 
 use std::sync::Arc;
 

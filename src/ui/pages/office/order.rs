@@ -8,6 +8,7 @@ use super::Request;
 use super::address::order_path;
 use super::frame::Frame;
 use super::parts::{fact, fact_if_known, foreign, id, status_chip, time};
+use super::refund::refunds_section;
 use super::text::{Notice, Text};
 use super::timeline::timeline;
 use super::transactions::transactions;
@@ -16,6 +17,7 @@ use crate::domain::ids::PaymentId;
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus, Portone};
 use crate::domain::outcome::outcome_of;
+use crate::domain::refund::Refund;
 use crate::domain::transaction::{Transaction, Verdict};
 use crate::i18n::{Locale, money};
 use crate::ports::store::{OutboxEvent, Snapshot, StoreError};
@@ -78,6 +80,7 @@ struct Record {
     entries_in_all: usize,
     /// Newest first.
     events: Vec<OutboxEvent>,
+    refunds: Vec<Refund>,
 }
 
 async fn load(core: &Core, payment_id: &PaymentId) -> Result<Option<Record>, StoreError> {
@@ -104,12 +107,14 @@ async fn load(core: &Core, payment_id: &PaymentId) -> Result<Option<Record>, Sto
         .rev()
         .take(EVENTS_SHOWN_MAX)
         .collect();
+    let refunds = core.refunds.refunds(payment_id).await?;
     Ok(Some(Record {
         order,
         transactions,
         entries,
         entries_in_all,
         events,
+        refunds,
     }))
 }
 
@@ -122,6 +127,7 @@ fn content(request: &Request, core: &Core, record: Record) -> AnyView {
         entries,
         entries_in_all,
         events,
+        refunds,
     } = record;
     view! {
         <nav class="office-back"><a href=request.address.link("/orders", &[])>"← "{text.order.back}</a></nav>
@@ -132,7 +138,8 @@ fn content(request: &Request, core: &Core, record: Record) -> AnyView {
         {actions(request, &order)}
         <div class="office-columns">
             <div class="office-column-main">
-                {transactions(text, locale, &order, all.clone())}
+                {transactions(request, &order, all.clone())}
+                {refunds_section(request, refunds)}
                 {timeline(text, locale, entries, entries_in_all)}
                 {events_section(text, events)}
             </div>

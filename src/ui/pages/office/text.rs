@@ -9,6 +9,7 @@ use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
 use crate::domain::outcome::Outcome;
+use crate::domain::refund::RefundState;
 use crate::domain::transaction::{TransactionStatus, Verdict};
 use crate::domain::verification::CheckName;
 use crate::i18n::Locale;
@@ -30,6 +31,18 @@ pub(super) enum Notice {
     Closed,
     /// A payment is marked as taken care of.
     Settled,
+    /// The money is back.
+    Refunded,
+    /// The refund is on its way.
+    RefundUnderWay,
+    /// PortOne or the gateway said no.
+    RefundRefused,
+    /// Another refund of the transaction is on its way.
+    OtherRefund,
+    /// Nothing is left to give back.
+    NothingLeft,
+    /// PortOne could not be asked, so nothing was given back.
+    RefundUnasked,
     /// What was done has to be said.
     NoNote,
     /// Somebody was faster.
@@ -52,6 +65,8 @@ impl Notice {
             "synced" => Some(Self::Synced),
             "closed" => Some(Self::Closed),
             "settled" => Some(Self::Settled),
+            "refunded" => Some(Self::Refunded),
+            "refund_under_way" => Some(Self::RefundUnderWay),
             _ => None,
         }
     }
@@ -59,6 +74,10 @@ impl Notice {
     pub(super) fn error(code: &str) -> Option<Self> {
         match code {
             "unconfirmed" => Some(Self::Unconfirmed),
+            "refund_refused" => Some(Self::RefundRefused),
+            "other_refund" => Some(Self::OtherRefund),
+            "nothing_left" => Some(Self::NothingLeft),
+            "refund_unasked" => Some(Self::RefundUnasked),
             "paid" => Some(Self::Paid),
             "no_note" => Some(Self::NoNote),
             "settled_before" => Some(Self::SettledBefore),
@@ -71,8 +90,14 @@ impl Notice {
 
     pub(super) fn is_error(self) -> bool {
         match self {
-            Self::Synced | Self::Closed | Self::Settled => false,
+            Self::Synced | Self::Closed | Self::Settled | Self::Refunded | Self::RefundUnderWay => {
+                false
+            }
             Self::NoNote
+            | Self::RefundRefused
+            | Self::OtherRefund
+            | Self::NothingLeft
+            | Self::RefundUnasked
             | Self::SettledBefore
             | Self::NothingThere
             | Self::Unconfirmed
@@ -80,6 +105,42 @@ impl Notice {
             | Self::Busy
             | Self::Unavailable => true,
         }
+    }
+}
+
+/// What is wrong with a refund as it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefundFault {
+    /// It is no amount above 0 of this currency.
+    NoAmount,
+    /// It is more than is left.
+    TooMuch,
+    /// It has to be said why.
+    NoReason,
+    /// The gateway has to be told where the money goes.
+    NoAccount,
+}
+
+impl RefundFault {
+    const ALL: [Self; 4] = [
+        Self::NoAmount,
+        Self::TooMuch,
+        Self::NoReason,
+        Self::NoAccount,
+    ];
+
+    /// How it travels in an address.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::NoAmount => "no_amount",
+            Self::TooMuch => "too_much",
+            Self::NoReason => "no_reason",
+            Self::NoAccount => "no_account",
+        }
+    }
+
+    pub(super) fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| fault.code() == code)
     }
 }
 
@@ -152,6 +213,7 @@ pub(super) struct Text {
     pub(super) list: List,
     pub(super) attention: Attention,
     pub(super) order: OrderText,
+    pub(super) refund: RefundText,
     pub(super) history: History,
     pub(super) status: fn(OrderStatus) -> &'static str,
     /// What the status means for the shop, and what is to be done.
@@ -329,6 +391,41 @@ pub(super) struct OrderText {
     pub(super) close: &'static str,
     pub(super) close_note: &'static str,
     pub(super) close_confirm: &'static str,
+}
+
+/// Giving money back.
+pub(super) struct RefundText {
+    /// Over the refunds of an order.
+    pub(super) heading: &'static str,
+    pub(super) start: &'static str,
+    pub(super) title: fn(&str) -> String,
+    pub(super) back: &'static str,
+    pub(super) nothing: Words,
+    pub(super) left: &'static str,
+    /// The field, with its currency.
+    pub(super) amount: fn(&str) -> String,
+    /// What is the most.
+    pub(super) amount_hint: fn(&str) -> String,
+    pub(super) next: &'static str,
+    pub(super) whole: fn(&str) -> String,
+    pub(super) confirm_title: fn(&str) -> String,
+    pub(super) confirm_note: &'static str,
+    pub(super) going_back: &'static str,
+    pub(super) left_after: &'static str,
+    pub(super) reason: &'static str,
+    pub(super) reason_hint: &'static str,
+    pub(super) account: &'static str,
+    pub(super) account_hint: &'static str,
+    pub(super) bank: &'static str,
+    pub(super) bank_code_hint: &'static str,
+    pub(super) choose_bank: &'static str,
+    pub(super) number: &'static str,
+    pub(super) holder: &'static str,
+    pub(super) tel: &'static str,
+    pub(super) submit: fn(&str) -> String,
+    pub(super) change: &'static str,
+    pub(super) fault: fn(RefundFault) -> &'static str,
+    pub(super) state: fn(RefundState) -> &'static str,
 }
 
 pub(super) struct History {

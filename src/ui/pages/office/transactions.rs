@@ -2,19 +2,18 @@
 
 use leptos::prelude::*;
 
+use super::Request;
 use super::checks::checks_table;
 use super::parts::{fact, fact_if_known, foreign, id, stored_money, time};
+use super::refund::refund_link;
 use super::text::Text;
+use crate::domain::ids::PaymentId;
 use crate::domain::order::Order;
 use crate::domain::transaction::{Transaction, VirtualAccount};
 use crate::i18n::{Locale, institution};
 
-pub(super) fn transactions(
-    text: &'static Text,
-    locale: Locale,
-    order: &Order,
-    all: Vec<Transaction>,
-) -> AnyView {
+pub(super) fn transactions(request: &Request, order: &Order, all: Vec<Transaction>) -> AnyView {
+    let text = request.text();
     let body = if all.is_empty() {
         view! { <p class="office-note">{text.order.no_transactions}</p> }.into_any()
     } else {
@@ -22,7 +21,7 @@ pub(super) fn transactions(
         // The newest attempt first: it is the one that somebody calls about.
         let cards = all.into_iter().rev().map(|one| {
             let is_accepted = accepted.as_ref() == Some(&one.transaction_id);
-            card(text, locale, one, is_accepted)
+            card(request, &order.payment_id, one, is_accepted)
         });
         cards.collect_view().into_any()
     };
@@ -30,7 +29,9 @@ pub(super) fn transactions(
         .into_any()
 }
 
-fn card(text: &'static Text, locale: Locale, one: Transaction, is_accepted: bool) -> AnyView {
+fn card(request: &Request, payment_id: &PaymentId, one: Transaction, is_accepted: bool) -> AnyView {
+    let (text, locale) = (request.text(), request.locale);
+    let refund = refund_link(request, payment_id, &one);
     let paid = stored_money(locale, one.amount_minor, one.currency.as_deref());
     let cancelled = (one.cancelled_minor > 0)
         .then(|| stored_money(locale, Some(one.cancelled_minor), one.currency.as_deref()))
@@ -65,6 +66,7 @@ fn card(text: &'static Text, locale: Locale, one: Transaction, is_accepted: bool
                 {fact(text.order.checked, time(one.checked_at))}
             </dl>
             {receipt(text, one.receipt_url)}
+            {refund}
             {checks_table(text, &one.checks, caption)}
         </article>
     }.into_any()

@@ -1,7 +1,8 @@
 //! English.
 
 use super::{
-    Attention, Frame, History, List, Login, LoginError, Notice, OrderText, Text, Who, Words,
+    Attention, Frame, History, List, Login, LoginError, Notice, OrderText, RefundFault, RefundText,
+    Text, Who, Words,
 };
 use crate::domain::attention::{Arrival, AttentionKind};
 use crate::domain::confirmation::Stop;
@@ -9,6 +10,7 @@ use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
 use crate::domain::outcome::{FailureReason, Outcome};
+use crate::domain::refund::RefundState;
 use crate::domain::transaction::{TransactionStatus, Verdict};
 use crate::domain::verification::CheckName;
 
@@ -121,13 +123,13 @@ pub(super) const TEXT: Text = Text {
                 "Open the order and ask PortOne again. If nothing changes, write to PortOne's support."
             }
             AttentionKind::Duplicate => {
-                "Refund this transaction, through the API (POST /api/v1/orders/{payment_id}/refunds with its transaction_id) or in PortOne's console. Once it is refunded, it disappears from here."
+                "Open the order and refund this transaction. Once it is refunded, it disappears from here."
             }
             AttentionKind::Late => {
-                "Decide whether to ship or to refund, through the API (POST /api/v1/orders/{payment_id}/refunds with its transaction_id) or in PortOne's console. A refunded payment disappears from here; otherwise mark it as settled."
+                "Decide whether to ship or to refund; the order's page can do it. A refunded payment disappears from here; otherwise mark it as settled."
             }
             AttentionKind::Held => {
-                "Do not ship. Open the order, look at the checks, and refund the transaction if need be, through the API (POST /api/v1/orders/{payment_id}/refunds with its transaction_id) or in PortOne's console."
+                "Do not ship. Open the order, look at the checks, and refund the transaction there if need be."
             }
             AttentionKind::RefundInDoubt => {
                 "Do not refund a second time yet. PortOne is asked again and again; once it knows, this disappears from here. If it stays, look at the payment's cancellations in PortOne's console. If the refund is none of them, mark it as settled: it ends then, at the latest a week after it was asked for, unless PortOne shows it after all, and a new one can be asked for."
@@ -242,6 +244,54 @@ pub(super) const TEXT: Text = Text {
         close: "Close this order",
         close_note: "A closed order takes no payment any more and cannot be opened again. If a window that is still open is used to pay, the payment is marked late. PortOne is asked once more before closing.",
         close_confirm: "Close the order",
+    },
+    refund: RefundText {
+        heading: "Refunds",
+        start: "Refund",
+        title: |id| format!("Refund order {id}"),
+        back: "Back to the order",
+        nothing: Words {
+            title: "There is nothing to refund here",
+            body: "The payment is refunded in full already, or no money came in. Please look at the order again.",
+        },
+        left: "Left to refund",
+        amount: |currency| format!("Amount to refund ({currency})"),
+        amount_hint: |left| format!("Up to {left}. No money moves yet."),
+        next: "Next",
+        whole: |left| format!("Refund all of it ({left})"),
+        confirm_title: |amount| format!("Refund {amount}"),
+        confirm_note: "The button asks PortOne for the refund at once. It cannot be undone.",
+        going_back: "Goes back",
+        left_after: "Left afterwards",
+        reason: "Reason",
+        reason_hint: "PortOne is told. Some gateways show it to the buyer.",
+        account: "Account to refund to",
+        account_hint: "Money that was deposited to a virtual account cannot go back the way it came. The account is deleted when the refund is over.",
+        bank: "Bank",
+        bank_code_hint: "The gateway’s own code of the bank. KG Inicis, for one, calls Kookmin Bank 04.",
+        choose_bank: "Choose a bank",
+        number: "Account number",
+        holder: "Account holder",
+        tel: "The holder’s telephone number (if the gateway wants it)",
+        submit: |amount| format!("Refund {amount} now"),
+        change: "Change the amount",
+        fault: |fault| match fault {
+            RefundFault::NoAmount => "Please enter an amount above 0, in figures.",
+            RefundFault::TooMuch => "That is more than is left to refund.",
+            RefundFault::NoReason => "Please say why, in 1 to 200 characters.",
+            RefundFault::NoAccount => {
+                "Please fill in bank, number and holder of the account. Nothing was refunded."
+            }
+        },
+        state: |state| match state {
+            RefundState::Intended => "PortOne is about to be asked",
+            RefundState::Calling => "PortOne is being asked",
+            RefundState::Requested => "PortOne has taken it",
+            RefundState::InDoubt => "Finding out whether it was done",
+            RefundState::Done => "Refunded",
+            RefundState::Refused => "Refused; no money moved",
+            RefundState::NotDone => "Not refunded",
+        },
     },
     history: History {
         title: "History",
@@ -446,6 +496,16 @@ pub(super) const TEXT: Text = Text {
         Notice::Synced => "PortOne was asked and has answered.",
         Notice::Closed => "The order is closed.",
         Notice::Settled => "Marked as settled.",
+        Notice::Refunded => "The money was refunded.",
+        Notice::RefundUnderWay => "The refund is on its way. Below you see when it is done.",
+        Notice::RefundRefused => "The refund was refused, and no money moved. Below you see why.",
+        Notice::OtherRefund => {
+            "Another refund of this payment is on its way. Please try again when it is over."
+        }
+        Notice::NothingLeft => "Nothing is left to refund.",
+        Notice::RefundUnasked => {
+            "PortOne did not answer, so nothing was refunded. Please try again in a moment."
+        }
         Notice::NoNote => "Please say what was done, in at most 500 characters.",
         Notice::SettledBefore => "Somebody settled this before. What was said first stays.",
         Notice::NothingThere => "This does not need a look any more.",

@@ -1,7 +1,8 @@
 //! Korean.
 
 use super::{
-    Attention, Frame, History, List, Login, LoginError, Notice, OrderText, Text, Who, Words,
+    Attention, Frame, History, List, Login, LoginError, Notice, OrderText, RefundFault, RefundText,
+    Text, Who, Words,
 };
 use crate::domain::attention::{Arrival, AttentionKind};
 use crate::domain::confirmation::Stop;
@@ -9,6 +10,7 @@ use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
 use crate::domain::outcome::{FailureReason, Outcome};
+use crate::domain::refund::RefundState;
 use crate::domain::transaction::{TransactionStatus, Verdict};
 use crate::domain::verification::CheckName;
 
@@ -109,19 +111,19 @@ pub(super) const TEXT: Text = Text {
         },
         to_do: |kind| match kind {
             AttentionKind::Orphan => {
-                "쇼핑몰에 이 주문이 있는지 찾아봐 주세요. 아무도 모르는 결제면 PortOne 콘솔에서 환불하고(API는 주문이 있는 결제만 환불해요), 다른 시스템에서 받은 결제면 처리한 것으로 표시해 주세요."
+                "쇼핑몰에 이 주문이 있는지 찾아봐 주세요. 아무도 모르는 결제면 PortOne 콘솔에서 환불하고(여기에서는 주문이 있는 결제만 환불할 수 있어요), 다른 시스템에서 받은 결제면 처리한 것으로 표시해 주세요."
             }
             AttentionKind::Drift => {
                 "주문을 열어 PortOne에 다시 물어봐 주세요. 그대로면 PortOne 고객센터에 문의해 주세요."
             }
             AttentionKind::Duplicate => {
-                "API(POST /api/v1/orders/{payment_id}/refunds에 이 거래의 transaction_id)나 PortOne 콘솔에서 이 거래를 환불해 주세요. 환불되면 여기에서 사라져요."
+                "주문을 열어 이 거래를 환불해 주세요. 환불되면 여기에서 사라져요."
             }
             AttentionKind::Late => {
-                "상품을 보낼지 환불할지 정해 주세요. 환불은 API(POST /api/v1/orders/{payment_id}/refunds에 이 거래의 transaction_id)나 PortOne 콘솔에서 할 수 있어요. 환불하면 여기에서 사라지고, 아니면 처리한 것으로 표시해 주세요."
+                "상품을 보낼지 환불할지 정해 주세요. 환불은 주문에서 이 거래를 골라 할 수 있어요. 환불하면 여기에서 사라지고, 아니면 처리한 것으로 표시해 주세요."
             }
             AttentionKind::Held => {
-                "상품을 보내지 말고 주문을 열어 근거를 확인한 뒤, 필요하면 API(POST /api/v1/orders/{payment_id}/refunds에 이 거래의 transaction_id)나 PortOne 콘솔에서 이 거래를 환불해 주세요."
+                "상품을 보내지 말고 주문을 열어 근거를 확인한 뒤, 필요하면 거기에서 이 거래를 환불해 주세요."
             }
             AttentionKind::RefundInDoubt => {
                 "아직 다시 환불하지 마세요. PortOne에 계속 물어보고 있고, 결과를 알게 되면 여기에서 사라져요. 계속 남아 있으면 PortOne 콘솔에서 이 결제의 취소 내역을 확인해 주세요. 이 환불이 거기에 없으면 처리한 것으로 표시해 주세요. 그사이 PortOne에서 확인되지 않으면 늦어도 요청 일주일 뒤에 끝나고, 다시 환불을 요청할 수 있어요."
@@ -234,6 +236,54 @@ pub(super) const TEXT: Text = Text {
         close: "이 주문 닫기",
         close_note: "닫으면 더는 결제를 받지 않고, 다시 열 수 없어요. 이미 열린 결제창에서 결제되면 '늦은 결제'로 표시돼요. 닫기 전에 PortOne에 한 번 더 물어봐요.",
         close_confirm: "주문 닫기",
+    },
+    refund: RefundText {
+        heading: "환불",
+        start: "환불하기",
+        title: |id| format!("주문 {id} 환불"),
+        back: "주문으로 돌아가기",
+        nothing: Words {
+            title: "환불할 수 있는 결제가 아니에요",
+            body: "이미 모두 환불되었거나 돈이 들어오지 않은 결제예요. 주문에서 다시 확인해 주세요.",
+        },
+        left: "환불할 수 있는 금액",
+        amount: |currency| format!("환불할 금액 ({currency})"),
+        amount_hint: |left| format!("{left}까지 환불할 수 있어요. 아직 돈은 움직이지 않아요."),
+        next: "다음",
+        whole: |left| format!("전액 환불 ({left})"),
+        confirm_title: |amount| format!("{amount} 환불"),
+        confirm_note: "버튼을 누르면 PortOne에 바로 환불을 요청해요. 되돌릴 수 없어요.",
+        going_back: "환불하는 금액",
+        left_after: "환불 뒤 남는 금액",
+        reason: "환불 사유",
+        reason_hint: "PortOne에 전달돼요. 구매자에게 보여 주는 PG사도 있어요.",
+        account: "환불받을 계좌",
+        account_hint: "가상계좌로 입금된 돈은 온 길로 되돌릴 수 없어서 계좌가 필요해요. 환불이 끝나면 지워요.",
+        bank: "은행",
+        bank_code_hint: "PG사의 은행 코드를 적어 주세요. 예: KG이니시스의 국민은행은 04예요.",
+        choose_bank: "은행을 골라 주세요",
+        number: "계좌번호",
+        holder: "예금주",
+        tel: "예금주 전화번호 (PG사가 요구할 때)",
+        submit: |amount| format!("{amount} 환불하기"),
+        change: "금액 바꾸기",
+        fault: |fault| match fault {
+            RefundFault::NoAmount => "0보다 큰 금액을 숫자로 적어 주세요.",
+            RefundFault::TooMuch => "환불할 수 있는 금액보다 많아요.",
+            RefundFault::NoReason => "환불 사유를 1자에서 200자까지 적어 주세요.",
+            RefundFault::NoAccount => {
+                "환불받을 계좌의 은행, 계좌번호, 예금주를 모두 적어 주세요. 환불하지 않았어요."
+            }
+        },
+        state: |state| match state {
+            RefundState::Intended => "곧 PortOne에 요청해요",
+            RefundState::Calling => "PortOne에 요청하고 있어요",
+            RefundState::Requested => "PortOne이 접수했어요",
+            RefundState::InDoubt => "처리됐는지 확인하고 있어요",
+            RefundState::Done => "환불됐어요",
+            RefundState::Refused => "거절됐어요. 돈은 움직이지 않았어요",
+            RefundState::NotDone => "환불되지 않았어요",
+        },
     },
     history: History {
         title: "기록",
@@ -426,6 +476,16 @@ pub(super) const TEXT: Text = Text {
         Notice::Synced => "PortOne에서 새로 확인했어요.",
         Notice::Closed => "주문을 닫았어요.",
         Notice::Settled => "처리한 것으로 표시했어요.",
+        Notice::Refunded => "환불했어요.",
+        Notice::RefundUnderWay => "환불을 요청했어요. 끝나면 아래에 나타나요.",
+        Notice::RefundRefused => {
+            "환불이 거절됐어요. 돈은 움직이지 않았어요. 이유는 아래 환불 목록에 있어요."
+        }
+        Notice::OtherRefund => "이 결제의 다른 환불이 진행되고 있어요. 끝난 뒤에 다시 해 주세요.",
+        Notice::NothingLeft => "환불할 수 있는 금액이 없어요.",
+        Notice::RefundUnasked => {
+            "PortOne이 답하지 않아 환불하지 않았어요. 잠시 뒤에 다시 해 주세요."
+        }
         Notice::NoNote => "처리한 내용을 500자 안으로 적어 주세요.",
         Notice::SettledBefore => "다른 사람이 먼저 표시했어요. 먼저 남긴 기록이 그대로 있어요.",
         Notice::NothingThere => "이제 확인하지 않아도 되는 결제예요.",
