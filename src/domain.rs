@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod confirmation;
 pub mod decision;
+pub mod delivery;
 pub mod event;
 pub mod evidence;
 pub mod history;
@@ -13,6 +14,7 @@ pub mod outcome;
 pub mod refund;
 pub mod schedule;
 pub mod sweep;
+pub mod target;
 pub mod text;
 pub mod transaction;
 pub mod verification;
