@@ -3,3 +3,4 @@
 pub mod portone;
 pub mod store;
 pub mod system;
+pub mod webhooks;

@@ -14,9 +14,12 @@ use tokio_util::sync::CancellationToken;
 use crate::adapters::portone::{Generations, PortoneV1, PortoneV2};
 use crate::adapters::store::{Database, OpenError};
 use crate::adapters::system::{SystemClock, SystemEntropy};
+use crate::adapters::webhooks::{HttpWebhooks, SEND_TIMEOUT};
 use crate::config::{Settings, V1Settings, V2Settings};
+use crate::domain::target::TargetPolicy;
 use crate::domain::verification::Expected;
 use crate::ports::clock::Clock;
+use crate::ports::deliveries::WebhookSender;
 use crate::ports::gateway::Gateway;
 use crate::service::{Core, ServiceSettings, Stores};
 use crate::ui::context::{Site, V1Sdk, V2Sdk};
@@ -193,6 +196,8 @@ pub struct Ports {
     pub stores: Stores,
     /// PortOne.
     pub gateway: Arc<dyn Gateway>,
+    /// The way to the shop's server.
+    pub webhooks: Arc<dyn WebhookSender>,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -221,10 +226,16 @@ impl Ports {
             attention: Arc::clone(database) as _,
             sweep: Arc::clone(database) as _,
             access: Arc::clone(database) as _,
+            deliveries: Arc::clone(database) as _,
+        };
+        let targets = TargetPolicy {
+            mode: settings.mode,
+            private: settings.event_targets_private.clone(),
         };
         Ok(Self {
             stores,
             gateway: Arc::new(gateway),
+            webhooks: Arc::new(HttpWebhooks::new(targets, SEND_TIMEOUT)?),
             clock,
         })
     }
@@ -245,6 +256,7 @@ pub fn core(settings: &Settings, public_url: &str, ports: Ports) -> Core {
     Core::new(
         ports.stores,
         ports.gateway,
+        ports.webhooks,
         ports.clock,
         Arc::new(SystemEntropy),
         service_settings,

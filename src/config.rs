@@ -75,6 +75,14 @@ pub struct RawSettings {
         help_heading = "Site"
     )]
     pub webhook_sources: Option<String>,
+    /// Networks (CIDR, comma-separated) that are not public and that events may be sent to all the same, without TLS, too; none when absent, but this machine with `--wanryo-mode=test`
+    #[arg(
+        long = "wanryo-event-targets-private",
+        env = "WANRYO_EVENT_TARGETS_PRIVATE",
+        value_name = "CIDR,…",
+        help_heading = "Site"
+    )]
+    pub event_targets_private: Option<String>,
     /// What becomes of a payment that is bound to its order and fails a check: `hold` (a person looks) or `refund` (what was paid wrongly, or with test money, is given back)
     #[arg(
         long = "wanryo-on-mismatch",
@@ -222,6 +230,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Who may post V1 webhooks; empty is anybody.
     pub webhook_sources: Vec<IpNet>,
+    /// Networks that are not public and that events may be sent to all the same.
+    pub event_targets_private: Vec<IpNet>,
     /// What becomes of a payment that is bound to its order and fails a check.
     pub on_mismatch: OnMismatch,
     /// Help for buyers.
@@ -364,6 +374,11 @@ impl RawSettings {
             "WANRYO_WEBHOOK_SOURCES",
             self.webhook_sources.as_deref(),
         );
+        let event_targets_private = networks(
+            &mut wrong,
+            "WANRYO_EVENT_TARGETS_PRIVATE",
+            self.event_targets_private.as_deref(),
+        );
         let on_mismatch = wrong.keep(
             "WANRYO_ON_MISMATCH",
             "must be hold or refund",
@@ -464,6 +479,7 @@ impl RawSettings {
                     mode,
                     trusted_proxies,
                     webhook_sources,
+                    event_targets_private,
                     on_mismatch,
                     support_url,
                     shop_name,
@@ -704,6 +720,7 @@ mod tests {
             "--wanryo-mode=prod",
             "--wanryo-trusted-proxies=10.0.0.0/8,proxy",
             "--wanryo-webhook-sources=52.78.100.19/99",
+            "--wanryo-event-targets-private=localhost",
             "--wanryo-on-mismatch=keep",
             "--wanryo-support-url=javascript:alert(1)",
             "--wanryo-shop-url=shop",
@@ -722,6 +739,7 @@ mod tests {
                 "WANRYO_MODE",
                 "WANRYO_TRUSTED_PROXIES",
                 "WANRYO_WEBHOOK_SOURCES",
+                "WANRYO_EVENT_TARGETS_PRIVATE",
                 "WANRYO_ON_MISMATCH",
                 "WANRYO_SUPPORT_URL",
                 "WANRYO_SHOP_URL",

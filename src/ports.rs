@@ -2,6 +2,7 @@
 
 pub mod attention;
 pub mod clock;
+pub mod deliveries;
 pub mod entropy;
 pub mod gateway;
 pub mod store;

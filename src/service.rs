@@ -7,6 +7,8 @@ pub mod attention;
 pub mod completion;
 pub mod confirmation;
 pub mod cursor;
+pub mod deliveries;
+pub mod endpoints;
 pub mod inbox;
 pub mod orders;
 pub mod reconciliation;
@@ -24,6 +26,7 @@ use crate::domain::refund::OnMismatch;
 use crate::domain::verification::Expected;
 use crate::ports::attention::{AttentionStore, SweepStore};
 use crate::ports::clock::Clock;
+use crate::ports::deliveries::{DeliveryStore, WebhookSender};
 use crate::ports::entropy::Entropy;
 use crate::ports::gateway::Gateway;
 use crate::ports::store::{AccessStore, InboxStore, OrderStore, RefundStore};
@@ -64,6 +67,8 @@ pub struct Stores {
     pub sweep: Arc<dyn SweepStore>,
     /// People and keys.
     pub access: Arc<dyn AccessStore>,
+    /// Endpoints and deliveries.
+    pub deliveries: Arc<dyn DeliveryStore>,
 }
 
 /// What every use case works with. Cheap to share.
@@ -80,8 +85,12 @@ pub struct Core {
     pub sweep: Arc<dyn SweepStore>,
     /// People and keys.
     pub access: Arc<dyn AccessStore>,
+    /// Endpoints and deliveries.
+    pub deliveries: Arc<dyn DeliveryStore>,
     /// PortOne.
     pub gateway: Arc<dyn Gateway>,
+    /// The way to the shop's server.
+    pub webhooks: Arc<dyn WebhookSender>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -93,6 +102,7 @@ pub struct Core {
     pub(crate) kept: completion::Kept,
     pub(crate) crowds: inbox::Crowds,
     pub(crate) flights: sync::Flights,
+    pub(crate) lanes: deliveries::Lanes,
     pub(crate) admission: sync::Admission,
     pub(crate) password_hashes: Arc<Semaphore>,
 }
@@ -103,6 +113,7 @@ impl Core {
     pub fn new(
         stores: Stores,
         gateway: Arc<dyn Gateway>,
+        webhooks: Arc<dyn WebhookSender>,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         settings: ServiceSettings,
@@ -114,6 +125,7 @@ impl Core {
             attention,
             sweep,
             access,
+            deliveries,
         } = stores;
         Self {
             orders,
@@ -122,7 +134,9 @@ impl Core {
             attention,
             sweep,
             access,
+            deliveries,
             gateway,
+            webhooks,
             clock,
             entropy,
             settings,
@@ -130,6 +144,7 @@ impl Core {
             kept: completion::Kept::default(),
             crowds: inbox::Crowds::default(),
             flights: sync::Flights::default(),
+            lanes: deliveries::Lanes::default(),
             admission: sync::Admission::default(),
             password_hashes: Arc::new(Semaphore::new(PASSWORD_HASHES_MAX)),
         }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ports::clock::Clock;
 use crate::ports::store::{Signals, StoreError};
-use crate::service::{Core, inbox, reconciliation, refunds, sweep};
+use crate::service::{Core, deliveries, inbox, reconciliation, refunds, sweep};
 
 /// Pause between two rounds when nothing hints at work.
 const ROUND: Duration = Duration::from_secs(2);
@@ -52,15 +52,17 @@ enum Job {
     Webhooks,
     Reconciliation,
     Refunds,
+    Deliveries,
     Sweep,
     Cleanup,
 }
 
 impl Job {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Webhooks,
         Self::Reconciliation,
         Self::Refunds,
+        Self::Deliveries,
         Self::Sweep,
         Self::Cleanup,
     ];
@@ -70,6 +72,7 @@ impl Job {
             Self::Webhooks => "webhooks",
             Self::Reconciliation => "reconciliation",
             Self::Refunds => "refunds",
+            Self::Deliveries => "deliveries",
             Self::Sweep => "sweep",
             Self::Cleanup => "clean-up",
         }
@@ -83,6 +86,8 @@ impl Job {
                 all_due(stop, || reconciliation::reconcile_due(core, BATCH)).await
             }
             Self::Refunds => all_due(stop, || refunds::work_off_due(core, BATCH)).await,
+            // Its lanes go on by themselves: what is due for another endpoint does not wait for the slowest of them.
+            Self::Deliveries => deliveries::begin_due(core, stop).await,
             Self::Sweep => sweep::step(core).await.map(drop),
             Self::Cleanup => {
                 let sessions = core.access.purge_sessions(core.clock.now()).await;

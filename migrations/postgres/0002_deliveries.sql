@@ -35,7 +35,7 @@ CREATE TABLE deliveries (
     attempts        BIGINT NOT NULL,
     tries           BIGINT NOT NULL,
     next_attempt_at BIGINT,
-    -- Goes up whenever somebody takes the delivery or asks for it again; only the holder of the last lease may settle it.
+    -- Goes up whenever somebody takes or settles the delivery; only the holder of the last lease may settle it.
     lease           BIGINT NOT NULL,
     created_at      BIGINT NOT NULL,
     updated_at      BIGINT NOT NULL,

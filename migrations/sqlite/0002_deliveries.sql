@@ -35,7 +35,7 @@ CREATE TABLE deliveries (
     attempts        INTEGER NOT NULL,
     tries           INTEGER NOT NULL,
     next_attempt_at INTEGER,
-    -- Goes up whenever somebody takes the delivery or asks for it again; only the holder of the last lease may settle it.
+    -- Goes up whenever somebody takes or settles the delivery; only the holder of the last lease may settle it.
     lease           INTEGER NOT NULL,
     created_at      INTEGER NOT NULL,
     updated_at      INTEGER NOT NULL,

@@ -12,6 +12,8 @@ mod access;
 mod attention;
 mod connect;
 mod connections;
+mod deliveries;
+mod endpoints;
 mod group;
 mod inbox;
 mod orders;

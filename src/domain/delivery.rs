@@ -344,6 +344,59 @@ pub enum News {
     Gone,
 }
 
+/// How an endpoint stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether anything is sent.
+    pub status: EndpointStatus,
+    /// Since when nothing but failures came back.
+    pub failing_since: Option<Timestamp>,
+    /// Nothing is sent before.
+    pub resume_at: Option<Timestamp>,
+}
+
+impl Standing {
+    /// How it stands after this news. What a person has switched off stays off.
+    #[must_use]
+    pub fn after(self, news: News, at: Timestamp) -> Self {
+        if !self.status.is_served() {
+            return self;
+        }
+        match news {
+            News::Works => Self {
+                status: EndpointStatus::Enabled,
+                failing_since: None,
+                // Another attempt, at the same time, may have been asked to leave it alone.
+                resume_at: self
+                    .resume_at
+                    .filter(|_| self.status == EndpointStatus::Enabled),
+            },
+            News::Fails(rest) => {
+                let since = self.failing_since.unwrap_or(at);
+                let is_over = at.duration_since(since) >= PAUSE_AFTER;
+                if is_over || self.status == EndpointStatus::Paused {
+                    Self {
+                        status: EndpointStatus::Paused,
+                        failing_since: Some(since),
+                        resume_at: Some(later(at, PROBE_PAUSE)),
+                    }
+                } else {
+                    Self {
+                        status: self.status,
+                        failing_since: Some(since),
+                        resume_at: self.resume_at.max(rest),
+                    }
+                }
+            }
+            News::Gone => Self {
+                status: EndpointStatus::Gone,
+                failing_since: self.failing_since,
+                resume_at: None,
+            },
+        }
+    }
+}
+
 /// Reads an attempt. `tries` were made before it since the delivery was last asked for; `draw` in 0..=1000 moves the next by up to a
 /// fifth to either side, so that what failed together does not come back together.
 #[must_use]
@@ -517,6 +570,49 @@ mod tests {
             wait(429, RetryAfter::Seconds(i64::MAX), 0),
             (Some(3_600), Some(600))
         );
+    }
+
+    #[test]
+    fn an_endpoint_is_paused_after_five_days_of_failures_and_one_success_ends_it() {
+        const HOUR: i64 = 3_600;
+        let works = Standing {
+            status: EndpointStatus::Enabled,
+            failing_since: None,
+            resume_at: None,
+        };
+        let fails = works.after(News::Fails(None), at(0));
+        assert_eq!(fails.failing_since, Some(at(0)));
+        assert_eq!(fails.after(News::Works, at(1)), works);
+        let almost = fails.after(News::Fails(None), at(120 * HOUR - 1));
+        assert_eq!(almost, fails);
+
+        let paused = almost.after(News::Fails(None), at(120 * HOUR));
+
+        assert_eq!(paused.status, EndpointStatus::Paused);
+        assert_eq!(paused.resume_at, Some(at(121 * HOUR)));
+        let still = paused.after(News::Fails(None), at(121 * HOUR));
+        assert_eq!(still.status, EndpointStatus::Paused);
+        assert_eq!(still.resume_at, Some(at(122 * HOUR)));
+        assert_eq!(still.after(News::Works, at(122 * HOUR)), works);
+        assert_eq!(still.after(News::Gone, at(0)).status, EndpointStatus::Gone);
+    }
+
+    #[test]
+    fn a_rest_outlasts_a_success_beside_it_and_what_is_off_stays_off() {
+        let rests = Standing {
+            status: EndpointStatus::Enabled,
+            failing_since: Some(at(0)),
+            resume_at: Some(at(10)),
+        };
+        assert_eq!(rests.after(News::Works, at(1)).resume_at, Some(at(10)));
+        let shorter = rests.after(News::Fails(Some(at(5))), at(1));
+        assert_eq!(shorter.resume_at, Some(at(10)));
+        for status in [EndpointStatus::Disabled, EndpointStatus::Gone] {
+            let off = Standing { status, ..rests };
+            for news in [News::Works, News::Fails(None), News::Gone] {
+                assert_eq!(off.after(news, at(1_000_000)), off);
+            }
+        }
     }
 
     #[test]

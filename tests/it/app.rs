@@ -80,6 +80,7 @@ pub(crate) fn settings(database: &TestDatabase, sandbox: &Sandbox) -> Settings {
         mode: Mode::Live,
         trusted_proxies: Vec::new(),
         webhook_sources: Vec::new(),
+        event_targets_private: vec!["127.0.0.0/8".parse().unwrap()],
         on_mismatch: OnMismatch::Hold,
         support_url: Some("https://shop.example/help".to_owned()),
         shop_name: Some("완료상점".to_owned()),

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use wanryo::adapters::system::{SystemClock, SystemEntropy};
+use wanryo::adapters::webhooks::{HttpWebhooks, SEND_TIMEOUT};
 use wanryo::domain::evidence::{Record, Reported};
 use wanryo::domain::history::Actor;
 use wanryo::domain::ids::{PaymentId, TransactionId};
@@ -17,6 +18,7 @@ use wanryo::domain::money::{Currency, Money};
 use wanryo::domain::order::{Buyer, Mode, OrderStatus, Portone};
 use wanryo::domain::refund::{Answer, Balance, OnMismatch};
 use wanryo::domain::sweep::Listing;
+use wanryo::domain::target::TargetPolicy;
 use wanryo::domain::transaction::TransactionStatus;
 use wanryo::domain::verification::Expected;
 use wanryo::ports::clock::Clock;
@@ -317,11 +319,17 @@ impl<P: Plays + 'static> Shop<P> {
             inbox: Arc::clone(&database) as _,
             attention: Arc::clone(&database) as _,
             sweep: Arc::clone(&database) as _,
-            access: database as _,
+            access: Arc::clone(&database) as _,
+            deliveries: database as _,
+        };
+        let targets = TargetPolicy {
+            mode: Mode::Live,
+            private: Vec::new(),
         };
         let core = Core::new(
             stores,
             Arc::new(Played(Arc::clone(&portone))),
+            Arc::new(HttpWebhooks::new(targets, SEND_TIMEOUT).unwrap()),
             Arc::clone(&clock) as _,
             Arc::new(SystemEntropy),
             settings,

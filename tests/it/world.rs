@@ -496,6 +496,7 @@ impl Place {
                 port: real.stores.access,
                 fuse: Arc::clone(&fuse),
             }),
+            deliveries: real.stores.deliveries,
         };
         let ports = Ports {
             stores,
@@ -503,6 +504,7 @@ impl Place {
                 port: real.gateway,
                 fuse: Arc::clone(&fuse),
             }),
+            webhooks: real.webhooks,
             clock: real.clock,
         };
         let core = Arc::new(compose::core(&settings, PUBLIC_URL, ports));

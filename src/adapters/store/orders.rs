@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::deliveries::fan_out;
 use super::query::{Failure, execute, fetch_all, fetch_optional, is_taken, retried};
 use super::rows::{
     EntryRow, EventRow, OrderRow, PaymentIdRow, SnapshotRow, TransactionRow, micros, order_columns,
@@ -590,9 +591,9 @@ pub(super) async fn append_entry(
     Ok(())
 }
 
-/// Puts an event into the outbox unless it is there.
+/// Puts an event into the outbox unless it is there, and makes it a delivery for each endpoint that wants it.
 async fn append_event(tx: &mut Tx, id: &PaymentId, event: &Event) -> Result<(), Failure> {
-    execute!(
+    let written = execute!(
         tx,
         "INSERT INTO outbox (id, payment_id, seq, event_type, transaction_id, status, refunded_minor, at)
         VALUES ($1, $2, (SELECT COALESCE(MAX(seq), 0) + 1 FROM outbox WHERE payment_id = $2), $3, $4, $5, $6, $7)
@@ -605,6 +606,9 @@ async fn append_event(tx: &mut Tx, id: &PaymentId, event: &Event) -> Result<(), 
         event.refunded_minor,
         micros(event.at),
     )?;
+    if written == 1 {
+        fan_out(tx, &event.id).await?;
+    }
     Ok(())
 }
 

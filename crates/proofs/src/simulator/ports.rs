@@ -1,5 +1,6 @@
 //! The shipped code's ports into the simulated world: clock, chance, database, PortOne.
 
+mod deliveries;
 mod refunds;
 mod sweeps;
 

@@ -238,9 +238,11 @@ impl<'c> Story<'c> {
             attention: Arc::clone(&server) as _,
             sweep: Arc::clone(&server) as _,
             access: Arc::clone(&server) as _,
+            deliveries: Arc::clone(&server) as _,
         };
         let core = Arc::new(Core::new(
             stores,
+            Arc::clone(&server) as _,
             Arc::clone(&server) as _,
             Arc::clone(&server) as _,
             server,

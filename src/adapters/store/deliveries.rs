@@ -1,0 +1,552 @@
+//! Deliveries: events for endpoints, and their attempts.
+//!
+//! An event becomes deliveries in the transaction that writes it ([`fan_out`]), so none is lost and none is there twice. That of
+//! one order a later one waits is a condition of taking one ([`LeaseDeliveries`]); the times that are set beside it only keep
+//! those that wait from being looked at again and again.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use sqlx::FromRow;
+
+use super::endpoints::{
+    AddEndpoint, ChangeEndpoint, DeleteEndpoint, RotateSecret, endpoint_id, note_news,
+};
+use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
+use super::rows::{EventRow, Table, micros};
+use super::write::{Change, Verdict};
+use super::{Database, Tx};
+use crate::domain::delivery::{
+    Attempt, Delivery, DeliveryStatus, Endpoint, EndpointId, EndpointStatus, Leased, Next, Trouble,
+};
+use crate::domain::event::EventType;
+use crate::domain::money::{Currency, Money};
+use crate::ports::deliveries::{
+    Again, DeliveryFilter, DeliveryStore, EndpointChange, Redelivered, Settled, Settlement,
+};
+use crate::ports::store::StoreError;
+
+/// Most deliveries that one page lists, whatever the caller asks for.
+const PAGE_DELIVERIES_MAX: u32 = 100;
+
+#[async_trait]
+impl DeliveryStore for Database {
+    async fn add_endpoint(
+        &self,
+        endpoint: &Endpoint,
+        endpoints_max: u32,
+    ) -> Result<bool, StoreError> {
+        let endpoint = endpoint.clone();
+        self.write(AddEndpoint {
+            endpoint,
+            endpoints_max,
+        })
+        .await
+    }
+
+    async fn find_endpoint(&self, id: &EndpointId) -> Result<Option<Endpoint>, StoreError> {
+        retried(|| self.try_find_endpoint(id)).await
+    }
+
+    async fn endpoints(&self) -> Result<Vec<Endpoint>, StoreError> {
+        retried(|| self.try_endpoints()).await
+    }
+
+    async fn change_endpoint(
+        &self,
+        id: &EndpointId,
+        change: &EndpointChange,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (id, change) = (id.clone(), change.clone());
+        self.write(ChangeEndpoint { id, change, at }).await
+    }
+
+    async fn rotate_secret(
+        &self,
+        id: &EndpointId,
+        secret: &SecretString,
+        previous_until: Timestamp,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.write(RotateSecret {
+            id: id.clone(),
+            secret: secret.clone(),
+            previous_until,
+            at,
+        })
+        .await
+    }
+
+    async fn delete_endpoint(&self, id: &EndpointId, at: Timestamp) -> Result<bool, StoreError> {
+        let id = id.clone();
+        self.write(DeleteEndpoint { id, at }).await
+    }
+
+    async fn endpoints_with_work(&self, now: Timestamp) -> Result<Vec<EndpointId>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let rows: Vec<(String,)> = fetch_all!(
+                &mut conn,
+                "SELECT endpoint_id FROM webhook_endpoints AS e
+                WHERE status IN ('enabled', 'paused') AND (resume_at IS NULL OR resume_at <= $1)
+                AND EXISTS (SELECT 1 FROM deliveries AS d
+                    WHERE d.endpoint_id = e.endpoint_id AND d.status = 'pending' AND d.next_attempt_at <= $1)
+                ORDER BY endpoint_id",
+                micros(now),
+            )?;
+            conn.keep();
+            let endpoints = Table("webhook_endpoints");
+            rows.iter()
+                .map(|(id,)| endpoint_id(&endpoints, id))
+                .collect()
+        })
+        .await
+    }
+
+    async fn lease_deliveries(
+        &self,
+        endpoint: &EndpointId,
+        now: Timestamp,
+        lease_until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Leased>, StoreError> {
+        self.write(LeaseDeliveries {
+            endpoint: endpoint.clone(),
+            now,
+            lease_until,
+            limit,
+        })
+        .await
+    }
+
+    async fn settle_delivery(&self, settlement: &Settlement) -> Result<Settled, StoreError> {
+        self.write(SettleDelivery(settlement.clone())).await
+    }
+
+    async fn list_deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, StoreError> {
+        retried(|| self.try_list_deliveries(filter)).await
+    }
+
+    async fn find_delivery(&self, id: i64) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError> {
+        retried(|| self.try_find_delivery(id)).await
+    }
+
+    async fn redeliver(&self, id: i64, now: Timestamp) -> Result<Redelivered, StoreError> {
+        self.write(Redeliver { id, now }).await
+    }
+
+    async fn redeliver_many(&self, again: &Again, now: Timestamp) -> Result<u64, StoreError> {
+        let again = again.clone();
+        self.write(RedeliverMany { again, now }).await
+    }
+}
+
+/// Every column of a delivery, beside its event.
+macro_rules! delivery_columns {
+    () => {
+        "d.id, d.endpoint_id, d.event_id, o.event_type, d.payment_id, d.status, d.attempts, d.next_attempt_at, d.created_at, d.updated_at"
+    };
+}
+
+impl Database {
+    async fn try_list_deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, Failure> {
+        let mut conn = self.reader().await?;
+        let rows: Vec<DeliveryRow> = fetch_all!(
+            &mut conn,
+            concat!(
+                "SELECT ",
+                delivery_columns!(),
+                " FROM deliveries AS d JOIN outbox AS o ON o.id = d.event_id
+                WHERE ($1 IS NULL OR d.endpoint_id = $1)
+                AND ($2 IS NULL OR d.status = $2)
+                AND ($3 IS NULL OR d.payment_id = $3)
+                AND ($4 IS NULL OR d.event_id = $4)
+                AND ($5 IS NULL OR o.event_type = $5)
+                AND d.id < $6
+                ORDER BY d.id DESC LIMIT $7"
+            ),
+            filter.endpoint_id.as_ref().map(EndpointId::as_str),
+            filter.status.map(|status| status.as_str()),
+            filter.payment_id.as_ref().map(|id| id.as_str()),
+            filter.event_id.as_deref(),
+            filter.event_type.map(|one| one.as_str()),
+            filter.after.unwrap_or(i64::MAX),
+            i64::from(filter.limit.clamp(1, PAGE_DELIVERIES_MAX)),
+        )?;
+        conn.keep();
+        rows.into_iter().map(DeliveryRow::into_domain).collect()
+    }
+
+    async fn try_find_delivery(
+        &self,
+        id: i64,
+    ) -> Result<Option<(Delivery, Vec<Attempt>)>, Failure> {
+        let mut conn = self.reader().await?;
+        let found: Option<DeliveryRow> = fetch_optional!(
+            &mut conn,
+            concat!(
+                "SELECT ",
+                delivery_columns!(),
+                " FROM deliveries AS d JOIN outbox AS o ON o.id = d.event_id WHERE d.id = $1"
+            ),
+            id
+        )?;
+        let Some(row) = found else {
+            conn.keep();
+            return Ok(None);
+        };
+        let attempts: Vec<AttemptRow> = fetch_all!(
+            &mut conn,
+            "SELECT number, at, duration_ms, code, error, answer FROM delivery_attempts WHERE delivery_id = $1 ORDER BY number",
+            id
+        )?;
+        conn.keep();
+        let attempts: Result<_, _> = attempts.into_iter().map(AttemptRow::into_domain).collect();
+        Ok(Some((row.into_domain()?, attempts?)))
+    }
+}
+
+#[derive(FromRow)]
+struct DeliveryRow {
+    id: i64,
+    endpoint_id: String,
+    event_id: String,
+    event_type: String,
+    payment_id: String,
+    status: String,
+    attempts: i64,
+    next_attempt_at: Option<i64>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl DeliveryRow {
+    fn into_domain(self) -> Result<Delivery, Failure> {
+        let deliveries = Table("deliveries");
+        Ok(Delivery {
+            id: self.id,
+            endpoint_id: endpoint_id(&deliveries, &self.endpoint_id)?,
+            event_id: self.event_id,
+            event_type: Table("outbox")
+                .read("event_type", EventType::from_word(&self.event_type))?,
+            payment_id: deliveries.payment_id(&self.payment_id)?,
+            status: deliveries.read("status", DeliveryStatus::from_word(&self.status))?,
+            attempts: self.attempts,
+            next_attempt_at: deliveries.time_or_none("next_attempt_at", self.next_attempt_at)?,
+            created_at: deliveries.time("created_at", self.created_at)?,
+            updated_at: deliveries.time("updated_at", self.updated_at)?,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct AttemptRow {
+    number: i64,
+    at: i64,
+    duration_ms: i64,
+    code: Option<i64>,
+    error: Option<String>,
+    answer: Option<String>,
+}
+
+impl AttemptRow {
+    fn into_domain(self) -> Result<Attempt, Failure> {
+        let attempts = Table("delivery_attempts");
+        let code = self.code.map(u16::try_from).transpose();
+        let trouble = self
+            .error
+            .map(|word| attempts.read("error", Trouble::from_word(&word)));
+        Ok(Attempt {
+            number: self.number,
+            at: attempts.time("at", self.at)?,
+            duration_ms: self.duration_ms,
+            code: attempts.read("code", code.ok())?,
+            trouble: trouble.transpose()?,
+            answer: self.answer,
+        })
+    }
+}
+
+/// A delivery beside its event and what the order is about.
+#[derive(FromRow)]
+struct LeasedRow {
+    delivery_id: i64,
+    lease: i64,
+    attempts: i64,
+    tries: i64,
+    amount_minor: i64,
+    currency: String,
+    #[sqlx(flatten)]
+    event: EventRow,
+}
+
+impl LeasedRow {
+    fn into_domain(self) -> Result<Leased, Failure> {
+        let orders = Table("orders");
+        let currency = orders.read("currency", Currency::parse(&self.currency).ok())?;
+        let stored = self.event.into_domain()?;
+        Ok(Leased {
+            id: self.delivery_id,
+            lease: self.lease,
+            attempts: self.attempts,
+            tries: self.tries,
+            seq: stored.seq,
+            event: stored.event,
+            amount: orders.read("amount_minor", Money::new(self.amount_minor, currency).ok())?,
+        })
+    }
+}
+
+/// Makes an event a delivery for each endpoint that is served and wants it.
+pub(super) async fn fan_out(tx: &mut Tx, event_id: &str) -> Result<(), Failure> {
+    // `replace` and not LIKE: it knows no wildcards, and `_` is in the words.
+    execute!(
+        tx,
+        "INSERT INTO deliveries (endpoint_id, event_id, payment_id, seq, status, attempts, tries, next_attempt_at, lease, created_at, updated_at)
+        SELECT e.endpoint_id, o.id, o.payment_id, o.seq, 'pending', 0, 0, o.at, 0, o.at, o.at
+        FROM outbox AS o CROSS JOIN webhook_endpoints AS e
+        WHERE o.id = $1 AND e.status IN ('enabled', 'paused')
+        AND (e.event_types IS NULL OR replace(e.event_types, ' ' || o.event_type || ' ', '') <> e.event_types)
+        ORDER BY e.endpoint_id",
+        event_id,
+    )?;
+    Ok(())
+}
+
+struct LeaseDeliveries {
+    endpoint: EndpointId,
+    now: Timestamp,
+    lease_until: Timestamp,
+    limit: u32,
+}
+
+#[async_trait]
+impl Change for LeaseDeliveries {
+    type Answer = Vec<Leased>;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Vec<Leased>>, Failure> {
+        // Two texts for the same reasons as in `LeaseDue`.
+        let sql = tx.text(
+            "UPDATE deliveries SET next_attempt_at = $3, lease = lease + 1 WHERE id IN (
+                SELECT id FROM deliveries AS d WHERE endpoint_id = $1 AND status = 'pending' AND next_attempt_at <= $2
+                AND NOT EXISTS (SELECT 1 FROM deliveries AS earlier WHERE earlier.endpoint_id = d.endpoint_id
+                    AND earlier.payment_id = d.payment_id AND earlier.status = 'pending' AND earlier.seq < d.seq)
+                AND EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.endpoint_id = $1 AND e.status IN ('enabled', 'paused'))
+                ORDER BY next_attempt_at, id LIMIT $4
+            ) RETURNING id",
+            "UPDATE deliveries SET next_attempt_at = $3, lease = lease + 1 WHERE id = ANY(ARRAY(
+                SELECT id FROM deliveries AS d WHERE endpoint_id = $1 AND status = 'pending' AND next_attempt_at <= $2
+                AND NOT EXISTS (SELECT 1 FROM deliveries AS earlier WHERE earlier.endpoint_id = d.endpoint_id
+                    AND earlier.payment_id = d.payment_id AND earlier.status = 'pending' AND earlier.seq < d.seq)
+                AND EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.endpoint_id = $1 AND e.status IN ('enabled', 'paused'))
+                ORDER BY next_attempt_at, id LIMIT $4 FOR NO KEY UPDATE SKIP LOCKED
+            )) RETURNING id",
+        );
+        let ids: Vec<(i64,)> = fetch_all!(
+            tx,
+            sql,
+            self.endpoint.as_str(),
+            micros(self.now),
+            micros(self.lease_until),
+            i64::from(self.limit)
+        )?;
+        let mut leased = Vec::with_capacity(ids.len());
+        for (id,) in ids {
+            let row: Option<LeasedRow> = fetch_optional!(
+                tx,
+                "SELECT d.id AS delivery_id, d.lease, d.attempts, d.tries, orders.amount_minor, orders.currency,
+                    o.id, o.payment_id, o.seq, o.event_type, o.transaction_id, o.status, o.refunded_minor, o.at
+                FROM deliveries AS d JOIN outbox AS o ON o.id = d.event_id JOIN orders ON orders.payment_id = d.payment_id
+                WHERE d.id = $1",
+                id
+            )?;
+            // An unreadable row must not keep the others from their turn.
+            match row.map(LeasedRow::into_domain).transpose() {
+                Ok(row) => leased.extend(row),
+                Err(failure) => {
+                    tracing::error!(%failure, "skipping a delivery whose row is unreadable");
+                }
+            }
+        }
+        Ok(Verdict::Keep(leased))
+    }
+}
+
+struct SettleDelivery(Settlement);
+
+#[async_trait]
+impl Change for SettleDelivery {
+    type Answer = Settled;
+
+    fn may_undo_itself(&self) -> bool {
+        false
+    }
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Settled>, Failure> {
+        let Settlement {
+            delivery,
+            endpoint_id,
+            attempt,
+            next,
+            news,
+            at,
+        } = &self.0;
+        let (status, next_attempt_at) = match next {
+            Next::Delivered => (DeliveryStatus::Delivered, None),
+            Next::Again(at) => (DeliveryStatus::Pending, Some(*at)),
+            Next::GivenUp => (DeliveryStatus::GivenUp, None),
+        };
+        let held = execute!(
+            tx,
+            "UPDATE deliveries SET status = $3, attempts = $4, tries = tries + 1, next_attempt_at = $5, lease = lease + 1, updated_at = $6
+            WHERE id = $1 AND lease = $2 AND status = 'pending'",
+            delivery.id,
+            delivery.lease,
+            status.as_str(),
+            attempt.number,
+            next_attempt_at.map(micros),
+            micros(*at),
+        )?;
+        if held == 0 {
+            return Ok(Verdict::Undo(Settled::NotHeld));
+        }
+        execute!(
+            tx,
+            "INSERT INTO delivery_attempts (delivery_id, number, at, duration_ms, code, error, answer) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            delivery.id,
+            attempt.number,
+            micros(attempt.at),
+            attempt.duration_ms,
+            attempt.code.map(i64::from),
+            attempt.trouble.map(|trouble| trouble.as_str()),
+            &attempt.answer,
+        )?;
+        match next_attempt_at {
+            // They would be looked at in every round, and not be taken.
+            Some(next) => execute!(
+                tx,
+                "UPDATE deliveries SET next_attempt_at = $4 WHERE endpoint_id = $1 AND payment_id = $2 AND seq > $3
+                AND status = 'pending' AND next_attempt_at < $4",
+                endpoint_id.as_str(),
+                delivery.event.payment_id.as_str(),
+                delivery.seq,
+                micros(next),
+            )?,
+            None => execute!(
+                tx,
+                "UPDATE deliveries SET next_attempt_at = $4 WHERE endpoint_id = $1 AND payment_id = $2 AND seq > $3
+                AND status = 'pending' AND next_attempt_at > $4",
+                endpoint_id.as_str(),
+                delivery.event.payment_id.as_str(),
+                delivery.seq,
+                micros(*at),
+            )?,
+        };
+        let Some((before, after)) = note_news(tx, endpoint_id, *news, *at).await? else {
+            return Ok(Verdict::Keep(Settled::Written));
+        };
+        if before.status == after.status {
+            return Ok(Verdict::Keep(Settled::Written));
+        }
+        if after.status == EndpointStatus::Enabled {
+            // It is back: what waited for it need not wait any longer.
+            execute!(
+                tx,
+                "UPDATE deliveries SET next_attempt_at = $2 WHERE endpoint_id = $1 AND status = 'pending' AND next_attempt_at > $2",
+                endpoint_id.as_str(),
+                micros(*at),
+            )?;
+        }
+        Ok(Verdict::Keep(Settled::WithEndpoint(after.status)))
+    }
+
+    async fn is_there(&self, tx: &mut Tx, _settled: &Settled) -> Result<bool, Failure> {
+        let Settlement {
+            delivery, attempt, ..
+        } = &self.0;
+        let found: Option<(i64,)> = fetch_optional!(
+            tx,
+            "SELECT number FROM delivery_attempts WHERE delivery_id = $1 AND number = $2 AND at = $3",
+            delivery.id,
+            attempt.number,
+            micros(attempt.at),
+        )?;
+        Ok(found.is_some())
+    }
+}
+
+struct Redeliver {
+    id: i64,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Change for Redeliver {
+    type Answer = Redelivered;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Redelivered>, Failure> {
+        let found: Option<(String,)> = fetch_optional!(
+            tx,
+            "SELECT e.status FROM deliveries AS d JOIN webhook_endpoints AS e ON e.endpoint_id = d.endpoint_id WHERE d.id = $1",
+            self.id
+        )?;
+        let Some((status,)) = found else {
+            return Ok(Verdict::Undo(Redelivered::NothingThere));
+        };
+        if !EndpointStatus::from_word(&status).is_some_and(EndpointStatus::is_served) {
+            return Ok(Verdict::Undo(Redelivered::NotServed));
+        }
+        // The lease stays: whoever is just sending it may still say how that ended, unless it is taken again before.
+        execute!(
+            tx,
+            "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = $2, updated_at = $2 WHERE id = $1",
+            self.id,
+            micros(self.now),
+        )?;
+        Ok(Verdict::Keep(Redelivered::Done))
+    }
+
+    fn makes_work(&self) -> bool {
+        true
+    }
+}
+
+struct RedeliverMany {
+    again: Again,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Change for RedeliverMany {
+    type Answer = u64;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<u64>, Failure> {
+        let Again {
+            endpoint_id,
+            status,
+            from,
+            to,
+            limit,
+        } = &self.again;
+        let count = execute!(
+            tx,
+            "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = $5, updated_at = $5 WHERE id IN (
+                SELECT id FROM deliveries WHERE endpoint_id = $1 AND status = $2 AND created_at >= $3 AND created_at < $4
+                AND EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.endpoint_id = $1 AND e.status IN ('enabled', 'paused'))
+                ORDER BY id LIMIT $6
+            )",
+            endpoint_id.as_str(),
+            status.as_str(),
+            from.map_or(i64::MIN, micros),
+            to.map_or(i64::MAX, micros),
+            micros(self.now),
+            i64::from(*limit),
+        )?;
+        Ok(Verdict::Keep(count))
+    }
+
+    fn makes_work(&self) -> bool {
+        true
+    }
+}

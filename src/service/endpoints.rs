@@ -1,0 +1,123 @@
+//! The shop's endpoints: made, changed, given new secrets, deleted.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::SecretString;
+use thiserror::Error;
+
+use super::Core;
+use crate::domain::delivery::{
+    ENDPOINTS_MAX, Endpoint, EndpointId, EndpointStatus, ROTATION, Secrets,
+};
+use crate::domain::event::EventType;
+use crate::domain::target::TargetRefused;
+use crate::ports::deliveries::EndpointChange;
+use crate::ports::entropy::draw;
+use crate::ports::store::StoreError;
+
+/// Why an endpoint was not made or changed.
+#[derive(Debug, Error)]
+pub enum EndpointError {
+    /// Nothing may be sent to its address.
+    #[error("nothing may be sent to the address")]
+    Target(#[from] TargetRefused),
+    /// There are enough.
+    #[error("there are {ENDPOINTS_MAX} endpoints already")]
+    TooMany,
+    /// No such endpoint.
+    #[error("there is no such endpoint")]
+    NotFound,
+    /// The store failed.
+    #[error("the endpoint could not be read or written")]
+    Store(#[from] StoreError),
+}
+
+/// Makes an endpoint. Its secret is to be shown this once.
+///
+/// # Errors
+/// See [`EndpointError`].
+pub async fn make(
+    core: &Core,
+    url: &str,
+    event_types: Option<Vec<EventType>>,
+) -> Result<Endpoint, EndpointError> {
+    core.webhooks.check(url).await?;
+    let now = core.clock.now();
+    let endpoint = Endpoint {
+        id: EndpointId::from_bytes(draw(core.entropy.as_ref())),
+        url: url.to_owned(),
+        secrets: Secrets {
+            newest: secret(core),
+            previous: None,
+        },
+        event_types,
+        status: EndpointStatus::Enabled,
+        failing_since: None,
+        resume_at: None,
+        created_at: now,
+        updated_at: now,
+    };
+    if core
+        .deliveries
+        .add_endpoint(&endpoint, ENDPOINTS_MAX)
+        .await?
+    {
+        Ok(endpoint)
+    } else {
+        Err(EndpointError::TooMany)
+    }
+}
+
+/// Changes an endpoint.
+///
+/// # Errors
+/// See [`EndpointError`].
+pub async fn change(
+    core: &Core,
+    id: &EndpointId,
+    change: &EndpointChange,
+) -> Result<Endpoint, EndpointError> {
+    if let Some(url) = &change.url {
+        core.webhooks.check(url).await?;
+    }
+    let now = core.clock.now();
+    if core.deliveries.change_endpoint(id, change, now).await? {
+        find(core, id).await
+    } else {
+        Err(EndpointError::NotFound)
+    }
+}
+
+/// Gives an endpoint a new secret, which is to be shown this once. The one before signs, too, for a day.
+///
+/// # Errors
+/// See [`EndpointError`].
+pub async fn rotate(core: &Core, id: &EndpointId) -> Result<Endpoint, EndpointError> {
+    let now = core.clock.now();
+    let until = now.checked_add(ROTATION).unwrap_or(now);
+    let secret = secret(core);
+    if core
+        .deliveries
+        .rotate_secret(id, &secret, until, now)
+        .await?
+    {
+        find(core, id).await
+    } else {
+        Err(EndpointError::NotFound)
+    }
+}
+
+/// Finds an endpoint.
+///
+/// # Errors
+/// [`EndpointError::NotFound`] and [`EndpointError::Store`].
+pub async fn find(core: &Core, id: &EndpointId) -> Result<Endpoint, EndpointError> {
+    let found = core.deliveries.find_endpoint(id).await?;
+    found.ok_or(EndpointError::NotFound)
+}
+
+/// In the form of Standard Webhooks: 32 random bytes.
+fn secret(core: &Core) -> SecretString {
+    let bytes: [u8; 32] = draw(core.entropy.as_ref());
+    SecretString::from(format!("whsec_{}", STANDARD.encode(bytes)))
+}
