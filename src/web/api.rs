@@ -1,7 +1,9 @@
-//! `/api/v1`: the shop's server makes, reads, checks, closes and refunds orders, and reads what needs attention.
+//! `/api/v1`: the shop's server makes, reads, checks, closes and refunds orders, reads what needs attention, and says where
+//! events go.
 
 pub mod attention;
 pub mod body;
+pub mod endpoints;
 pub mod refunds;
 
 use axum::Json;

@@ -49,6 +49,10 @@ pub enum Problem {
     IdempotencyKeyInUse,
     /// What needed attention was settled before.
     SettledBefore,
+    /// There are as many endpoints as there may be.
+    TooManyEndpoints,
+    /// Nothing is sent to the endpoint.
+    EndpointOff,
     /// This generation of PortOne is not configured here.
     PortoneNotConfigured,
     /// A webhook of V2 without a signature that fits.
@@ -60,7 +64,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 25] = [
         Self::Unauthorized,
         Self::MalformedBody,
         Self::InvalidField,
@@ -80,6 +84,8 @@ impl Problem {
         Self::IdempotencyKeyReused,
         Self::IdempotencyKeyInUse,
         Self::SettledBefore,
+        Self::TooManyEndpoints,
+        Self::EndpointOff,
         Self::PortoneNotConfigured,
         Self::InvalidSignature,
         Self::SourceRefused,
@@ -202,6 +208,18 @@ impl Problem {
                 "Somebody settled this before",
                 "What was said first about a payment stays. The back office shows it.",
             ),
+            Self::TooManyEndpoints => (
+                StatusCode::CONFLICT,
+                "too-many-endpoints",
+                "There are as many endpoints as there may be",
+                "There may be 32. Delete one that is not needed any more.",
+            ),
+            Self::EndpointOff => (
+                StatusCode::CONFLICT,
+                "endpoint-off",
+                "Nothing is sent to the endpoint",
+                "It was disabled, answered 410, or was deleted. PATCH it with `{\"enabled\": true}` first.",
+            ),
             Self::PortoneNotConfigured => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "portone-not-configured",
@@ -261,6 +279,8 @@ impl Problem {
             | Self::IdempotencyKeyReused
             | Self::IdempotencyKeyInUse
             | Self::SettledBefore
+            | Self::TooManyEndpoints
+            | Self::EndpointOff
             | Self::PortoneNotConfigured
             | Self::InvalidSignature
             | Self::SourceRefused => &edge.unreadable,
@@ -334,6 +354,7 @@ pub async fn problem_route(Path(slug): Path<String>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::delivery::ENDPOINTS_MAX;
     use crate::web::limits::{
         BODY_BYTES_MAX, FORM_BYTES_MAX, HEADER_BYTES_MAX, HEADERS_MAX, PARAMETERS_MAX,
     };
@@ -353,6 +374,10 @@ mod tests {
             (
                 Problem::TooManyParameters,
                 [format!("{PARAMETERS_MAX} parameters"), String::new()],
+            ),
+            (
+                Problem::TooManyEndpoints,
+                [format!("may be {ENDPOINTS_MAX}"), String::new()],
             ),
         ] {
             let (_, slug, _, help) = problem.parts();

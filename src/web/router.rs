@@ -82,6 +82,7 @@ pub fn router(app: App) -> Router {
             "/api/v1/attention/{kind}/{transaction_id}/settle",
             post(api::attention::settle_attention),
         )
+        .merge(api::endpoints::routes())
         .route("/api/v1/{*rest}", any(api::nothing_here))
         .route("/api/v1", any(api::nothing_here))
         .route("/problems/{slug}", get(problem::problem_route));

@@ -16,6 +16,7 @@ mod deadlines;
 mod disk;
 mod dropped;
 mod edge;
+mod events;
 mod faults;
 mod headers;
 mod imports;

@@ -1,0 +1,482 @@
+//! `/api/v1/webhook-endpoints` and `/api/v1/deliveries`: where events go, and how far each of them is.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::body::{Refusal, present};
+use super::{FieldRefused, Shop, filled, json_body, page_limit, query_of, unavailable};
+use crate::domain::delivery::{Attempt, Delivery, DeliveryStatus, Endpoint, EndpointId};
+use crate::domain::event::EventType;
+use crate::domain::ids::PaymentId;
+use crate::domain::target::TargetRefused;
+use crate::ports::deliveries::{Again, DeliveryFilter, EndpointChange, Redelivered};
+use crate::service::endpoints::{self, EndpointError};
+use crate::web::App;
+use crate::web::problem::Problem;
+
+/// Deliveries that one call sends again at most.
+const REDELIVERED_MAX: u32 = 1_000;
+/// Longest text that is looked for as an event's id.
+const EVENT_ID_BYTES_MAX: usize = 64;
+const URL_RIGHT: &str =
+    "must be an https address of at most 2048 bytes, without a user name or a password";
+const TYPES_RIGHT: &str =
+    "must be a list of event types such as order.paid, each once, or null for all of them";
+
+/// The addresses of this part.
+pub fn routes() -> Router<App> {
+    let endpoint = "/api/v1/webhook-endpoints/{endpoint_id}";
+    Router::new()
+        .route(
+            "/api/v1/webhook-endpoints",
+            get(list_endpoints).post(make_endpoint),
+        )
+        .route(
+            endpoint,
+            get(read_endpoint)
+                .patch(change_endpoint)
+                .delete(delete_endpoint),
+        )
+        .route(&format!("{endpoint}/rotate"), post(rotate_secret))
+        .route(&format!("{endpoint}/redeliver"), post(redeliver_many))
+        .route("/api/v1/deliveries", get(list_deliveries))
+        .route("/api/v1/deliveries/{id}", get(read_delivery))
+        .route("/api/v1/deliveries/{id}/redeliver", post(redeliver))
+}
+
+/// `POST /api/v1/webhook-endpoints`
+async fn make_endpoint(_shop: Shop, State(app): State<App>, request: Request) -> Response {
+    let object = match object(request, &["url", "event_types"]).await {
+        Ok(object) => object,
+        Err(response) => return response,
+    };
+    let read = url(&object).and_then(|url| {
+        let url = url.ok_or(Refusal::Field("url", URL_RIGHT))?;
+        Ok((url, event_types(&object)?.flatten()))
+    });
+    let (url, event_types) = match read {
+        Ok(read) => read,
+        Err(refusal) => return refusal.response(),
+    };
+    match endpoints::make(&app.core, &url, event_types).await {
+        Ok(endpoint) => {
+            let shown = with_secret(&endpoint, app.core.clock.now());
+            (StatusCode::CREATED, Json(shown)).into_response()
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+/// `GET /api/v1/webhook-endpoints`
+async fn list_endpoints(_shop: Shop, State(app): State<App>) -> Response {
+    match app.core.deliveries.endpoints().await {
+        Ok(endpoints) => {
+            let now = app.core.clock.now();
+            let list: Vec<Value> = endpoints
+                .iter()
+                .map(|endpoint| endpoint_json(endpoint, now))
+                .collect();
+            // There are never more than fit on one page.
+            Json(json!({ "webhook_endpoints": list, "next_cursor": null })).into_response()
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// `GET /api/v1/webhook-endpoints/{endpoint_id}`
+async fn read_endpoint(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Ok(id) = EndpointId::parse(&id) else {
+        return Problem::NotFound.response();
+    };
+    match endpoints::find(&app.core, &id).await {
+        Ok(endpoint) => Json(endpoint_json(&endpoint, app.core.clock.now())).into_response(),
+        Err(error) => refused(&error),
+    }
+}
+
+/// `PATCH /api/v1/webhook-endpoints/{endpoint_id}`
+async fn change_endpoint(
+    _shop: Shop,
+    State(app): State<App>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let Ok(id) = EndpointId::parse(&id) else {
+        return Problem::NotFound.response();
+    };
+    let object = match object(request, &["url", "event_types", "enabled"]).await {
+        Ok(object) => object,
+        Err(response) => return response,
+    };
+    let change = match change(&object) {
+        Ok(change) => change,
+        Err(refusal) => return refusal.response(),
+    };
+    match endpoints::change(&app.core, &id, &change).await {
+        Ok(endpoint) => Json(endpoint_json(&endpoint, app.core.clock.now())).into_response(),
+        Err(error) => refused(&error),
+    }
+}
+
+fn change(object: &Map<String, Value>) -> Result<EndpointChange, Refusal> {
+    let enabled = match present(object, "enabled") {
+        None => None,
+        Some(value) => Some(
+            value
+                .as_bool()
+                .ok_or(Refusal::Field("enabled", "must be true or false"))?,
+        ),
+    };
+    Ok(EndpointChange {
+        url: url(object)?,
+        event_types: event_types(object)?,
+        enabled,
+    })
+}
+
+/// `DELETE /api/v1/webhook-endpoints/{endpoint_id}`
+async fn delete_endpoint(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Ok(id) = EndpointId::parse(&id) else {
+        return Problem::NotFound.response();
+    };
+    let now = app.core.clock.now();
+    match app.core.deliveries.delete_endpoint(&id, now).await {
+        Ok(true) => StatusCode::NO_CONTENT.into_response(),
+        Ok(false) => Problem::NotFound.response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// `POST /api/v1/webhook-endpoints/{endpoint_id}/rotate`
+async fn rotate_secret(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Ok(id) = EndpointId::parse(&id) else {
+        return Problem::NotFound.response();
+    };
+    match endpoints::rotate(&app.core, &id).await {
+        Ok(endpoint) => Json(with_secret(&endpoint, app.core.clock.now())).into_response(),
+        Err(error) => refused(&error),
+    }
+}
+
+/// `POST /api/v1/webhook-endpoints/{endpoint_id}/redeliver`
+async fn redeliver_many(
+    _shop: Shop,
+    State(app): State<App>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let Ok(id) = EndpointId::parse(&id) else {
+        return Problem::NotFound.response();
+    };
+    let object = match object(request, &["status", "from", "to"]).await {
+        Ok(object) => object,
+        Err(response) => return response,
+    };
+    let again = match again(&object, id) {
+        Ok(again) => again,
+        Err(refusal) => return refusal.response(),
+    };
+    match endpoints::find(&app.core, &again.endpoint_id).await {
+        Ok(endpoint) if endpoint.status.is_served() => {}
+        Ok(_) => return Problem::EndpointOff.response(),
+        Err(error) => return refused(&error),
+    }
+    let now = app.core.clock.now();
+    match app.core.deliveries.redeliver_many(&again, now).await {
+        Ok(count) => {
+            let more = count == u64::from(REDELIVERED_MAX);
+            let answer = json!({ "redelivered": count, "more": more });
+            (StatusCode::ACCEPTED, Json(answer)).into_response()
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn again(object: &Map<String, Value>, endpoint_id: EndpointId) -> Result<Again, Refusal> {
+    let status = match present(object, "status") {
+        None => DeliveryStatus::GivenUp,
+        Some(value) => value
+            .as_str()
+            .and_then(DeliveryStatus::from_word)
+            // What is pending is sent anyway.
+            .filter(|status| *status != DeliveryStatus::Pending)
+            .ok_or(Refusal::Field("status", "must be given_up or delivered"))?,
+    };
+    let time = |name| match present(object, name) {
+        None => Ok(None),
+        Some(value) => value
+            .as_str()
+            .and_then(|text| text.parse::<Timestamp>().ok())
+            .map(Some)
+            .ok_or(Refusal::Field(
+                name,
+                "must be a time as in RFC 3339, such as 2026-11-21T00:00:00Z",
+            )),
+    };
+    Ok(Again {
+        endpoint_id,
+        status,
+        from: time("from")?,
+        to: time("to")?,
+        limit: REDELIVERED_MAX,
+    })
+}
+
+/// Query of the list.
+#[derive(Debug, Deserialize)]
+struct DeliveriesQuery {
+    endpoint_id: Option<String>,
+    status: Option<String>,
+    payment_id: Option<String>,
+    event_id: Option<String>,
+    event_type: Option<String>,
+    cursor: Option<String>,
+    limit: Option<String>,
+}
+
+/// `GET /api/v1/deliveries`
+async fn list_deliveries(
+    _shop: Shop,
+    State(app): State<App>,
+    query: Result<Query<DeliveriesQuery>, QueryRejection>,
+) -> Response {
+    let filter = match query_of(query).and_then(filter) {
+        Ok(filter) => filter,
+        Err(FieldRefused { field, right }) => return Problem::field(field, right),
+    };
+    match app.core.deliveries.list_deliveries(&filter).await {
+        Ok(deliveries) => {
+            let full = u32::try_from(deliveries.len()).is_ok_and(|count| count == filter.limit);
+            let next = deliveries
+                .last()
+                .filter(|_| full)
+                .map(|delivery| delivery.id.to_string());
+            let list: Vec<Value> = deliveries.iter().map(delivery_json).collect();
+            Json(json!({ "deliveries": list, "next_cursor": next })).into_response()
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn filter(query: DeliveriesQuery) -> Result<DeliveryFilter, FieldRefused> {
+    fn read<T>(
+        field: &'static str,
+        right: &'static str,
+        text: Option<String>,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, FieldRefused> {
+        match filled(text) {
+            None => Ok(None),
+            Some(text) => parse(&text).map(Some).ok_or(FieldRefused { field, right }),
+        }
+    }
+    Ok(DeliveryFilter {
+        endpoint_id: read(
+            "endpoint_id",
+            "must be the id of an endpoint",
+            query.endpoint_id,
+            |text| EndpointId::parse(text).ok(),
+        )?,
+        status: read(
+            "status",
+            "must be pending, delivered or given_up",
+            query.status,
+            DeliveryStatus::from_word,
+        )?,
+        payment_id: read(
+            "payment_id",
+            "must be the id of an order",
+            query.payment_id,
+            |text| PaymentId::parse(text).ok(),
+        )?,
+        event_id: read(
+            "event_id",
+            "must be the id of an event",
+            query.event_id,
+            |text| (text.len() <= EVENT_ID_BYTES_MAX).then(|| text.to_owned()),
+        )?,
+        event_type: read(
+            "event_type",
+            "must be an event type such as order.paid",
+            query.event_type,
+            EventType::from_word,
+        )?,
+        after: read(
+            "cursor",
+            "must be a next_cursor of an earlier answer",
+            query.cursor,
+            |text| text.parse().ok(),
+        )?,
+        limit: page_limit(query.limit)?,
+    })
+}
+
+/// `GET /api/v1/deliveries/{id}`
+async fn read_delivery(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+    match id.parse() {
+        Ok(id) => delivery_answer(&app, StatusCode::OK, id).await,
+        Err(_) => Problem::NotFound.response(),
+    }
+}
+
+/// `POST /api/v1/deliveries/{id}/redeliver`
+async fn redeliver(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Ok(id) = id.parse() else {
+        return Problem::NotFound.response();
+    };
+    let now = app.core.clock.now();
+    match app.core.deliveries.redeliver(id, now).await {
+        Ok(Redelivered::Done) => delivery_answer(&app, StatusCode::ACCEPTED, id).await,
+        Ok(Redelivered::NothingThere) => Problem::NotFound.response(),
+        Ok(Redelivered::NotServed) => Problem::EndpointOff.response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+async fn delivery_answer(app: &App, status: StatusCode, id: i64) -> Response {
+    match app.core.deliveries.find_delivery(id).await {
+        Ok(Some((delivery, attempts))) => {
+            let mut answer = delivery_json(&delivery);
+            answer["attempts"] = attempts.iter().map(attempt_json).collect();
+            (status, Json(answer)).into_response()
+        }
+        Ok(None) => Problem::NotFound.response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// A JSON object with no other fields than these. An empty body is an empty one.
+async fn object(request: Request, fields: &[&str]) -> Result<Map<String, Value>, Response> {
+    let bytes = json_body(request).await.map_err(Problem::response)?;
+    if bytes.is_empty() {
+        return Ok(Map::new());
+    }
+    let object: Map<String, Value> =
+        serde_json::from_slice(&bytes).map_err(|_| Refusal::Malformed.response())?;
+    match object.keys().find(|key| !fields.contains(&key.as_str())) {
+        None => Ok(object),
+        Some(unknown) => {
+            let unknown = crate::domain::text::clean(unknown);
+            Err(Refusal::UnknownField(unknown).response())
+        }
+    }
+}
+
+fn url(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
+    match present(object, "url") {
+        None => Ok(None),
+        Some(value) => match value.as_str().map(str::trim) {
+            Some(url) if !url.is_empty() && !url.contains(char::is_control) => {
+                Ok(Some(url.to_owned()))
+            }
+            _ => Err(Refusal::Field("url", URL_RIGHT)),
+        },
+    }
+}
+
+/// `None` when nothing is said of it; null is all types.
+fn event_types(object: &Map<String, Value>) -> Result<Option<Option<Vec<EventType>>>, Refusal> {
+    let refusal = || Refusal::Field("event_types", TYPES_RIGHT);
+    let list = match object.get("event_types") {
+        None => return Ok(None),
+        Some(Value::Null) => return Ok(Some(None)),
+        Some(value) => value.as_array().ok_or_else(refusal)?,
+    };
+    let mut types = Vec::new();
+    for value in list {
+        let one = value
+            .as_str()
+            .and_then(EventType::from_word)
+            .filter(|one| !types.contains(one))
+            .ok_or_else(refusal)?;
+        types.push(one);
+    }
+    if types.is_empty() {
+        return Err(refusal());
+    }
+    Ok(Some(Some(types)))
+}
+
+fn refused(error: &EndpointError) -> Response {
+    match error {
+        EndpointError::Target(TargetRefused::Malformed | TargetRefused::Credentials) => {
+            Problem::field("url", URL_RIGHT)
+        }
+        EndpointError::Target(TargetRefused::Insecure) => Problem::field(
+            "url",
+            "must be https; without it only networks of WANRYO_EVENT_TARGETS_PRIVATE are sent to",
+        ),
+        EndpointError::Target(TargetRefused::NotPublic) => Problem::field(
+            "url",
+            "must lead to a public address, or into a network of WANRYO_EVENT_TARGETS_PRIVATE",
+        ),
+        EndpointError::TooMany => Problem::TooManyEndpoints.response(),
+        EndpointError::NotFound => Problem::NotFound.response(),
+        EndpointError::Store(error) => unavailable(error),
+    }
+}
+
+/// An endpoint without its secrets: those are shown when they are made, and never again.
+fn endpoint_json(endpoint: &Endpoint, now: Timestamp) -> Value {
+    let types = endpoint.event_types.as_ref().map(|types| {
+        let words = types.iter().map(|one| one.as_str());
+        words.collect::<Vec<_>>()
+    });
+    let previous_until = endpoint
+        .secrets
+        .previous
+        .as_ref()
+        .map(|(_, until)| *until)
+        .filter(|until| now < *until);
+    json!({
+        "id": endpoint.id.as_str(),
+        "url": endpoint.url,
+        "event_types": types,
+        "status": endpoint.status.as_str(),
+        "failing_since": endpoint.failing_since,
+        "resume_at": endpoint.resume_at.filter(|at| now < *at),
+        "previous_secret_valid_until": previous_until,
+        "created_at": endpoint.created_at,
+        "updated_at": endpoint.updated_at,
+    })
+}
+
+fn with_secret(endpoint: &Endpoint, now: Timestamp) -> Value {
+    use secrecy::ExposeSecret;
+    let mut shown = endpoint_json(endpoint, now);
+    shown["secret"] = json!(endpoint.secrets.newest.expose_secret());
+    shown
+}
+
+fn delivery_json(delivery: &Delivery) -> Value {
+    json!({
+        "id": delivery.id,
+        "endpoint_id": delivery.endpoint_id.as_str(),
+        "event_id": delivery.event_id,
+        "event_type": delivery.event_type.as_str(),
+        "payment_id": delivery.payment_id.as_str(),
+        "status": delivery.status.as_str(),
+        "attempt_count": delivery.attempts,
+        "next_attempt_at": delivery.next_attempt_at,
+        "created_at": delivery.created_at,
+        "updated_at": delivery.updated_at,
+    })
+}
+
+fn attempt_json(attempt: &Attempt) -> Value {
+    json!({
+        "number": attempt.number,
+        "at": attempt.at,
+        "duration_ms": attempt.duration_ms,
+        "code": attempt.code,
+        "error": attempt.trouble.map(|trouble| trouble.as_str()),
+        "answer": attempt.answer,
+    })
+}

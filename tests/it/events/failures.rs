@@ -1,0 +1,242 @@
+//! Endpoints that fail, each in its way.
+
+use axum::response::IntoResponse;
+use http::StatusCode;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use wanryo::domain::event::EventType;
+use wanryo::service::deliveries;
+
+use super::receiver::Receiver;
+use super::{HOUR, MINUTE, SECOND, Shop};
+use crate::support::{TestDatabase, on_both_databases};
+
+on_both_databases! {
+    async fn what_fails_is_sent_again_at_growing_gaps_for_five_days_and_given_up(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::answering(|_| (StatusCode::SERVICE_UNAVAILABLE, "down\u{0} for \u{1b}maintenance").into_response()).await;
+        shop.endpoint(&receiver).await;
+        shop.happened("A", &[EventType::OrderPaid, EventType::OrderRefunded]).await;
+        shop.deliver().await;
+        shop.pass(SECOND, 7).await;
+        shop.pass(10 * SECOND, 12).await;
+        shop.pass(MINUTE, 120).await;
+        shop.pass(30 * MINUTE, 24).await;
+        shop.pass(HOUR, 24 * 6).await;
+
+        let first: Vec<_> = receiver.got().into_iter().filter(|got| got.kind() == "order.paid").collect();
+        assert_eq!(first.len(), 18);
+        let gaps: Vec<i64> = first.windows(2).map(|pair| pair[1].timestamp() - pair[0].timestamp()).collect();
+        let schedule = [5, 55, 240, 600, 2_700, 7_200, 10_800, 21_600].into_iter().chain([43_200; 9]);
+        for (gap, expected) in gaps.iter().zip(schedule) {
+            // A fifth to either side, and the step by which time moves here.
+            let slack = match expected { ..10 => 2, 10..2_000 => 62, 2_000..40_000 => 1_802, _ => 3_602 };
+            assert!((expected * 4 / 5 - 1..=expected * 6 / 5 + slack).contains(gap), "{gap} for {expected}: {gaps:?}");
+        }
+        assert!(first.iter().all(|got| got.id == first[0].id));
+        let delivery = shop.deliveries().await.remove(0);
+        assert_eq!((&delivery["status"], &delivery["attempt_count"], &delivery["next_attempt_at"]), (&json!("given_up"), &json!(18), &Value::Null));
+        let attempts = shop.delivery(&delivery["id"]).await["attempts"].clone();
+        assert_eq!(attempts.as_array().unwrap().len(), 18);
+        assert_eq!((&attempts[17]["code"], &attempts[17]["error"], &attempts[17]["answer"]), (&json!(503), &json!("status"), &json!("down for maintenance")));
+        // The next one of the order has its turn then.
+        assert!(receiver.kinds().contains(&"order.refunded".to_owned()));
+    }
+
+    async fn an_endpoint_is_paused_after_five_days_tried_hourly_and_told_of(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::answering(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()).await;
+        let (id, _) = shop.endpoint(&receiver).await;
+        for day in 0..5 {
+            for order in 0..3 {
+                shop.happened(&format!("ORD-{day}-{order}"), &[EventType::OrderPaid]).await;
+            }
+            shop.deliver().await;
+            shop.pass(HOUR, 23).await;
+            assert_eq!(shop.read_endpoint(&id).await["status"], "enabled", "day {day}");
+            shop.pass(HOUR, 1).await;
+        }
+        shop.happened("FRESH", &[EventType::OrderPaid]).await;
+        shop.pass(MINUTE, 1).await;
+        let endpoint = shop.read_endpoint(&id).await;
+        assert_eq!(endpoint["status"], "paused");
+        assert!(endpoint["failing_since"].is_string() && endpoint["resume_at"].is_string(), "{endpoint}");
+
+        // One an hour, however much waits.
+        let before = receiver.count();
+        for order in 0..5 {
+            shop.happened(&format!("LATER-{order}"), &[EventType::OrderPaid]).await;
+        }
+        shop.pass(MINUTE, 58).await;
+        assert_eq!(receiver.count(), before);
+        shop.pass(MINUTE, 3).await;
+        assert_eq!(receiver.count(), before + 1);
+        shop.pass(MINUTE, 121).await;
+        assert_eq!(receiver.count(), before + 3);
+
+        // It is back: everything that waited is sent at once.
+        receiver.answer_with(StatusCode::OK);
+        shop.pass(MINUTE, 61).await;
+        let endpoint = shop.read_endpoint(&id).await;
+        assert_eq!((&endpoint["status"], &endpoint["failing_since"], &endpoint["resume_at"]), (&json!("enabled"), &Value::Null, &Value::Null));
+        assert_eq!(shop.read("/api/v1/deliveries?status=pending").await["deliveries"], json!([]));
+    }
+
+    async fn an_endpoint_that_answers_410_gets_nothing_until_a_person_enables_it(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::answering(|_| StatusCode::GONE.into_response()).await;
+        let (id, _) = shop.endpoint(&receiver).await;
+        shop.happened("A", &[EventType::OrderPaid, EventType::OrderRefunded]).await;
+        shop.deliver().await;
+        shop.happened("B", &[EventType::OrderPaid]).await;
+        shop.pass(HOUR, 48).await;
+
+        assert_eq!(receiver.count(), 1);
+        assert_eq!(shop.read_endpoint(&id).await["status"], "gone");
+        let [paid, refunded] = &shop.deliveries().await[..] else { panic!("B is not for it") };
+        assert_eq!((&paid["status"], &refunded["status"]), (&json!("given_up"), &json!("pending")));
+        let attempts = shop.delivery(&paid["id"]).await["attempts"].clone();
+        assert_eq!((&attempts[0]["code"], &attempts[0]["error"]), (&json!(410), &json!("gone")));
+        let (status, problem) = shop.post(&format!("/api/v1/deliveries/{}/redeliver", paid["id"]), None).await;
+        assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("/problems/endpoint-off")));
+        let many = format!("/api/v1/webhook-endpoints/{id}/redeliver");
+        assert_eq!(shop.post(&many, None).await.0, StatusCode::CONFLICT);
+
+        receiver.answer_with(StatusCode::NO_CONTENT);
+        let path = format!("/api/v1/webhook-endpoints/{id}");
+        let enabled = shop.app.api(Method::PATCH, &path, Some(json!({ "enabled": true }))).await;
+        assert_eq!(enabled.json()["status"], "enabled");
+        assert_eq!(shop.post(&many, None).await, (StatusCode::ACCEPTED, json!({ "redelivered": 1, "more": false })));
+        shop.deliver().await;
+        assert_eq!(receiver.kinds(), ["order.paid", "order.paid", "order.refunded"]);
+    }
+
+    async fn a_redirect_is_a_failure_and_followed_by_nobody(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let elsewhere = Receiver::start().await;
+        let to = elsewhere.url.clone();
+        let codes = [301_u16, 302, 303, 307, 308];
+        let mut answers = codes.into_iter();
+        let receiver = Receiver::answering(move |_| {
+            let code = StatusCode::from_u16(answers.next().unwrap_or(200)).unwrap();
+            (code, [("location", to.clone())]).into_response()
+        })
+        .await;
+        shop.endpoint(&receiver).await;
+        shop.happened("A", &[EventType::OrderPaid]).await;
+        shop.deliver().await;
+        shop.pass(2 * HOUR, 10).await;
+
+        assert_eq!((receiver.count(), elsewhere.count()), (6, 0));
+        let delivery = shop.deliveries().await.remove(0);
+        let attempts = shop.delivery(&delivery["id"]).await["attempts"].clone();
+        for (attempt, code) in attempts.as_array().unwrap().iter().zip(codes) {
+            assert_eq!((&attempt["code"], &attempt["error"]), (&json!(code), &json!("redirect")));
+        }
+        assert_eq!(delivery["status"], "delivered");
+    }
+
+    async fn an_endpoint_with_too_much_to_do_is_left_alone_for_a_while(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::answering(|_| (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "120")]).into_response()).await;
+        let (id, _) = shop.endpoint(&receiver).await;
+        for order in 0..20 {
+            shop.happened(&format!("ORD-{order}"), &[EventType::OrderPaid]).await;
+        }
+        shop.deliver().await;
+        let before = receiver.count();
+        assert!(before <= 4, "no more than were under way: {before}");
+        assert!(shop.read_endpoint(&id).await["resume_at"].is_string());
+        shop.pass(10 * SECOND, 11).await;
+        assert_eq!(receiver.count(), before);
+
+        receiver.answer_with(StatusCode::OK);
+        shop.pass(MINUTE, 10).await;
+        assert_eq!(shop.read("/api/v1/deliveries?status=pending").await["deliveries"], json!([]));
+    }
+
+    async fn an_endpoint_that_does_not_answer_holds_up_no_other(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let [slow, good] = [Receiver::start().await, Receiver::start().await];
+        shop.endpoint(&slow).await;
+        shop.endpoint(&good).await;
+        for order in 0..30 {
+            shop.happened(&format!("ORD-{order}"), &[EventType::OrderPaid]).await;
+        }
+        let gate = slow.hold().await;
+        let stop = CancellationToken::new();
+        deliveries::begin_due(shop.core(), &stop).await.unwrap();
+        slow.until(4).await;
+        good.until(30).await;
+        // Rounds go on, and the slow one has no more under way than before.
+        shop.happened("MORE", &[EventType::OrderPaid]).await;
+        deliveries::begin_due(shop.core(), &stop).await.unwrap();
+        good.until(31).await;
+        assert_eq!(slow.count(), 4);
+
+        drop(gate);
+        slow.until(31).await;
+        stop.cancel();
+    }
+
+    async fn nobody_there_is_a_failure_like_any_other(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::start().await;
+        let (id, _) = shop.endpoint(&receiver).await;
+        // Nobody listens on a port that was just given back.
+        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let path = format!("/api/v1/webhook-endpoints/{id}");
+        let body = json!({ "url": format!("http://{nobody}/") });
+        assert_eq!(shop.app.api(Method::PATCH, &path, Some(body)).await.status, StatusCode::OK);
+        shop.happened("A", &[EventType::OrderPaid]).await;
+        shop.deliver().await;
+
+        let delivery = shop.deliveries().await.remove(0);
+        let attempts = shop.delivery(&delivery["id"]).await["attempts"].clone();
+        assert_eq!((&attempts[0]["code"], &attempts[0]["error"], &attempts[0]["answer"]), (&Value::Null, &json!("connect_failed"), &Value::Null));
+        // To its old address it goes in its own time.
+        let body = json!({ "url": receiver.url });
+        assert_eq!(shop.app.api(Method::PATCH, &path, Some(body)).await.status, StatusCode::OK);
+        shop.pass(10 * SECOND, 1).await;
+        assert_eq!(receiver.count(), 1);
+    }
+
+    async fn what_was_given_up_or_delivered_is_sent_again_when_asked_for(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::start().await;
+        let (id, secret) = shop.endpoint(&receiver).await;
+        shop.happened("TAKEN", &[EventType::OrderPaid]).await;
+        shop.deliver().await;
+        receiver.answer_with(StatusCode::BAD_REQUEST);
+        for order in 0..5 {
+            shop.happened(&format!("ORD-{order}"), &[EventType::OrderPaid, EventType::OrderRefunded]).await;
+        }
+        shop.deliver().await;
+        // As if five days were over.
+        db.run("UPDATE deliveries SET status = 'given_up', next_attempt_at = NULL WHERE status = 'pending'").await;
+        receiver.answer_with(StatusCode::OK);
+        let taken = shop.deliveries().await.remove(0);
+        let (status, again) = shop.post(&format!("/api/v1/deliveries/{}/redeliver", taken["id"]), None).await;
+        assert_eq!((status, &again["status"]), (StatusCode::ACCEPTED, &json!("pending")));
+        shop.deliver().await;
+        let last = receiver.got().pop().unwrap();
+        assert_eq!((last.id.as_str(), last.is_signed_with(&secret)), (taken["event_id"].as_str().unwrap(), true));
+        assert_eq!(shop.delivery(&taken["id"]).await["attempt_count"], 2);
+
+        let before = receiver.count();
+        let many = format!("/api/v1/webhook-endpoints/{id}/redeliver");
+        assert_eq!(shop.post(&many, None).await, (StatusCode::ACCEPTED, json!({ "redelivered": 10, "more": false })));
+        shop.deliver().await;
+        let sent = receiver.got().split_off(before);
+        assert_eq!(sent.len(), 10);
+        for order in 0..5 {
+            let of_order = sent.iter().filter(|got| got.payment_id() == format!("ORD-{order}"));
+            assert_eq!(of_order.map(|got| got.kind()).collect::<Vec<_>>(), ["order.paid", "order.refunded"], "in order");
+        }
+        assert_eq!(shop.post(&many, None).await.1["redelivered"], 0, "nothing is left");
+        let none = json!({ "status": "delivered", "to": "2020-01-01T00:00:00Z" });
+        assert_eq!(shop.post(&many, Some(none)).await.1["redelivered"], 0);
+        assert_eq!(shop.post(&many, Some(json!({ "status": "delivered" }))).await.1["redelivered"], 11);
+    }
+}
