@@ -1,6 +1,8 @@
 // Programs to test with: this workspace's own, as cargo built them, and Python's.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
@@ -18,8 +20,46 @@ const pythonPackages = process.env.WANRYO_PYTHON_PACKAGES ?? join(root, "target/
 
 /** Starts `portone-sandbox` on a free port. Returns its address and how to end it. */
 export async function startSandbox(args = []) {
-  const child = spawn(join(binDir, "portone-sandbox"), ["--addr", "127.0.0.1:0", ...args], {
-    env: environment(),
+  return await start("portone-sandbox", ["--addr", "127.0.0.1:0", ...args]);
+}
+
+/**
+ * Starts `wanryo` on a free port and a database of its own, for test money.
+ *
+ * `call` asks as a shop's server does, and fails unless the answer is 2xx.
+ */
+export async function startWanryo(settings) {
+  const directory = await mkdtemp(join(tmpdir(), "wanryo-interop-"));
+  const all = {
+    ...settings,
+    WANRYO_ADDR: "127.0.0.1:0",
+    WANRYO_MODE: "test",
+    DATABASE_URL: `sqlite://${join(directory, "wanryo.db")}`,
+  };
+  const key = (await run(join(binDir, "wanryo"), ["key", "create", "--name", "shop"], all, "")).stdout.trim();
+  const { url, stop: end } = await start("wanryo", [], all);
+  const call = async (method, path, body) => {
+    const response = await fetch(url + path, {
+      method,
+      headers: { accept: "application/json", authorization: `Bearer ${key}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) {
+      throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    }
+    return JSON.parse(text);
+  };
+  const stop = async () => {
+    await end();
+    await rm(directory, { recursive: true });
+  };
+  return { url, call, stop };
+}
+
+async function start(program, args, settings = {}) {
+  const child = spawn(join(binDir, program), args, {
+    env: { ...environment(), ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const url = await new Promise((listening, failed) => {
@@ -27,7 +67,7 @@ export async function startSandbox(args = []) {
     const fail = (why) => {
       clearTimeout(timer);
       child.kill("SIGKILL");
-      failed(new Error(`portone-sandbox ${why}\n${printed.join("\n")}`));
+      failed(new Error(`${program} ${why}\n${printed.join("\n")}`));
     };
     const timer = setTimeout(() => fail(`did not listen within ${START_MS_MAX} ms`), START_MS_MAX);
     child.once("error", (error) => fail(`could not be started (cargo build --bins?): ${error.message}`));

@@ -150,10 +150,10 @@ fn is_public_v6(ip: Ipv6Addr) -> bool {
     let [a, b, ..] = ip.segments();
     let is_given_out = (0x2000..=0x3fff).contains(&a);
     // Teredo, ORCHID and others (2001::/23); documentation (2001:db8::/32, 3fff::/20); 6to4 (2002::/16).
-    let is_special = (a == 0x2001 && b < 0x0200)
-        || (a == 0x2001 && b == 0x0db8)
-        || a == 0x2002
-        || (a == 0x3fff && b < 0x1000);
+    let is_special = matches!(
+        (a, b),
+        (0x2001, 0..0x0200 | 0x0db8) | (0x2002, _) | (0x3fff, 0..0x1000)
+    );
     is_given_out && !is_special
 }
 
