@@ -32,20 +32,25 @@ const TYPES_RIGHT: &str =
 
 /// The addresses of this part.
 pub fn routes() -> Router<App> {
-    let endpoint = "/api/v1/webhook-endpoints/{endpoint_id}";
     Router::new()
         .route(
             "/api/v1/webhook-endpoints",
             get(list_endpoints).post(make_endpoint),
         )
         .route(
-            endpoint,
+            "/api/v1/webhook-endpoints/{endpoint_id}",
             get(read_endpoint)
                 .patch(change_endpoint)
                 .delete(delete_endpoint),
         )
-        .route(&format!("{endpoint}/rotate"), post(rotate_secret))
-        .route(&format!("{endpoint}/redeliver"), post(redeliver_many))
+        .route(
+            "/api/v1/webhook-endpoints/{endpoint_id}/rotate",
+            post(rotate_secret),
+        )
+        .route(
+            "/api/v1/webhook-endpoints/{endpoint_id}/redeliver",
+            post(redeliver_many),
+        )
         .route("/api/v1/deliveries", get(list_deliveries))
         .route("/api/v1/deliveries/{id}", get(read_delivery))
         .route("/api/v1/deliveries/{id}/redeliver", post(redeliver))

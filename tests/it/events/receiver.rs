@@ -152,6 +152,5 @@ async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes
     shared.got.lock().push(got.clone());
     shared.came.notify_waiters();
     let _open = shared.gate.read().await;
-    let answer = (shared.answer.lock())(&got);
-    answer
+    (shared.answer.lock())(&got)
 }
