@@ -22,6 +22,7 @@ use crate::ports::clock::Clock;
 use crate::ports::deliveries::WebhookSender;
 use crate::ports::gateway::Gateway;
 use crate::service::{Core, ServiceSettings, Stores};
+use crate::telemetry::{Counted, Metrics, Shelf};
 use crate::ui::context::{Site, V1Sdk, V2Sdk};
 use crate::web::limits::Limits;
 use crate::web::{App, Network, assets, router, server};
@@ -138,9 +139,19 @@ pub async fn start_within(
         .public_url
         .clone()
         .unwrap_or_else(|| format!("http://{addr}"));
-    let ports = Ports::new(&settings, &database, clock)?;
-    let core = Arc::new(core(&settings, &public_url, ports));
-    let app = app(&settings, &public_url, Arc::clone(&core), limits)?;
+    let operations = operations(&database);
+    let metrics = operations.metrics();
+    let mut ports = Ports::new(&settings, &database, clock)?;
+    ports.gateway = Arc::new(Counted::new(ports.gateway, Arc::clone(metrics)));
+    let core = core(&settings, &public_url, ports).observed_by(Arc::clone(metrics) as _);
+    let core = Arc::new(core);
+    let app = app(
+        &settings,
+        &public_url,
+        Arc::clone(&core),
+        operations,
+        limits,
+    )?;
     let network = Arc::clone(&app.network);
 
     let stop = CancellationToken::new();
@@ -263,6 +274,13 @@ pub fn core(settings: &Settings, public_url: &str, ports: Ports) -> Core {
     )
 }
 
+/// What operators can count, with what this database knows.
+#[must_use]
+pub fn operations(database: &Arc<Database>) -> Arc<Shelf> {
+    let metrics = Arc::new(Metrics::default());
+    Arc::new(Shelf::new(metrics, Arc::clone(database) as _))
+}
+
 /// What the router's handlers share, around these use cases.
 ///
 /// # Errors
@@ -271,6 +289,7 @@ pub fn app(
     settings: &Settings,
     public_url: &str,
     core: Arc<Core>,
+    operations: Arc<Shelf>,
     limits: Limits,
 ) -> anyhow::Result<App> {
     // Leptos drives its async pages with tokio; a second app in one process finds it set already.
@@ -280,6 +299,7 @@ pub fn app(
         site: Arc::new(site(settings, public_url)),
         scripts: scripts(),
         network: Arc::new(network(settings, public_url, limits)?),
+        operations,
     })
 }
 
@@ -334,6 +354,7 @@ fn network(settings: &Settings, public_url: &str, limits: Limits) -> anyhow::Res
     Ok(Network {
         trusted_proxies: settings.trusted_proxies.clone(),
         webhook_sources: settings.webhook_sources.clone(),
+        metrics_sources: settings.metrics_sources.clone(),
         v2_webhooks,
         secure: public_url.starts_with("https://"),
         limits,

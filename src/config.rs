@@ -20,6 +20,10 @@ const SHOP_NAME_CHARS_MAX: usize = 60;
 /// <https://github.com/portone-io/server-sdk>
 const WEBHOOK_SECRET_BYTES_MIN: usize = 16;
 
+/// Who reads the metrics unless something else is said: the machine itself and private networks.
+pub const METRICS_SOURCES: &str =
+    "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7";
+
 /// Settings as they come, not yet checked. `wanryo --help` is generated from these lines.
 #[derive(Debug, Clone, Args)]
 pub struct RawSettings {
@@ -83,6 +87,15 @@ pub struct RawSettings {
         help_heading = "Site"
     )]
     pub event_targets_private: Option<String>,
+    /// Networks (CIDR, comma-separated) that may read /metrics; by default the machine itself and private networks
+    #[arg(
+        long = "wanryo-metrics-sources",
+        env = "WANRYO_METRICS_SOURCES",
+        default_value = METRICS_SOURCES,
+        value_name = "CIDR,…",
+        help_heading = "Site"
+    )]
+    pub metrics_sources: String,
     /// What becomes of a payment that is bound to its order and fails a check: `hold` (a person looks) or `refund` (what was paid wrongly, or with test money, is given back)
     #[arg(
         long = "wanryo-on-mismatch",
@@ -232,6 +245,8 @@ pub struct Settings {
     pub webhook_sources: Vec<IpNet>,
     /// Networks that are not public and that events may be sent to all the same.
     pub event_targets_private: Vec<IpNet>,
+    /// Who may read the metrics; empty is nobody.
+    pub metrics_sources: Vec<IpNet>,
     /// What becomes of a payment that is bound to its order and fails a check.
     pub on_mismatch: OnMismatch,
     /// Help for buyers.
@@ -379,6 +394,11 @@ impl RawSettings {
             "WANRYO_EVENT_TARGETS_PRIVATE",
             self.event_targets_private.as_deref(),
         );
+        let metrics_sources = networks(
+            &mut wrong,
+            "WANRYO_METRICS_SOURCES",
+            Some(&self.metrics_sources),
+        );
         let on_mismatch = wrong.keep(
             "WANRYO_ON_MISMATCH",
             "must be hold or refund",
@@ -480,6 +500,7 @@ impl RawSettings {
                     trusted_proxies,
                     webhook_sources,
                     event_targets_private,
+                    metrics_sources,
                     on_mismatch,
                     support_url,
                     shop_name,

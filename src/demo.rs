@@ -17,6 +17,7 @@ use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
+use ipnet::IpNet;
 use portone_sandbox::Sandbox;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
@@ -255,6 +256,7 @@ fn settings(
         webhook_sources: Vec::new(),
         // Whoever tries it out has a receiver on the same machine.
         event_targets_private: vec![IpAddr::from(Ipv4Addr::LOCALHOST).into()],
+        metrics_sources: vec![IpNet::from(IpAddr::from(Ipv4Addr::LOCALHOST))],
         on_mismatch: OnMismatch::Hold,
         support_url: Some(format!("{shop_url}/help")),
         shop_name: Some(SHOP_NAME.to_owned()),

@@ -5,4 +5,6 @@ pub mod clock;
 pub mod deliveries;
 pub mod entropy;
 pub mod gateway;
+pub mod observer;
+pub mod operations;
 pub mod store;

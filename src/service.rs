@@ -29,6 +29,7 @@ use crate::ports::clock::Clock;
 use crate::ports::deliveries::{DeliveryStore, WebhookSender};
 use crate::ports::entropy::Entropy;
 use crate::ports::gateway::Gateway;
+use crate::ports::observer::{Nobody, Observer};
 use crate::ports::store::{AccessStore, InboxStore, OrderStore, RefundStore};
 
 /// How long a page waits for a verification that runs on without it. Leaves room to render within 3 s.
@@ -95,6 +96,8 @@ pub struct Core {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub entropy: Arc<dyn Entropy>,
+    /// Counts what happens.
+    pub observer: Arc<dyn Observer>,
     /// Settings.
     pub settings: ServiceSettings,
     /// Detached work; a graceful stop waits for it.
@@ -139,6 +142,7 @@ impl Core {
             webhooks,
             clock,
             entropy,
+            observer: Arc::new(Nobody),
             settings,
             tasks: TaskTracker::new(),
             kept: completion::Kept::default(),
@@ -148,6 +152,18 @@ impl Core {
             admission: sync::Admission::default(),
             password_hashes: Arc::new(Semaphore::new(PASSWORD_HASHES_MAX)),
         }
+    }
+
+    /// Has what happens counted.
+    #[must_use]
+    pub fn observed_by(self, observer: Arc<dyn Observer>) -> Self {
+        Self { observer, ..self }
+    }
+
+    /// Whether PortOne is taken to be down, for it did not answer several times in a row.
+    #[must_use]
+    pub fn is_portone_down(&self, portone: crate::domain::order::Portone) -> bool {
+        self.admission.is_down(portone)
     }
 
     /// Does work side by side, each piece as a detached task, so that nobody who stops waiting cuts one short. The answers come

@@ -8,6 +8,7 @@ pub mod complete;
 pub mod confirm;
 pub mod layers;
 pub mod limits;
+pub mod metrics;
 pub mod office;
 pub mod pages;
 pub mod problem;
@@ -25,6 +26,7 @@ use portone::webhook::Verifier;
 
 use self::limits::Limits;
 use crate::service::Core;
+use crate::telemetry::Shelf;
 use crate::ui::context::Site;
 
 /// What handlers share.
@@ -38,6 +40,8 @@ pub struct App {
     pub scripts: Option<LeptosOptions>,
     /// What concerns the network.
     pub network: Arc<Network>,
+    /// What operators can count.
+    pub operations: Arc<Shelf>,
 }
 
 /// Whose word counts, and how much of the server anybody may take.
@@ -47,6 +51,8 @@ pub struct Network {
     pub trusted_proxies: Vec<IpNet>,
     /// Who may post V1 webhooks; empty is anybody.
     pub webhook_sources: Vec<IpNet>,
+    /// Who may read the metrics.
+    pub metrics_sources: Vec<IpNet>,
     /// Verifies V2's webhooks; `None` takes none.
     pub v2_webhooks: Option<Verifier>,
     /// Whether browsers reach us over TLS: cookies are bound to the host then, and TLS is remembered.

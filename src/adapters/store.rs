@@ -16,6 +16,7 @@ mod deliveries;
 mod endpoints;
 mod group;
 mod inbox;
+mod operations;
 mod orders;
 mod query;
 mod refunds;

@@ -19,6 +19,7 @@ use crate::domain::outcome::{Outcome, awaits_deposit, may_pay_again, outcome_of}
 use crate::domain::text::clean;
 use crate::domain::transaction::{Transaction, TransactionStatus, Verdict, VirtualAccount};
 use crate::ports::clock::within;
+use crate::ports::observer::Happening;
 use crate::ports::store::{Snapshot, StoreError};
 
 /// Claims that are remembered as being on the record.
@@ -166,18 +167,24 @@ pub struct TransactionFacts {
 /// Never fails: what cannot be found out within [`PAGE_BUDGET`] is called unconfirmed, and goes on being found out.
 pub async fn complete(core: &Arc<Core>, claim: Claim) -> CompletionView {
     if claim.malformed || (claim.payment_id.is_none() && claim.transaction_id.is_none()) {
-        return bare(core, Outcome::Invalid, &claim);
+        return told(core, bare(core, Outcome::Invalid, &claim));
     }
-    look(core, &claim, None).await
+    told(core, look(core, &claim, None).await)
 }
 
 /// A buyer opens the lasting link.
 pub async fn status(core: &Arc<Core>, token: Option<StatusToken>) -> CompletionView {
     let nothing = Claim::default();
     let Some(token) = token else {
-        return bare(core, Outcome::NotFound, &nothing);
+        return told(core, bare(core, Outcome::NotFound, &nothing));
     };
-    look(core, &nothing, Some(&token)).await
+    told(core, look(core, &nothing, Some(&token)).await)
+}
+
+/// Counts what a visitor is told.
+fn told(core: &Core, view: CompletionView) -> CompletionView {
+    core.observer.notice(Happening::Told(view.outcome));
+    view
 }
 
 /// Everything that may wait is in here, the reading of the order included: a slow database must not hold the page, either.

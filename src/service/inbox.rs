@@ -21,6 +21,7 @@ use super::sync::{Ask, Standing, SyncError, sync};
 use super::{Core, VISITOR_ENTRIES_MAX};
 use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::order::Portone;
+use crate::ports::observer::Happening;
 use crate::ports::store::{InboxEntry, InboxResult, Received, Snapshot, StoreError};
 
 /// When a worker takes a webhook that the receiving task did not finish.
@@ -124,6 +125,9 @@ pub async fn purge(core: &Core) -> Result<(), StoreError> {
 
 async fn work_off(core: &Arc<Core>, entry: InboxEntry) {
     let result = look(core, &entry).await;
+    let took = core.clock.now().duration_since(entry.received_at);
+    core.observer
+        .notice(Happening::WebhookWorkedOff(result, took));
     if let Err(error) = core.inbox.settle(entry.id, entry.lease, result).await {
         // It stays in the inbox, and a worker takes it again.
         tracing::warn!(

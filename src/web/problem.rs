@@ -247,6 +247,12 @@ impl Problem {
         }
     }
 
+    /// The word at the end of its type.
+    #[must_use]
+    pub const fn slug(self) -> &'static str {
+        self.parts().1
+    }
+
     /// The answer.
     #[must_use]
     pub fn response(self) -> Response {

@@ -18,7 +18,7 @@ use super::complete::{complete_route, status_route};
 use super::confirm::confirm_route;
 use super::pages::{page_route, server_function_route};
 use super::webhook::webhook_route;
-use super::{App, api, assets, layers, office, problem};
+use super::{App, api, assets, layers, metrics, office, problem};
 
 /// Where buyers come back.
 pub const COMPLETE_PATH: &str = "/payments/complete";
@@ -95,6 +95,7 @@ pub fn router(app: App) -> Router {
     let mut site = Router::new()
         .route(HEALTH_PATH, get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
+        .route("/metrics", get(metrics::metrics_route))
         .merge(payments)
         .merge(office)
         .merge(api)

@@ -34,6 +34,20 @@ const SIGNATURE_HEADERS: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhoo
 
 /// Takes a webhook: on disk first, then 200.
 pub async fn webhook_route(State(app): State<App>, request: Request) -> Response {
+    let portone = if claims_signature(request.headers()) {
+        Portone::V2
+    } else {
+        Portone::V1
+    };
+    let response = receive(&app, request).await;
+    let refused = response.extensions().get::<Problem>();
+    app.operations
+        .metrics()
+        .webhook(portone, refused.map(|problem| problem.slug()));
+    response
+}
+
+async fn receive(app: &App, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let peer = parts.extensions.get::<Peer>().copied();
     if !claims_signature(&parts.headers) && !may_post(&app.network, peer, &parts.headers) {
@@ -46,14 +60,14 @@ pub async fn webhook_route(State(app): State<App>, request: Request) -> Response
         return Problem::MalformedBody.response();
     }
     let content_type = content_type(&parts.headers);
-    let hint = match signature(&app, &parts.headers, &bytes) {
+    let hint = match signature(app, &parts.headers, &bytes) {
         Signature::None => from_v1(content_type, &bytes),
         Signature::Good(delivery) => from_v2(content_type, &bytes, delivery),
         Signature::Wrong => Err(Problem::InvalidSignature),
         Signature::NotConfigured => Err(Problem::PortoneNotConfigured),
     };
     match hint {
-        Ok(Some(hint)) => take(&app, hint).await,
+        Ok(Some(hint)) => take(app, hint).await,
         // About no payment that an order here could have.
         Ok(None) => StatusCode::OK.into_response(),
         Err(problem) => problem.response(),

@@ -81,6 +81,7 @@ pub(crate) fn settings(database: &TestDatabase, sandbox: &Sandbox) -> Settings {
         trusted_proxies: Vec::new(),
         webhook_sources: Vec::new(),
         event_targets_private: vec!["127.0.0.0/8".parse().unwrap()],
+        metrics_sources: vec!["127.0.0.0/8".parse().unwrap()],
         on_mismatch: OnMismatch::Hold,
         support_url: Some("https://shop.example/help".to_owned()),
         shop_name: Some("완료상점".to_owned()),

@@ -21,6 +21,7 @@ mod faults;
 mod headers;
 mod imports;
 mod logs;
+mod metrics;
 mod museum;
 mod office;
 mod payments;

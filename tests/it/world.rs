@@ -508,8 +508,10 @@ impl Place {
             clock: real.clock,
         };
         let core = Arc::new(compose::core(&settings, PUBLIC_URL, ports));
+        let operations = compose::operations(&database);
+        let limits = Limits::default();
         let app =
-            compose::app(&settings, PUBLIC_URL, Arc::clone(&core), Limits::default()).unwrap();
+            compose::app(&settings, PUBLIC_URL, Arc::clone(&core), operations, limits).unwrap();
         World {
             core,
             fuse,

@@ -10,10 +10,11 @@ use super::settle::{load, note_failure, settle};
 use super::{Ask, Standing, SyncError, Synced};
 use crate::domain::evidence::Evidence;
 use crate::domain::history::Actor;
-use crate::domain::ids::TransactionId;
+use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::order::Portone;
 use crate::domain::transaction::{TransactionStatus, Verdict};
 use crate::ports::gateway::{Attempts, GatewayError};
+use crate::ports::observer::{Admitted, Asker, Happening};
 use crate::ports::store::Snapshot;
 use crate::service::{Core, refunds};
 
@@ -116,6 +117,8 @@ async fn admit(
                     return Box::pin(look_by_number(core, ask, id, Told::Unknown, takeoff)).await;
                 }
                 Entry::Full => {
+                    let refused = Happening::Asked(Asker::Stranger, Admitted::OverBudget);
+                    core.observer.notice(refused);
                     return Box::pin(look_by_number(core, ask, id, Told::Nothing, takeoff)).await;
                 }
             }
@@ -218,21 +221,15 @@ async fn fetch(
         transaction_id,
         place,
     } = question;
-    let _place = match place {
-        Some(place) => place,
-        None => {
-            let now = core.clock.now();
-            let wait = core.admission.pace(class, &ask.payment_id, now)?;
-            if !wait.is_zero() {
-                core.clock.sleep(wait).await;
-            }
-            core.admission.place(class)?
-        }
+    let (asker, _place) = match place {
+        Some(place) => (Asker::Stranger, place),
+        None => (asker(class), turn(core, class, &ask.payment_id).await?),
     };
     takeoff.now();
     let portone = snapshot.order.portone;
     let fetched_at = core.clock.now();
     let answer = if core.admission.admits(class, portone, fetched_at) {
+        core.observer.notice(Happening::Asked(asker, Admitted::Yes));
         let answer = core
             .gateway
             .attempts(
@@ -244,6 +241,8 @@ async fn fetch(
         core.admission.hear(portone, &answer, core.clock.now());
         answer
     } else {
+        core.observer
+            .notice(Happening::Asked(asker, Admitted::PortoneDown));
         Err(GatewayError::Unavailable)
     };
     let attempts = match answer {
@@ -271,6 +270,36 @@ async fn fetch(
         synced,
         asked_for_it: transaction_id.is_some(),
     })
+}
+
+/// Waits for the turn of an ask about what is known, and takes its place.
+async fn turn<'core>(
+    core: &'core Core,
+    class: Class,
+    payment_id: &PaymentId,
+) -> Result<SemaphorePermit<'core>, SyncError> {
+    let refused = |error: SyncError| {
+        core.observer
+            .notice(Happening::Asked(asker(class), Admitted::OverBudget));
+        error
+    };
+    let now = core.clock.now();
+    let wait = core
+        .admission
+        .pace(class, payment_id, now)
+        .map_err(refused)?;
+    if !wait.is_zero() {
+        core.clock.sleep(wait).await;
+    }
+    core.admission.place(class).map_err(refused)
+}
+
+const fn asker(class: Class) -> Asker {
+    match class {
+        Class::Known => Asker::Known,
+        Class::Visitor => Asker::Visitor,
+        Class::Reconciler => Asker::Reconciler,
+    }
 }
 
 /// The attempt that may still bring money without anything more from the buyer, when PortOne might not show it by itself: of a

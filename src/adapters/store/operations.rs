@@ -1,0 +1,90 @@
+//! What operators want to know, counted from indexes.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::query::{Failure, fetch_all, retried};
+use super::rows::{Table, micros};
+use super::{Connection, Database};
+use crate::domain::order::OrderStatus;
+use crate::ports::attention::AttentionStore;
+use crate::ports::operations::{Backlog, OperationsStore, Queue};
+use crate::ports::store::StoreError;
+
+/// More than this many items of attention are counted as this many.
+const ATTENTION_COUNTED_MAX: u32 = 10_000;
+
+#[async_trait]
+impl OperationsStore for Database {
+    async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
+        let attention = self.count_attention(now, ATTENTION_COUNTED_MAX).await?;
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let inbox = queue(&mut conn, now, QueueSql::INBOX).await?;
+            let checks = queue(&mut conn, now, QueueSql::CHECKS).await?;
+            let refunds = queue(&mut conn, now, QueueSql::REFUNDS).await?;
+            let rows: Vec<(String, i64)> = fetch_all!(
+                &mut conn,
+                "SELECT status, COUNT(*) FROM orders GROUP BY status"
+            )?;
+            conn.keep();
+            let orders = rows.into_iter().map(|(status, count)| {
+                let status = Table("orders").read("status", OrderStatus::from_word(&status))?;
+                Ok((status, whole(count)))
+            });
+            Ok(Backlog {
+                inbox,
+                checks,
+                refunds,
+                attention: u64::from(attention),
+                orders: orders.collect::<Result<_, Failure>>()?,
+            })
+        })
+        .await
+    }
+}
+
+/// Two texts, so that each reads its index from one end.
+struct QueueSql {
+    table: &'static str,
+    column: &'static str,
+    count: &'static str,
+    oldest: &'static str,
+}
+
+impl QueueSql {
+    const INBOX: Self = Self {
+        table: "inbox",
+        column: "try_at",
+        count: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN try_at <= $1 THEN 1 ELSE 0 END), 0) FROM inbox WHERE state = 'waiting'",
+        oldest: "SELECT MIN(try_at) FROM inbox WHERE state = 'waiting' AND try_at <= $1",
+    };
+    const CHECKS: Self = Self {
+        table: "orders",
+        column: "next_check_at",
+        count: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN next_check_at <= $1 THEN 1 ELSE 0 END), 0) FROM orders WHERE next_check_at IS NOT NULL",
+        oldest: "SELECT MIN(next_check_at) FROM orders WHERE next_check_at IS NOT NULL AND next_check_at <= $1",
+    };
+    const REFUNDS: Self = Self {
+        table: "refunds",
+        column: "next_at",
+        count: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN next_at <= $1 THEN 1 ELSE 0 END), 0) FROM refunds WHERE next_at IS NOT NULL",
+        oldest: "SELECT MIN(next_at) FROM refunds WHERE next_at IS NOT NULL AND next_at <= $1",
+    };
+}
+
+async fn queue(conn: &mut Connection, now: Timestamp, sql: QueueSql) -> Result<Queue, Failure> {
+    let counted: Vec<(i64, i64)> = fetch_all!(conn, sql.count, micros(now))?;
+    let oldest: Vec<(Option<i64>,)> = fetch_all!(conn, sql.oldest, micros(now))?;
+    let (waiting, due) = counted.first().copied().unwrap_or_default();
+    let due_since = oldest.first().and_then(|(at,)| *at);
+    Ok(Queue {
+        waiting: whole(waiting),
+        due: whole(due),
+        due_since: Table(sql.table).time_or_none(sql.column, due_since)?,
+    })
+}
+
+fn whole(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or_default()
+}
