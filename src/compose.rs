@@ -223,13 +223,7 @@ impl Ports {
         database: &Arc<Database>,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
-        let timeout = settings.portone_timeout;
-        let v1 = settings.v1.as_ref().map(|v1| portone_v1(v1, timeout));
-        let v2 = settings.v2.as_ref().map(|v2| portone_v2(v2, timeout));
-        let gateway = Generations {
-            v1: v1.transpose()?,
-            v2: v2.transpose()?,
-        };
+        let gateway = gateway(settings)?;
         let stores = Stores {
             orders: Arc::clone(database) as _,
             refunds: Arc::clone(database) as _,
@@ -250,6 +244,20 @@ impl Ports {
             clock,
         })
     }
+}
+
+/// PortOne as the settings name it.
+///
+/// # Errors
+/// Settings that no client of PortOne can be made of.
+pub fn gateway(settings: &Settings) -> anyhow::Result<Generations> {
+    let timeout = settings.portone_timeout;
+    let v1 = settings.v1.as_ref().map(|v1| portone_v1(v1, timeout));
+    let v2 = settings.v2.as_ref().map(|v2| portone_v2(v2, timeout));
+    Ok(Generations {
+        v1: v1.transpose()?,
+        v2: v2.transpose()?,
+    })
 }
 
 /// The use cases, behind these ports.
@@ -299,6 +307,7 @@ pub fn app(
         site: Arc::new(site(settings, public_url)),
         scripts: scripts(),
         network: Arc::new(network(settings, public_url, limits)?),
+        rates: Arc::default(),
         operations,
     })
 }

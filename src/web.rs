@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod office;
 pub mod pages;
 pub mod problem;
+pub mod rates;
 pub mod router;
 pub mod server;
 pub mod webhook;
@@ -25,6 +26,7 @@ use leptos::config::LeptosOptions;
 use portone::webhook::Verifier;
 
 use self::limits::Limits;
+use self::rates::Rates;
 use crate::service::Core;
 use crate::telemetry::Shelf;
 use crate::ui::context::Site;
@@ -40,6 +42,8 @@ pub struct App {
     pub scripts: Option<LeptosOptions>,
     /// What concerns the network.
     pub network: Arc<Network>,
+    /// How often each key has called the API.
+    pub rates: Arc<Rates>,
     /// What operators can count.
     pub operations: Arc<Shelf>,
 }

@@ -1,8 +1,11 @@
 //! `/api/v1`: the shop's server makes, reads, checks, closes and refunds orders, reads what needs attention, and says where
 //! events go.
 
+pub mod answers;
 pub mod attention;
 pub mod body;
+pub mod describe;
+pub mod docs;
 pub mod endpoints;
 pub mod refunds;
 
@@ -16,16 +19,16 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
+use self::answers::{History, HistoryEntry, OrderBrief, OrderList};
 use super::App;
 use super::limits::{BODY_BYTES_MAX, is_too_deep};
 use super::problem::Problem;
+use super::rates::Told;
 use crate::domain::history::Actor;
 use crate::domain::ids::PaymentId;
-use crate::domain::order::{Order, OrderStatus, Portone};
-use crate::domain::refund::Refund;
-use crate::domain::transaction::Transaction;
+use crate::domain::order::{OrderStatus, Portone};
 use crate::ports::store::{OrderFilter, Snapshot, StoreError};
 use crate::service::orders::{self, CloseError, Made, NewOrder};
 use crate::service::sync::{Ask, SyncError, sync};
@@ -55,7 +58,18 @@ impl FromRequestParts<App> for Shop {
             return Err(Problem::Unauthorized.response());
         };
         match access::api_key(&app.core, key.trim()).await {
-            Ok(Some(key)) => Ok(Self { name: key.name }),
+            Ok(Some(found)) => {
+                let quota = app.network.limits.calls_per_key;
+                let digest = Sha256::digest(key.trim()).into();
+                let standing = app.rates.take(digest, quota, app.core.clock.now());
+                if let Some(told) = parts.extensions.get::<Told>() {
+                    told.put(standing);
+                }
+                if standing.is_over {
+                    return Err(Problem::TooManyCalls.response());
+                }
+                Ok(Self { name: found.name })
+            }
             Ok(None) => Err(Problem::Unauthorized.response()),
             Err(error) => Err(unavailable(&error)),
         }
@@ -69,6 +83,10 @@ impl Shop {
 }
 
 /// `POST /api/v1/orders`
+#[utoipa::path(post, path = "/api/v1/orders", tag = "orders", summary = "Makes an order",
+    description = "Its amount is registered at PortOne in advance. The very same body again is the same order; the same payment_id with another body is refused.",
+    request_body = body::NewOrderBody,
+    responses((status = 201, description = "The order, new", body = answers::Order), (status = 200, description = "The order, made before by the same body", body = answers::Order)))]
 pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) -> Response {
     let bytes = match json_body(request).await {
         Ok(bytes) => bytes,
@@ -140,6 +158,10 @@ async fn repeated(core: &Core, new: &NewOrder) -> Response {
 }
 
 /// `GET /api/v1/orders/{payment_id}`
+#[utoipa::path(get, path = "/api/v1/orders/{payment_id}", tag = "orders", summary = "Reads an order",
+    description = "With its transactions, every check of them, and its refunds.",
+    params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
+    responses((status = 200, description = "The order", body = answers::Order)))]
 pub async fn read_order(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
     let Ok(id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
@@ -163,6 +185,17 @@ pub struct ListQuery {
 }
 
 /// `GET /api/v1/orders`
+#[utoipa::path(get, path = "/api/v1/orders", tag = "orders", summary = "Lists orders",
+    description = "Newest first.",
+    params(
+        ("status" = Option<answers::OrderStatusWord>, Query, description = "Only orders that stand so"),
+        ("q" = Option<String>, Query, description = "The beginning of a payment_id, or a whole transaction_id"),
+        ("from" = Option<Timestamp>, Query, description = "Made at this time or after"),
+        ("to" = Option<Timestamp>, Query, description = "Made before this time"),
+        ("cursor" = Option<String>, Query, description = "The next_cursor of an earlier answer"),
+        ("limit" = Option<u32>, Query, description = "Orders on a page; 20 when absent", minimum = 1, maximum = 100),
+    ),
+    responses((status = 200, description = "A page of orders", body = answers::OrderList)))]
 pub async fn list_orders(
     _shop: Shop,
     State(app): State<App>,
@@ -176,11 +209,13 @@ pub async fn list_orders(
         Ok(orders) => {
             let full = u32::try_from(orders.len()).is_ok_and(|count| count == filter.limit);
             let next = orders.last().filter(|_| full).map(cursor::after);
-            let list: Vec<Value> = orders
-                .iter()
-                .map(|order| brief_json(&app.core, order))
-                .collect();
-            Json(json!({ "orders": list, "next_cursor": next })).into_response()
+            let orders = orders.iter();
+            let orders = orders.map(|order| OrderBrief::of(&app.core, order));
+            let list = OrderList {
+                orders: orders.collect(),
+                next_cursor: next,
+            };
+            Json(list).into_response()
         }
         Err(error) => unavailable(&error),
     }
@@ -249,6 +284,10 @@ fn filter(query: ListQuery) -> Result<OrderFilter, FieldRefused> {
 }
 
 /// `GET /api/v1/orders/{payment_id}/events`
+#[utoipa::path(get, path = "/api/v1/orders/{payment_id}/events", tag = "orders", summary = "Reads the whole history of an order",
+    description = "Oldest first.",
+    params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
+    responses((status = 200, description = "The history", body = answers::History)))]
 pub async fn read_history(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
     let Ok(id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
@@ -260,17 +299,20 @@ pub async fn read_history(_shop: Shop, State(app): State<App>, Path(id): Path<St
     }
     match app.core.orders.history(&id).await {
         Ok(entries) => {
-            let events: Vec<Value> = entries
-                .iter()
-                .map(|stored| json!({ "seq": stored.seq, "at": stored.entry.at, "kind": stored.entry.kind.as_str(), "actor": stored.entry.actor, "data": stored.entry.data }))
-                .collect();
-            Json(json!({ "payment_id": id.as_str(), "events": events })).into_response()
+            let history = History {
+                payment_id: id.as_str().to_owned(),
+                events: entries.into_iter().map(HistoryEntry::of).collect(),
+            };
+            Json(history).into_response()
         }
         Err(error) => unavailable(&error),
     }
 }
 
 /// `POST /api/v1/orders/{payment_id}/sync`
+#[utoipa::path(post, path = "/api/v1/orders/{payment_id}/sync", tag = "orders", summary = "Asks PortOne about an order now",
+    params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
+    responses((status = 200, description = "The order, as PortOne shows it now", body = answers::Order)))]
 pub async fn sync_order(shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
@@ -296,6 +338,10 @@ pub async fn sync_order(shop: Shop, State(app): State<App>, Path(id): Path<Strin
 }
 
 /// `POST /api/v1/orders/{payment_id}/close`
+#[utoipa::path(post, path = "/api/v1/orders/{payment_id}/close", tag = "orders", summary = "Wants no more payment of an order",
+    description = "One that arrives all the same is late.",
+    params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
+    responses((status = 200, description = "The order, closed", body = answers::Order)))]
 pub async fn close_order(shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
     let Ok(id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
@@ -322,77 +368,10 @@ fn unavailable(error: &StoreError) -> Response {
     Problem::Unavailable.response()
 }
 
-fn brief_json(core: &Core, order: &Order) -> Value {
-    json!({
-        "payment_id": order.payment_id.as_str(),
-        "name": order.name,
-        "status": order.status.as_str(),
-        "amount": order.amount.minor,
-        "currency": order.amount.currency.code(),
-        "refunded_amount": order.refunded_minor,
-        "portone": order.portone.as_str(),
-        "pay_method": order.pay_method,
-        "channel_key": order.channel_key,
-        "buyer": { "name": order.buyer.name, "email": order.buyer.email, "tel": order.buyer.tel },
-        "return_url": order.return_url,
-        "locale": order.locale,
-        "metadata": order.metadata.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok()),
-        "transaction_id": order.accepted_transaction_id.as_ref().map(crate::domain::ids::TransactionId::as_str),
-        "pay_url": core.prefilled_pay_url(order),
-        "status_url": core.status_url(&order.status_token),
-        "expires_at": order.expires_at,
-        "expired_at": order.expired_at,
-        "closed_at": order.closed_at,
-        "checked_at": order.checked_at,
-        "created_at": order.created_at,
-        "updated_at": order.updated_at,
-    })
-}
-
 /// The order with everything that belongs to it.
 async fn order_answer(core: &Core, status: StatusCode, snapshot: &Snapshot) -> Response {
     match core.refunds.refunds(&snapshot.order.payment_id).await {
-        Ok(refunds) => (status, Json(order_json(core, snapshot, &refunds))).into_response(),
+        Ok(refunds) => (status, Json(answers::Order::of(core, snapshot, &refunds))).into_response(),
         Err(error) => unavailable(&error),
     }
-}
-
-fn order_json(core: &Core, snapshot: &Snapshot, refunds: &[Refund]) -> Value {
-    let mut order = brief_json(core, &snapshot.order);
-    let checks: Vec<Value> = snapshot
-        .transactions
-        .iter()
-        .flat_map(|transaction| {
-            transaction.checks.iter().map(move |check| {
-                json!({ "transaction_id": transaction.transaction_id.as_str(), "name": check.name.as_str(), "expected": check.expected, "actual": check.actual, "passed": check.passed })
-            })
-        })
-        .collect();
-    order["transactions"] = snapshot.transactions.iter().map(transaction_json).collect();
-    order["checks"] = Value::Array(checks);
-    order["refunds"] = refunds.iter().map(refunds::refund_json).collect();
-    order
-}
-
-fn transaction_json(transaction: &Transaction) -> Value {
-    let account = transaction.virtual_account.as_ref();
-    json!({
-        "transaction_id": transaction.transaction_id.as_str(),
-        "status": transaction.status.as_str(),
-        "verdict": transaction.verdict.as_str(),
-        "amount": transaction.amount_minor,
-        "currency": transaction.currency,
-        "refunded_amount": transaction.cancelled_minor,
-        "test": transaction.test,
-        "pay_method": transaction.pay_method,
-        "pg_provider": transaction.pg_provider,
-        "method_name": transaction.method_name,
-        "approval_number": transaction.approval_number,
-        "fail_reason": transaction.fail_reason,
-        "receipt_url": transaction.receipt_url,
-        "virtual_account": account.map(|account| json!({ "bank": account.named_bank(), "account_number": account.account_number, "holder": account.holder, "expires_at": account.expires_at })),
-        "paid_at": transaction.paid_at,
-        "first_seen_at": transaction.first_seen_at,
-        "checked_at": transaction.checked_at,
-    })
 }

@@ -9,7 +9,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{
-    ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, Uri, Version};
@@ -19,7 +19,7 @@ use super::App;
 use super::limits::{
     BODY_BYTES_MAX, FORM_BYTES_MAX, HEADER_BYTES_MAX, Limits, has_too_many_parameters, is_form,
 };
-use super::problem::Problem;
+use super::problem::{Problem, takes_pages};
 use super::router::{COMPLETE_PATH, CONFIRM_PATH, HEALTH_PATH, WEBHOOK_PATH};
 use super::server::close_after;
 use super::wire::Ambiguity;
@@ -227,11 +227,7 @@ pub async fn time_limit(State(app): State<App>, request: Request, next: Next) ->
 /// Says a refusal in a person's language to whoever asked for a page: the edge refuses before any page is rendered.
 pub async fn refuse_politely(request: Request, next: Next) -> Response {
     let headers = request.headers();
-    let takes_pages = headers.get_all(ACCEPT).iter().any(|value| {
-        value
-            .to_str()
-            .is_ok_and(|accept| accept.contains("text/html"))
-    });
+    let takes_pages = takes_pages(headers);
     let locale = Locale::negotiate(
         headers
             .get(ACCEPT_LANGUAGE)

@@ -42,6 +42,9 @@ pub struct Limits {
     /// Requests beyond [`requests`](Self::requests) that only PortOne's own calls may take: what buyers do to the server must
     /// not keep out the webhook that says they paid.
     pub requests_of_portone: usize,
+    /// Calls of the API that one key may make in a minute. Far above what a shop needs: it bounds what a shop's loop that went
+    /// wrong takes from the shop's buyers.
+    pub calls_per_key: u32,
     /// Time that running requests get after the stop was asked for.
     pub drain_timeout: Duration,
 }
@@ -57,6 +60,7 @@ impl Default for Limits {
             connections_per_address: 256,
             requests: 512,
             requests_of_portone: 128,
+            calls_per_key: 12_000,
             drain_timeout: Duration::from_secs(7),
         }
     }

@@ -2,10 +2,11 @@
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
+use super::api::docs;
 use crate::i18n::{Locale, StoryText};
 
 /// What went wrong, with a stable name.
@@ -59,12 +60,15 @@ pub enum Problem {
     InvalidSignature,
     /// The sender may not post webhooks.
     SourceRefused,
+    /// The key has called more often than it may.
+    TooManyCalls,
     /// The server cannot answer now.
     Unavailable,
 }
 
 impl Problem {
-    const ALL: [Self; 25] = [
+    /// Every problem.
+    pub const ALL: [Self; 26] = [
         Self::Unauthorized,
         Self::MalformedBody,
         Self::InvalidField,
@@ -89,6 +93,7 @@ impl Problem {
         Self::PortoneNotConfigured,
         Self::InvalidSignature,
         Self::SourceRefused,
+        Self::TooManyCalls,
         Self::Unavailable,
     ];
 
@@ -238,6 +243,12 @@ impl Problem {
                 "Webhooks are not taken from this address",
                 "WANRYO_WEBHOOK_SOURCES lists the networks that may post webhooks.",
             ),
+            Self::TooManyCalls => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-calls",
+                "The key has made too many calls",
+                "Each key may make so many calls in a minute as `RateLimit-Policy` says. Wait as many seconds as `Retry-After` says.",
+            ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
@@ -245,6 +256,18 @@ impl Problem {
                 "Try again in a moment; nothing was lost.",
             ),
         }
+    }
+
+    /// The status that it is answered with.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        self.parts().0
+    }
+
+    /// What it is, in a line.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        self.parts().2
     }
 
     /// The word at the end of its type.
@@ -289,7 +312,8 @@ impl Problem {
             | Self::EndpointOff
             | Self::PortoneNotConfigured
             | Self::InvalidSignature
-            | Self::SourceRefused => &edge.unreadable,
+            | Self::SourceRefused
+            | Self::TooManyCalls => &edge.unreadable,
         };
         let language = locale.tag();
         let page = format!(
@@ -344,17 +368,31 @@ impl Problem {
 }
 
 /// `GET /problems/{slug}`: what a problem's type means.
-pub async fn problem_route(Path(slug): Path<String>) -> Response {
+pub async fn problem_route(Path(slug): Path<String>, headers: HeaderMap) -> Response {
     let found = Problem::ALL
         .into_iter()
         .map(Problem::parts)
         .find(|(_, name, ..)| *name == slug);
-    match found {
-        Some((status, name, title, help)) => {
-            format!("{name} ({status})\n\n{title}.\n{help}\n").into_response()
-        }
-        None => StatusCode::NOT_FOUND.into_response(),
+    let Some((status, name, title, help)) = found else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    if takes_pages(&headers) {
+        let (title, help) = (docs::escaped(title), docs::escaped(help));
+        let content = format!(
+            "<h1>{title}</h1><p>{help}</p><p><code>{name}</code>, {status}. <a href=\"/api/v1/docs\">The whole API</a></p>"
+        );
+        return docs::page(name, &content);
     }
+    format!("{name} ({status})\n\n{title}.\n{help}\n").into_response()
+}
+
+/// Whether a person asks: browsers name pages among what they take.
+pub(super) fn takes_pages(headers: &HeaderMap) -> bool {
+    headers.get_all(ACCEPT).iter().any(|value| {
+        value
+            .to_str()
+            .is_ok_and(|accept| accept.contains("text/html"))
+    })
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use super::complete::{complete_route, status_route};
 use super::confirm::confirm_route;
 use super::pages::{page_route, server_function_route};
 use super::webhook::webhook_route;
-use super::{App, api, assets, layers, metrics, office, problem};
+use super::{App, api, assets, layers, metrics, office, problem, rates};
 
 /// Where buyers come back.
 pub const COMPLETE_PATH: &str = "/payments/complete";
@@ -83,9 +83,12 @@ pub fn router(app: App) -> Router {
             post(api::attention::settle_attention),
         )
         .merge(api::endpoints::routes())
+        .route("/api/v1/openapi.json", get(api::describe::openapi_route))
+        .route("/api/v1/docs", get(api::docs::docs_route))
         .route("/api/v1/{*rest}", any(api::nothing_here))
         .route("/api/v1", any(api::nothing_here))
-        .route("/problems/{slug}", get(problem::problem_route));
+        .route("/problems/{slug}", get(problem::problem_route))
+        .layer(from_fn(rates::tell));
 
     let functions = Router::new()
         .route("/api/payments/{function}", post(server_function_route))

@@ -138,13 +138,14 @@ fn node_major(version: &str) -> Option<u32> {
     major.parse().ok()
 }
 
-/// Installs Chromium, PostgreSQL, Korean fonts, strace and Python from Debian. Only root can; for others the command is in the error.
+/// Installs Chromium, PostgreSQL, Korean fonts, strace, curl and Python from Debian. Only root can; for others the command is in the error.
 pub(crate) fn debian_packages() -> Result<()> {
     let missing: Vec<&str> = [
         ("chromium", Path::new(CHROMIUM).exists()),
         ("postgresql", postgres_programs().is_some()),
         ("fonts-noto-cjk", Path::new(KOREAN_FONT).exists()),
         ("strace", Path::new(STRACE).exists()),
+        ("curl", succeeds(Command::new("curl").arg("--version"))),
         (
             "python3",
             succeeds(Command::new("python3").arg("--version")),

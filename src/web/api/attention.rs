@@ -6,10 +6,12 @@ use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::ToSchema;
 
+use super::answers::{Attention, AttentionList};
 use super::{FieldRefused, Shop, filled, json_body, page_limit, query_of, unavailable};
-use crate::domain::attention::{AttentionItem, AttentionKind};
+use crate::domain::attention::AttentionKind;
 use crate::domain::ids::TransactionId;
 use crate::service::attention::{self, SettleError};
 use crate::service::cursor;
@@ -24,6 +26,13 @@ pub struct AttentionQuery {
 }
 
 /// `GET /api/v1/attention`
+#[utoipa::path(get, path = "/api/v1/attention", tag = "attention", summary = "Lists what a person has to look at",
+    description = "Latest first.",
+    params(
+        ("cursor" = Option<String>, Query, description = "The next_cursor of an earlier answer"),
+        ("limit" = Option<u32>, Query, description = "Items on a page; 20 when absent", minimum = 1, maximum = 100),
+    ),
+    responses((status = 200, description = "A page of it", body = AttentionList)))]
 pub async fn list_attention(
     _shop: Shop,
     State(app): State<App>,
@@ -50,34 +59,33 @@ pub async fn list_attention(
         Ok(items) => {
             let full = u32::try_from(items.len()).is_ok_and(|count| count == limit);
             let next = items.last().filter(|_| full).map(cursor::after_item);
-            let items: Vec<Value> = items.iter().map(item_json).collect();
-            Json(json!({ "items": items, "next_cursor": next })).into_response()
+            let list = AttentionList {
+                items: items.iter().map(Attention::of).collect(),
+                next_cursor: next,
+            };
+            Json(list).into_response()
         }
         Err(error) => unavailable(&error),
     }
 }
 
-fn item_json(item: &AttentionItem) -> Value {
-    json!({
-        "kind": item.kind.as_str(),
-        "portone": item.portone.as_str(),
-        "payment_id": item.payment_id,
-        "transaction_id": item.transaction_id.as_str(),
-        "amount": item.amount_minor,
-        "currency": item.currency,
-        "refunded_amount": item.cancelled_minor,
-        "first_seen_at": item.first_seen_at,
-        "last_seen_at": item.last_seen_at,
-    })
-}
-
-/// What was done about it.
-#[derive(Deserialize)]
-struct Word {
+/// What was done about it
+#[derive(Deserialize, ToSchema)]
+pub struct SettleBody {
+    /// For those who look later
+    #[schema(min_length = 1, max_length = 500)]
     note: String,
 }
 
 /// `POST /api/v1/attention/{kind}/{transaction_id}/settle`
+#[utoipa::path(post, path = "/api/v1/attention/{kind}/{transaction_id}/settle", tag = "attention", summary = "Says that something was taken care of",
+    description = "The first word stays.",
+    params(
+        ("kind" = super::answers::AttentionWord, Path, description = "Why it needed attention"),
+        ("transaction_id" = String, Path, description = "PortOne's id of the transaction", min_length = 1, max_length = 64),
+    ),
+    request_body = SettleBody,
+    responses((status = 204, description = "It is settled")))]
 pub async fn settle_attention(
     shop: Shop,
     State(app): State<App>,
@@ -95,7 +103,7 @@ pub async fn settle_attention(
         return Problem::MalformedBody.response();
     };
     let needed = "must be text of 1 to 500 characters";
-    let Ok(Word { note }) = serde_json::from_value(body) else {
+    let Ok(SettleBody { note }) = serde_json::from_value(body) else {
         return Problem::field("note", needed);
     };
     match attention::settle(&app.core, kind, &id, &note, &shop.actor()).await {

@@ -5,7 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use url::Url;
+use utoipa::ToSchema;
 
+use super::answers::PortoneWord;
 use crate::domain::ids::PaymentId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::{Buyer, Portone};
@@ -37,6 +39,59 @@ const FIELDS: [&str; 12] = [
     "locale",
     "metadata",
 ];
+
+/// An order to be made
+#[derive(ToSchema)]
+pub struct NewOrderBody {
+    /// The shop's id of the payment, without control characters and `/ \\ ? # %`, not of dots only; PortOne V1 keeps 40 characters
+    #[schema(min_length = 1, max_length = 64)]
+    pub payment_id: String,
+    /// What is sold, as the buyer reads it
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: String,
+    /// What it costs, in the currency's minor unit
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub amount: i64,
+    /// ISO 4217; KRW when absent
+    #[schema(min_length = 3, max_length = 3)]
+    pub currency: Option<String>,
+    /// The generation of PortOne to pay through; the one that is configured when absent, and v1 where both are
+    #[schema(value_type = Option<PortoneWord>)]
+    pub portone: Option<String>,
+    /// The way to pay, in PortOne's words
+    #[schema(max_length = 200, pattern = "^[A-Za-z0-9_.-]+$")]
+    pub pay_method: Option<String>,
+    /// The channel to pay through, from PortOne's console; V2 needs it
+    #[schema(max_length = 200, pattern = "^[A-Za-z0-9_.-]+$")]
+    pub channel_key: Option<String>,
+    /// Who pays; fills in the payment window
+    pub buyer: Option<BuyerBody>,
+    /// Where the buyer goes on afterwards, an absolute http(s) address
+    #[schema(max_length = 2048)]
+    pub return_url: Option<String>,
+    /// Until when it may be paid, within a year
+    pub expires_at: Option<Timestamp>,
+    /// Language of the buyer's pages: ko, en, ja or zh
+    #[schema(max_length = 35)]
+    pub locale: Option<String>,
+    /// The shop's own object, given back as it came; at most 8 KiB
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<Value>,
+}
+
+/// Who pays
+#[derive(ToSchema)]
+pub struct BuyerBody {
+    /// Full name
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: Option<String>,
+    /// E-mail address
+    #[schema(min_length = 1, max_length = 200)]
+    pub email: Option<String>,
+    /// Telephone number
+    #[schema(min_length = 1, max_length = 200)]
+    pub tel: Option<String>,
+}
 
 /// Why a body is not taken.
 #[derive(Debug, PartialEq, Eq)]

@@ -9,12 +9,14 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
+use super::answers::{self, RefundList};
 use super::body::{Refusal, fingerprint, present, text};
 use super::{App, Shop, json_body, unavailable};
 use crate::domain::ids::{PaymentId, TRANSACTION_ID_BYTES_MAX, TransactionId};
 use crate::domain::money::AMOUNT_MINOR_MAX;
-use crate::domain::refund::{ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, Refund, RefundAccount};
+use crate::domain::refund::{ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, RefundAccount};
 use crate::service::refunds::{self, AskError, Asked, NewRefund};
 use crate::web::problem::Problem;
 
@@ -25,6 +27,12 @@ const FIELDS: [&str; 4] = ["amount", "reason", "transaction_id", "refund_account
 const ACCOUNT_FIELDS: [&str; 4] = ["bank", "number", "holder", "tel"];
 
 /// `POST /api/v1/orders/{payment_id}/refunds`
+#[utoipa::path(post, path = "/api/v1/orders/{payment_id}/refunds", tag = "refunds", summary = "Gives money back",
+    description = "The same request with the same Idempotency-Key is the same refund. Its state says how far it is.",
+    params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64),
+        ("Idempotency-Key" = String, Header, description = "Printable ASCII, a new one for each refund", min_length = 1, max_length = 255)),
+    request_body = NewRefundBody,
+    responses((status = 201, description = "The refund, new", body = answers::Refund), (status = 200, description = "The refund, asked for before by the same request", body = answers::Refund)))]
 pub async fn make_refund(
     shop: Shop,
     State(app): State<App>,
@@ -46,13 +54,19 @@ pub async fn make_refund(
         Err(refusal) => return refusal.response(),
     };
     match refunds::request(&app.core, new, shop.actor()).await {
-        Ok(Asked::New(refund)) => (StatusCode::CREATED, Json(refund_json(&refund))).into_response(),
-        Ok(Asked::Same(refund)) => Json(refund_json(&refund)).into_response(),
+        Ok(Asked::New(refund)) => {
+            (StatusCode::CREATED, Json(answers::Refund::of(&refund))).into_response()
+        }
+        Ok(Asked::Same(refund)) => Json(answers::Refund::of(&refund)).into_response(),
         Err(error) => refused(&error),
     }
 }
 
 /// `GET /api/v1/orders/{payment_id}/refunds`
+#[utoipa::path(get, path = "/api/v1/orders/{payment_id}/refunds", tag = "refunds", summary = "Lists the refunds of an order",
+    description = "Those made in PortOne's console are not among them; the order's refunded_amount has them.",
+    params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
+    responses((status = 200, description = "The refunds", body = answers::RefundList)))]
 pub async fn list_refunds(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
     let Ok(id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
@@ -64,29 +78,47 @@ pub async fn list_refunds(_shop: Shop, State(app): State<App>, Path(id): Path<St
     }
     match app.core.refunds.refunds(&id).await {
         Ok(refunds) => {
-            let list: Vec<Value> = refunds.iter().map(refund_json).collect();
-            Json(json!({ "payment_id": id.as_str(), "refunds": list })).into_response()
+            let list = RefundList {
+                payment_id: id.as_str().to_owned(),
+                refunds: refunds.iter().map(answers::Refund::of).collect(),
+            };
+            Json(list).into_response()
         }
         Err(error) => unavailable(&error),
     }
 }
 
-/// A refund as the shop sees it; the account it goes to is nobody's to read back.
-pub(super) fn refund_json(refund: &Refund) -> Value {
-    let money = refund.amount.money();
-    json!({
-        "refund_id": refund.id.as_str(),
-        "payment_id": refund.payment_id.as_str(),
-        "transaction_id": refund.transaction_id.as_str(),
-        "amount": money.minor,
-        "currency": money.currency.code(),
-        "reason": refund.reason,
-        "state": refund.state.as_str(),
-        "requested_by": refund.requested_by,
-        "error": refund.trouble.as_ref().map(|trouble| json!({ "code": trouble.code, "message": trouble.message })),
-        "created_at": refund.created_at,
-        "updated_at": refund.updated_at,
-    })
+/// A refund to be made
+#[derive(ToSchema)]
+pub struct NewRefundBody {
+    /// In the currency's minor unit; all that is left when absent
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
+    pub amount: Option<i64>,
+    /// Why; some gateways show it to the buyer
+    #[schema(min_length = 1, max_length = 200)]
+    pub reason: String,
+    /// A duplicate, late or held payment instead of the one that paid the order
+    #[schema(min_length = 1, max_length = 64)]
+    pub transaction_id: Option<String>,
+    /// Where a deposit to a virtual account goes back to; forgotten as soon as PortOne has answered
+    pub refund_account: Option<RefundAccountBody>,
+}
+
+/// An account that money goes back to
+#[derive(ToSchema)]
+pub struct RefundAccountBody {
+    /// The gateway's own code (V1) or PortOne's word (V2)
+    #[schema(min_length = 1, max_length = 100)]
+    pub bank: String,
+    /// As the bank writes it
+    #[schema(min_length = 1, max_length = 100)]
+    pub number: String,
+    /// Whose it is
+    #[schema(min_length = 1, max_length = 100)]
+    pub holder: String,
+    /// Where the gateway wants it
+    #[schema(min_length = 1, max_length = 100)]
+    pub tel: Option<String>,
 }
 
 fn refused(error: &AskError) -> Response {
