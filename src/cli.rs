@@ -1,14 +1,22 @@
 //! The program's commands.
 
 use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::adapters::store;
+use crate::adapters::system::SystemClock;
 use crate::compose;
-use crate::config::{RawSettings, Settings};
+use crate::config::{LogFormat, LogSettings, RawSettings, Settings};
+use crate::doctor::{self, Level};
+use crate::ports::operations::{Kept, OperationsStore};
 use crate::service::access;
+
+/// Webhooks in one list.
+const REPLAY_LISTED_MAX: u32 = 20;
 
 /// wanryo (완료): the moment a PortOne payment is done, verified before it is shown
 #[derive(Debug, Parser)]
@@ -22,7 +30,17 @@ pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
+    log: LogSettings,
+    #[command(flatten)]
     settings: Box<RawSettings>,
+}
+
+impl Cli {
+    /// How the log is to be written.
+    #[must_use]
+    pub const fn log_format(&self) -> LogFormat {
+        self.log.format
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -36,6 +54,25 @@ enum Command {
     Demo(crate::demo::Options),
     /// Bring the database up to date and end
     Migrate {
+        #[command(flatten)]
+        settings: Box<RawSettings>,
+    },
+    /// Look for what is set up wrongly, beside the running server, and say how to mend it; ends with 1 when it found an error
+    Doctor {
+        #[command(flatten)]
+        settings: Box<RawSettings>,
+    },
+    /// Work a received webhook off once more; without its number, list the webhooks that came last
+    Replay {
+        /// Number of the webhook, as the list has it
+        id: Option<i64>,
+        #[command(flatten)]
+        settings: Box<RawSettings>,
+    },
+    /// Copy a SQLite database as it is at this moment, while the server runs
+    Backup {
+        /// File to make; must not exist
+        file: PathBuf,
         #[command(flatten)]
         settings: Box<RawSettings>,
     },
@@ -93,6 +130,13 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             database.close().await;
             Ok(())
         }
+        Command::Doctor { settings } => examine(*settings).await,
+        Command::Replay { id, settings } => replay(&settings.check()?, id).await,
+        Command::Backup { file, settings } => {
+            store::back_up(&settings.check()?.database_url, &file)
+                .await
+                .context("the database was not copied")
+        }
         Command::Key {
             command: KeyCommand::Create { name, settings },
         } => make_key(&settings.check()?, &name).await,
@@ -130,6 +174,52 @@ async fn serve(settings: Settings) -> anyhow::Result<()> {
     tracing::info!("stopping: no new requests are taken");
     running.stop().await;
     anyhow::ensure!(!broken, "a part of the server ended by itself; see the log");
+    Ok(())
+}
+
+async fn examine(settings: RawSettings) -> anyhow::Result<()> {
+    let findings = doctor::examine(settings, &SystemClock).await?;
+    for finding in &findings {
+        print_line(&finding.to_string())?;
+    }
+    let errors = findings.iter();
+    let errors = errors
+        .filter(|finding| finding.level == Level::Error)
+        .count();
+    anyhow::ensure!(
+        errors == 0,
+        "{errors} found to be wrong; below each stands how to mend it"
+    );
+    Ok(())
+}
+
+async fn replay(settings: &Settings, id: Option<i64>) -> anyhow::Result<()> {
+    let (core, database) = compose::offline(settings).await?;
+    match id {
+        Some(id) => {
+            let found = database.replay(id, core.clock.now()).await?;
+            anyhow::ensure!(
+                found,
+                "the inbox has no webhook {id}; it keeps them for 30 days"
+            );
+        }
+        None => {
+            for kept in database.list_kept(REPLAY_LISTED_MAX).await? {
+                let Kept {
+                    id,
+                    received_at,
+                    portone,
+                    state,
+                    payment_id,
+                } = kept;
+                let portone = portone.as_str();
+                print_line(&format!(
+                    "{id}\t{received_at}\t{portone}\t{state}\t{payment_id}"
+                ))?;
+            }
+        }
+    }
+    database.close().await;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use secrecy::SecretString;
 use thiserror::Error;
@@ -23,6 +23,32 @@ const WEBHOOK_SECRET_BYTES_MIN: usize = 16;
 /// Who reads the metrics unless something else is said: the machine itself and private networks.
 pub const METRICS_SOURCES: &str =
     "127.0.0.0/8,::1/128,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7";
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// An object of JSON in each line, for programs.
+    Json,
+}
+
+/// What every command can be told.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct LogSettings {
+    /// How the log is written: `text`, or `json`, one object in each line
+    #[arg(
+        long = "wanryo-log-format",
+        env = "WANRYO_LOG_FORMAT",
+        value_enum,
+        default_value_t = LogFormat::Text,
+        value_name = "text|json",
+        hide_possible_values = true,
+        global = true,
+        help_heading = "Log"
+    )]
+    pub format: LogFormat,
+}
 
 /// Settings as they come, not yet checked. `wanryo --help` is generated from these lines.
 #[derive(Debug, Clone, Args)]

@@ -10,12 +10,14 @@
 
 mod access;
 mod attention;
+mod backup;
 mod connect;
 mod connections;
 mod deliveries;
 mod endpoints;
 mod group;
 mod inbox;
+mod inspect;
 mod operations;
 mod orders;
 mod query;
@@ -33,7 +35,9 @@ use tokio::sync::Notify;
 
 use crate::ports::store::Signals;
 
+pub use backup::{BackupError, back_up};
 pub use connect::OpenError;
+pub use inspect::{Inspection, Kind, Tables, inspect};
 
 use connections::{Connections, Held};
 use group::Writer;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::domain::order::OrderStatus;
+use crate::domain::order::{OrderStatus, Portone};
 use crate::ports::store::StoreError;
 
 /// Rows that wait for the worker.
@@ -32,9 +32,31 @@ pub struct Backlog {
     pub orders: Vec<(OrderStatus, u64)>,
 }
 
-/// Counts. An implementation MUST answer from indexes alone: it is asked once a minute beside a million orders.
+/// A received webhook, to be found again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Key in the inbox.
+    pub id: i64,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// Which generation sent it.
+    pub portone: Portone,
+    /// What became of it: `waiting`, `done` or `dropped`.
+    pub state: String,
+    /// The payment it speaks of.
+    pub payment_id: String,
+}
+
+/// Counts, and hands of operators. An implementation MUST count from indexes alone: it is asked every ten seconds beside a
+/// million orders.
 #[async_trait]
 pub trait OperationsStore: Send + Sync {
+    /// Lists the webhooks that came last, latest first.
+    async fn list_kept(&self, limit: u32) -> Result<Vec<Kept>, StoreError>;
+
+    /// Makes a webhook due as if it had just come, whatever became of it. Says whether there is one of this key.
+    async fn replay(&self, id: i64, now: Timestamp) -> Result<bool, StoreError>;
+
     /// Counts everything that waits now.
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError>;
 }

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
+use tracing::Instrument;
 
 pub(crate) use self::admission::Admission;
 pub(crate) use self::flights::Flights;
@@ -103,7 +104,7 @@ pub async fn sync(core: &Arc<Core>, ask: Ask) -> Result<Synced, SyncError> {
     let detached = Arc::clone(core);
     let task = core
         .tasks
-        .spawn(async move { look_patiently(&detached, &ask).await });
+        .spawn(async move { look_patiently(&detached, &ask).await }.in_current_span());
     task.await.unwrap_or(Err(SyncError::Busy))
 }
 

@@ -14,6 +14,7 @@ use http::header::{
 };
 use http::{HeaderName, HeaderValue, Uri, Version};
 use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
+use tracing::Instrument;
 
 use super::App;
 use super::limits::{
@@ -24,11 +25,13 @@ use super::router::{COMPLETE_PATH, CONFIRM_PATH, HEALTH_PATH, WEBHOOK_PATH};
 use super::server::close_after;
 use super::wire::Ambiguity;
 use crate::i18n::Locale;
+use crate::ports::entropy::draw;
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-opener-policy");
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
 /// Adds the headers of OWASP's secure headers project, where a handler has not set its own.
@@ -76,7 +79,25 @@ pub async fn safe_headers(State(app): State<App>, request: Request, next: Next) 
 
 /// Says in the log what was answered: no query, no body, no person, and of the address the route alone, for a status page's
 /// address opens it.
-pub async fn log_request(request: Request, next: Next) -> Response {
+///
+/// Every line that is logged on the way carries the request's id, and so does the answer: who complains can quote it.
+pub async fn log_request(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = request_id(&app);
+    let span = tracing::info_span!("request", request.id = id);
+    let mut response = answered(request, next).instrument(span).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    response
+}
+
+/// Ours alone: one that a client sends could be anything, and twice the same.
+fn request_id(app: &App) -> String {
+    let bytes: [u8; 8] = draw(app.core.entropy.as_ref());
+    format!("{:016x}", u64::from_be_bytes(bytes))
+}
+
+async fn answered(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;

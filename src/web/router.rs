@@ -124,7 +124,7 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(from_fn(layers::refuse_politely))
         .layer(from_fn_with_state(app.clone(), layers::safe_headers))
-        .layer(from_fn(layers::log_request))
+        .layer(from_fn_with_state(app.clone(), layers::log_request))
         .with_state(app)
 }
 

@@ -43,8 +43,8 @@ const POSTGRES_SETTINGS: &str = "
     SET idle_in_transaction_session_timeout = '30s';
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
+pub(super) static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
+pub(super) static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
 
 /// Why a database could not be opened.
 #[derive(Debug, Error)]
@@ -137,7 +137,7 @@ pub(super) async fn open(url: &str, opener: Opener) -> Result<Database, OpenErro
 }
 
 /// Absolute, so that SQLite does not give a name such as `:memory:` or `file:x` a meaning of its own.
-fn sqlite_path(text: &str) -> Result<PathBuf, OpenError> {
+pub(super) fn sqlite_path(text: &str) -> Result<PathBuf, OpenError> {
     if text.contains('?') {
         return Err(OpenError::Address(
             "sqlite:// takes a path and no parameters; write %3F for a question mark",
@@ -193,7 +193,7 @@ async fn open_sqlite(path: &Path, work_came: &Arc<Notify>) -> Result<SqlitePools
 
 /// Makes the file readable by its owner alone, as it holds names and telephone numbers. SQLite gives the write-ahead log
 /// the same mode.
-async fn create_private(path: &Path) -> io::Result<()> {
+pub(super) async fn create_private(path: &Path) -> io::Result<()> {
     let mut options = tokio::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

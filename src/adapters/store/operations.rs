@@ -1,14 +1,15 @@
-//! What operators want to know, counted from indexes.
+//! What operators want to know, counted from indexes, and what they may do to the inbox.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use super::query::{Failure, fetch_all, retried};
+use super::query::{Failure, execute, fetch_all, retried};
 use super::rows::{Table, micros};
-use super::{Connection, Database};
-use crate::domain::order::OrderStatus;
+use super::write::{Change, Verdict};
+use super::{Connection, Database, Tx};
+use crate::domain::order::{OrderStatus, Portone};
 use crate::ports::attention::AttentionStore;
-use crate::ports::operations::{Backlog, OperationsStore, Queue};
+use crate::ports::operations::{Backlog, Kept, OperationsStore, Queue};
 use crate::ports::store::StoreError;
 
 /// More than this many items of attention are counted as this many.
@@ -16,6 +17,34 @@ const ATTENTION_COUNTED_MAX: u32 = 10_000;
 
 #[async_trait]
 impl OperationsStore for Database {
+    async fn list_kept(&self, limit: u32) -> Result<Vec<Kept>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let rows: Vec<(i64, i64, String, String, String)> = fetch_all!(
+                &mut conn,
+                "SELECT id, received_at, version, state, payment_id FROM inbox ORDER BY id DESC LIMIT $1",
+                i64::from(limit)
+            )?;
+            conn.keep();
+            let inbox = Table("inbox");
+            let kept = rows.into_iter().map(|(id, at, version, state, payment_id)| {
+                Ok(Kept {
+                    id,
+                    received_at: inbox.time("received_at", at)?,
+                    portone: inbox.read("version", Portone::from_word(&version))?,
+                    state,
+                    payment_id,
+                })
+            });
+            kept.collect()
+        })
+        .await
+    }
+
+    async fn replay(&self, id: i64, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(Replay { id, now }).await
+    }
+
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, StoreError> {
         let attention = self.count_attention(now, ATTENTION_COUNTED_MAX).await?;
         retried(|| async {
@@ -41,6 +70,35 @@ impl OperationsStore for Database {
             })
         })
         .await
+    }
+}
+
+struct Replay {
+    id: i64,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Change for Replay {
+    type Answer = bool;
+
+    fn may_undo_itself(&self) -> bool {
+        false
+    }
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        // A new lease: whoever holds it now must not settle what is to be looked at anew.
+        let found = execute!(
+            tx,
+            "UPDATE inbox SET state = 'waiting', try_at = $2, attempts = 0, lease = lease + 1 WHERE id = $1",
+            self.id,
+            micros(self.now),
+        )?;
+        Ok(Verdict::Keep(found > 0))
+    }
+
+    fn makes_work(&self) -> bool {
+        true
     }
 }
 
