@@ -21,6 +21,7 @@ use crate::domain::verification::Expected;
 use crate::ports::clock::Clock;
 use crate::ports::deliveries::WebhookSender;
 use crate::ports::gateway::Gateway;
+use crate::ports::requests::RequestStore;
 use crate::service::{Core, ServiceSettings, Stores};
 use crate::telemetry::{Counted, Metrics, Shelf};
 use crate::ui::context::{Site, V1Sdk, V2Sdk};
@@ -150,6 +151,7 @@ pub async fn start_within(
         &public_url,
         Arc::clone(&core),
         operations,
+        Arc::clone(&database) as _,
         limits,
     )?;
     let network = Arc::clone(&app.network);
@@ -298,6 +300,7 @@ pub fn app(
     public_url: &str,
     core: Arc<Core>,
     operations: Arc<Shelf>,
+    requests: Arc<dyn RequestStore>,
     limits: Limits,
 ) -> anyhow::Result<App> {
     // Leptos drives its async pages with tokio; a second app in one process finds it set already.
@@ -307,6 +310,8 @@ pub fn app(
         site: Arc::new(site(settings, public_url)),
         scripts: scripts(),
         network: Arc::new(network(settings, public_url, limits)?),
+        requests,
+        under_way: Arc::default(),
         rates: Arc::default(),
         operations,
     })

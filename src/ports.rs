@@ -7,4 +7,5 @@ pub mod entropy;
 pub mod gateway;
 pub mod observer;
 pub mod operations;
+pub mod requests;
 pub mod store;

@@ -25,8 +25,10 @@ use ipnet::IpNet;
 use leptos::config::LeptosOptions;
 use portone::webhook::Verifier;
 
+use self::api::once::UnderWay;
 use self::limits::Limits;
 use self::rates::Rates;
+use crate::ports::requests::RequestStore;
 use crate::service::Core;
 use crate::telemetry::Shelf;
 use crate::ui::context::Site;
@@ -42,6 +44,10 @@ pub struct App {
     pub scripts: Option<LeptosOptions>,
     /// What concerns the network.
     pub network: Arc<Network>,
+    /// Names of requests.
+    pub requests: Arc<dyn RequestStore>,
+    /// Names of the requests that are being answered.
+    pub under_way: Arc<UnderWay>,
     /// How often each key has called the API.
     pub rates: Arc<Rates>,
     /// What operators can count.

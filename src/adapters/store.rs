@@ -22,6 +22,7 @@ mod operations;
 mod orders;
 mod query;
 mod refunds;
+mod requests;
 mod rows;
 mod server;
 mod write;

@@ -7,6 +7,7 @@ pub mod body;
 pub mod describe;
 pub mod docs;
 pub mod endpoints;
+pub mod once;
 pub mod refunds;
 
 use axum::Json;
@@ -22,6 +23,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use self::answers::{History, HistoryEntry, OrderBrief, OrderList};
+use self::once::Key;
 use super::App;
 use super::limits::{BODY_BYTES_MAX, is_too_deep};
 use super::problem::Problem;
@@ -85,9 +87,11 @@ impl Shop {
 /// `POST /api/v1/orders`
 #[utoipa::path(post, path = "/api/v1/orders", tag = "orders", summary = "Makes an order",
     description = "Its amount is registered at PortOne in advance. The very same body again is the same order; the same payment_id with another body is refused.",
+    params(("Idempotency-Key" = Option<String>, Header, description = "A name for the request, printable ASCII, kept for 24 hours: with another body it is refused. The payment_id alone makes a repeated request safe, too", min_length = 1, max_length = 255)),
     request_body = body::NewOrderBody,
     responses((status = 201, description = "The order, new", body = answers::Order), (status = 200, description = "The order, made before by the same body", body = answers::Order)))]
 pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) -> Response {
+    let key = once::key(request.headers());
     let bytes = match json_body(request).await {
         Ok(bytes) => bytes,
         Err(problem) => return problem.response(),
@@ -99,6 +103,14 @@ pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) ->
     if !is_configured(&app, new.portone) {
         return Problem::PortoneNotConfigured.response();
     }
+    let _turn = match key {
+        Key::Absent => None,
+        Key::Unusable => return Problem::IdempotencyKeyNeeded.response(),
+        Key::Usable(key) => match once::admit(&app, &shop, key, &new.fingerprint).await {
+            Ok(turn) => Some(turn),
+            Err(refusal) => return refusal,
+        },
+    };
     if new.expires_at.is_some_and(|at| at <= app.core.clock.now()) {
         return repeated(&app.core, &new).await;
     }

@@ -193,13 +193,13 @@ impl Problem {
                 StatusCode::BAD_REQUEST,
                 "idempotency-key-needed",
                 "The request needs an idempotency key",
-                "Send `Idempotency-Key` with 1 to 255 printable ASCII characters, a new one for each refund, and the same one when you repeat a request.",
+                "Send one `Idempotency-Key` with 1 to 255 printable ASCII characters, a new one for each new request, and the same one when you repeat it. Refunds need one; an order may have one.",
             ),
             Self::IdempotencyKeyReused => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-reused",
                 "The idempotency key was used for another request",
-                "The order has a refund with this key that was asked for with another body. Use a new key for a new refund.",
+                "Something else was asked for with this key: another refund of the order, or another order within 24 hours. Use a new key for a new request.",
             ),
             Self::IdempotencyKeyInUse => (
                 StatusCode::CONFLICT,

@@ -355,6 +355,26 @@ async fn real_answers_are_as_described() {
         witness.json(post.clone(), ORDERS, ORDERS, 422, json!({ "payment_id": "X", "name": "x", "amount": 0 })).await;
         witness.json(post.clone(), ORDERS, ORDERS, 422, json!({ "payment_id": "X", "name": "x", "amount": 1, "portone": "v2" })).await;
         witness.ask(post.clone(), ORDERS, ORDERS, 400, |request| request.body("{")).await;
+        let named = async |keys: &[&str], wanted: u16, body: &Value| {
+            witness.ask(Method::POST, ORDERS, ORDERS, wanted, |request| keys.iter().fold(request.json(body), |request, key| request.header("idempotency-key", *key))).await
+        };
+        named(&["1"], 201, &order("NAMED")).await;
+        named(&["1"], 200, &order("NAMED")).await;
+        named(&["1"], 422, &order("OTHER")).await;
+        named(&["1", "2"], 400, &order("OTHER")).await;
+        // PortOne takes its time over the amount: the same request again finds the first under way.
+        app.sandbox.fault(json!({ "call": "prepare", "kind": "delay", "delay_ms": 2_000, "times": 1 })).unwrap();
+        let prepared = app.sandbox.calls("prepare");
+        let slow = tokio::spawn({
+            let request = app.client.post(app.url(ORDERS)).bearer_auth(app.key()).header("idempotency-key", "slow").json(&order("SLOW"));
+            async move { request.send().await.unwrap().status() }
+        });
+        while app.sandbox.calls("prepare") == prepared {
+            tokio::task::yield_now().await;
+        }
+        named(&["slow"], 409, &order("SLOW")).await;
+        assert_eq!(slow.await.unwrap(), StatusCode::CREATED);
+        named(&["slow"], 200, &order("SLOW")).await;
         let paid = app.pay("PAID", json!({}));
         app.complete(&format!("imp_uid={paid}&merchant_uid=PAID")).await;
         for _ in 0..2 {

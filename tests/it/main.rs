@@ -26,6 +26,7 @@ mod imports;
 mod logs;
 mod metrics;
 mod museum;
+mod named_requests;
 mod office;
 mod operations;
 mod payments;

@@ -510,8 +510,15 @@ impl Place {
         let core = Arc::new(compose::core(&settings, PUBLIC_URL, ports));
         let operations = compose::operations(&database);
         let limits = Limits::default();
-        let app =
-            compose::app(&settings, PUBLIC_URL, Arc::clone(&core), operations, limits).unwrap();
+        let app = compose::app(
+            &settings,
+            PUBLIC_URL,
+            Arc::clone(&core),
+            operations,
+            Arc::clone(&database) as _,
+            limits,
+        )
+        .unwrap();
         World {
             core,
             fuse,

@@ -59,9 +59,12 @@ const REFUSALS: [(&str, &[Problem]); 10] = [
         "make_order",
         &[
             Problem::MalformedBody,
+            Problem::IdempotencyKeyNeeded,
             Problem::TooLarge,
             Problem::InvalidField,
             Problem::PortoneNotConfigured,
+            Problem::IdempotencyKeyReused,
+            Problem::IdempotencyKeyInUse,
             Problem::OrderExists,
         ],
     ),

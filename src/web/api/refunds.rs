@@ -7,12 +7,13 @@
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::answers::{self, RefundList};
 use super::body::{Refusal, fingerprint, present, text};
+use super::once::{self, Key};
 use super::{App, Shop, json_body, unavailable};
 use crate::domain::ids::{PaymentId, TRANSACTION_ID_BYTES_MAX, TransactionId};
 use crate::domain::money::AMOUNT_MINOR_MAX;
@@ -20,9 +21,6 @@ use crate::domain::refund::{ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, RefundAccount};
 use crate::service::refunds::{self, AskError, Asked, NewRefund};
 use crate::web::problem::Problem;
 
-/// Name of the header that makes a request recognisable.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-const KEY_BYTES_MAX: usize = 255;
 const FIELDS: [&str; 4] = ["amount", "reason", "transaction_id", "refund_account"];
 const ACCOUNT_FIELDS: [&str; 4] = ["bank", "number", "holder", "tel"];
 
@@ -42,14 +40,14 @@ pub async fn make_refund(
     let Ok(payment_id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
     };
-    let Some(key) = idempotency_key(request.headers()) else {
+    let Key::Usable(key) = once::key(request.headers()) else {
         return Problem::IdempotencyKeyNeeded.response();
     };
     let bytes = match json_body(request).await {
         Ok(bytes) => bytes,
         Err(problem) => return problem.response(),
     };
-    let new = match parse(&bytes, payment_id, key) {
+    let new = match parse(&bytes, payment_id, format!("shop:{key}")) {
         Ok(new) => new,
         Err(refusal) => return refusal.response(),
     };
@@ -133,18 +131,6 @@ fn refused(error: &AskError) -> Response {
         AskError::Unavailable => Problem::Unavailable.response(),
         AskError::Store(error) => unavailable(error),
     }
-}
-
-/// The header's value, when there is exactly one that can be kept.
-fn idempotency_key(headers: &HeaderMap) -> Option<String> {
-    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return None;
-    };
-    let key = value.to_str().ok()?;
-    let usable =
-        (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|b| matches!(b, b' '..=b'~'));
-    usable.then(|| format!("shop:{key}"))
 }
 
 fn parse(
@@ -283,22 +269,5 @@ mod tests {
             with("1"),
             read(r#"{"reason":"x"}"#).expect("a refund").fingerprint
         );
-    }
-
-    #[test]
-    fn a_key_is_one_printable_value() {
-        let key = |values: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for value in values {
-                headers.append(IDEMPOTENCY_KEY, value.parse().expect("a header"));
-            }
-            idempotency_key(&headers)
-        };
-
-        assert_eq!(key(&["a b"]).as_deref(), Some("shop:a b"));
-        assert!(key(&[&"k".repeat(255)]).is_some());
-        for values in [&[][..], &[""], &["a", "a"], &["가"], &[&"k".repeat(256)]] {
-            assert_eq!(key(values), None, "{values:?}");
-        }
     }
 }
