@@ -246,4 +246,8 @@ pub struct PayMessages {
     pub refunded: StoryText,
     /// A person looks at a payment.
     pub held: StoryText,
+    /// An issued account waits for its deposit.
+    pub awaits_deposit: StoryText,
+    /// The gateway has not approved a payment yet.
+    pub in_review: StoryText,
 }

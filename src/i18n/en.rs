@@ -228,6 +228,14 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "The shop is looking into your payment",
             next: "Please don’t pay again.",
         },
+        awaits_deposit: StoryText {
+            heading: "An account is waiting for your deposit",
+            next: "If you have deposited already, please don’t pay again and wait. To pay in another way, come back once the account’s deadline has passed.",
+        },
+        in_review: StoryText {
+            heading: "Your earlier payment is being reviewed",
+            next: "Please don’t pay again. The payment’s status will show the result.",
+        },
     },
 };
 

@@ -233,6 +233,14 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "ショップがお支払いを確認しています",
             next: "もう一度お支払いにならないでください。",
         },
+        awaits_deposit: StoryText {
+            heading: "入金待ちの口座があります",
+            next: "すでに入金された場合は、もう一度お支払いにならずにお待ちください。別の方法でお支払いになる場合は、口座の入金期限が過ぎてからもう一度開いてください。",
+        },
+        in_review: StoryText {
+            heading: "先のお支払いを審査しています",
+            next: "もう一度お支払いにならないでください。結果はお支払いの状態でご確認いただけます。",
+        },
     },
 };
 

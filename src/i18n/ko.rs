@@ -233,6 +233,14 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "쇼핑몰이 결제를 확인하고 있어요",
             next: "다시 결제하지 마세요.",
         },
+        awaits_deposit: StoryText {
+            heading: "입금을 기다리는 계좌가 있어요",
+            next: "이미 입금했다면 다시 결제하지 말고 기다려 주세요. 다른 방법으로 결제하려면 계좌의 입금 기한이 지난 뒤에 다시 열어 주세요.",
+        },
+        in_review: StoryText {
+            heading: "먼저 하신 결제를 심사하고 있어요",
+            next: "다시 결제하지 마세요. 결과는 결제 상태에서 볼 수 있어요.",
+        },
     },
 };
 

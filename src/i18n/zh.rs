@@ -211,6 +211,14 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "商家正在核实您的付款",
             next: "请不要重复付款。",
         },
+        awaits_deposit: StoryText {
+            heading: "有一个账户正在等待入账",
+            next: "如果您已转账，请不要再次付款并稍候。如需使用其他方式付款，请在账户的转账期限过后重新打开本页。",
+        },
+        in_review: StoryText {
+            heading: "您之前的付款正在审核",
+            next: "请不要重复付款。结果可在付款状态中查看。",
+        },
     },
 };
 

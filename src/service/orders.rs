@@ -15,6 +15,8 @@ use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::ids::{PayToken, PaymentId, StatusToken};
 use crate::domain::money::Money;
 use crate::domain::order::{Buyer, Order, OrderStatus, Portone};
+use crate::domain::outcome::{awaits_deposit, may_pay_again};
+use crate::domain::transaction::{Transaction, TransactionStatus};
 use crate::ports::clock::within;
 use crate::ports::entropy::draw;
 use crate::ports::store::{Commit, Committed, Created, Snapshot, StoreError};
@@ -146,8 +148,19 @@ pub struct PayView {
     pub status_url: String,
     /// Where the buyer goes on.
     pub return_url: Option<String>,
+    /// What of an earlier attempt may still become a payment.
+    pub under_way: Option<UnderWay>,
     /// How to open PortOne's window, when the order may be paid.
     pub window: Option<PaymentWindow>,
+}
+
+/// An earlier attempt that may still become a payment: beside it, another one would be paid twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnderWay {
+    /// A deposit to an issued account may still arrive.
+    Deposit,
+    /// The buyer has done everything, and the gateway has not approved it yet.
+    Review,
 }
 
 /// What PortOne's payment window has to know beside the order itself.
@@ -179,11 +192,19 @@ pub async fn payment_to_make(
     id: &PaymentId,
     token: Option<&PayToken>,
 ) -> Result<Option<PayView>, StoreError> {
-    let Some(Snapshot { order, .. }) = core.orders.find_order(id).await? else {
+    let Some(snapshot) = core.orders.find_order(id).await? else {
         return Ok(None);
     };
-    let expired =
-        order.expired_at.is_some() || order.expires_at.is_some_and(|at| at <= core.clock.now());
+    let Snapshot {
+        order,
+        transactions,
+    } = snapshot;
+    let now = core.clock.now();
+    let expired = order.expired_at.is_some() || order.expires_at.is_some_and(|at| at <= now);
+    let may_pay = may_pay_again(&order, &transactions, now);
+    let under_way = (order.status.is_payable() && !may_pay)
+        .then(|| under_way(&transactions, now))
+        .flatten();
     // A token has 128 random bits: what comparing it could leak by its time is of no use to anybody.
     let proven = token == Some(&order.pay_token);
     let status_url = if proven {
@@ -196,7 +217,7 @@ pub async fn payment_to_make(
     } else {
         Buyer::default()
     };
-    let window = (order.status.is_payable() && !expired).then(|| PaymentWindow {
+    let window = (may_pay && !expired).then(|| PaymentWindow {
         portone: order.portone,
         pay_method: order.pay_method,
         channel_key: order.channel_key,
@@ -215,8 +236,19 @@ pub async fn payment_to_make(
         expires_at: order.expires_at,
         locale: order.locale,
         return_url: order.return_url.or_else(|| core.settings.shop_url.clone()),
+        under_way,
         window,
     }))
+}
+
+fn under_way(transactions: &[Transaction], now: Timestamp) -> Option<UnderWay> {
+    if transactions
+        .iter()
+        .any(|own| own.status == TransactionStatus::PayPending)
+    {
+        return Some(UnderWay::Review);
+    }
+    awaits_deposit(transactions, now).then_some(UnderWay::Deposit)
 }
 
 /// Registers the amount, detached, and waits a moment for it: a shop's checkout must not hang on PortOne.

@@ -17,7 +17,7 @@ use crate::islands::PayButton;
 use crate::islands::pay_button::Sdk;
 use crate::service::completion::Arrival;
 use crate::service::completion::CompletionView;
-use crate::service::orders::{PayView, PaymentWindow};
+use crate::service::orders::{PayView, PaymentWindow, UnderWay};
 use crate::ui::components::facts::{Fact, FactKind, Facts};
 use crate::ui::components::frame::{Frame, Surroundings};
 use crate::ui::components::mark::StateMark;
@@ -119,7 +119,11 @@ fn opening(
     }
 }
 
-fn pay_page(around: &Surroundings, view: PayView, token: Option<String>) -> AnyView {
+pub(in crate::ui) fn pay_page(
+    around: &Surroundings,
+    view: PayView,
+    token: Option<String>,
+) -> AnyView {
     let locale = around.visitor.locale(view.locale.as_deref());
     // No window for an order that cannot be paid.
     let Some(window) = view.window.clone() else {
@@ -143,6 +147,11 @@ fn pay_page(around: &Surroundings, view: PayView, token: Option<String>) -> AnyV
 
 fn why_not(view: &PayView, locale: Locale) -> (&'static StoryText, Mark) {
     let words = locale.messages();
+    match view.under_way {
+        Some(UnderWay::Deposit) => return (&words.pay.awaits_deposit, Mark::Clock),
+        Some(UnderWay::Review) => return (&words.pay.in_review, Mark::Clock),
+        None => {}
+    }
     match view.status {
         OrderStatus::Paid | OrderStatus::PartiallyRefunded => (&words.pay.paid, Mark::Check),
         OrderStatus::Refunded => (&words.pay.refunded, Mark::Return),
@@ -304,6 +313,7 @@ mod fixtures {
             locale: None,
             status_url: "https://pay.example/o/0123".to_owned(),
             return_url: None,
+            under_way: None,
             window: None,
         }
     }
