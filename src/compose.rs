@@ -314,6 +314,7 @@ pub fn app(
         under_way: Arc::default(),
         rates: Arc::default(),
         operations,
+        gallery: settings.gallery,
     })
 }
 

@@ -287,6 +287,8 @@ pub struct Settings {
     pub v2: Option<V2Settings>,
     /// Time for one call to PortOne.
     pub portone_timeout: Duration,
+    /// Whether the gallery of every state is shown. Nothing from outside sets it: the demo does.
+    pub gallery: bool,
 }
 
 /// PortOne V1.
@@ -534,6 +536,7 @@ impl RawSettings {
                     v1,
                     v2,
                     portone_timeout: Duration::from_millis(timeout),
+                    gallery: false,
                 })
             }
             _ => Err(ConfigError(wrong.0)),

@@ -31,6 +31,7 @@ use crate::domain::order::Mode;
 use crate::domain::refund::OnMismatch;
 use crate::ports::entropy::draw;
 use crate::service::access;
+use crate::ui::gallery::PATH as GALLERY_PATH;
 use directory::Directory;
 use samples::Samples;
 
@@ -188,6 +189,7 @@ impl Demo {
   Result pages  paid     {paid}
                 deposit  {account}
                 held     {held}
+  Every state   {app_url}{GALLERY_PATH}
   Back office   {app_url}/orders
                 email    {STAFF_EMAIL}
                 password {password}
@@ -276,6 +278,7 @@ fn settings(
             webhook_secrets: vec![secrets.webhook],
         }),
         portone_timeout: PORTONE_TIMEOUT,
+        gallery: true,
     })
 }
 

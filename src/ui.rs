@@ -6,6 +6,7 @@
 pub mod app;
 pub mod components;
 pub mod context;
+pub mod gallery;
 pub mod pages;
 pub mod policy;
 pub mod respond;
@@ -13,4 +14,4 @@ pub mod say;
 pub mod shell;
 
 pub use app::App;
-pub use shell::shell;
+pub use shell::{gallery_shell, shell};

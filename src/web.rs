@@ -6,6 +6,8 @@ pub mod claim;
 pub mod client;
 pub mod complete;
 pub mod confirm;
+pub mod gallery;
+pub mod language;
 pub mod layers;
 pub mod limits;
 pub mod metrics;
@@ -52,6 +54,8 @@ pub struct App {
     pub rates: Arc<Rates>,
     /// What operators can count.
     pub operations: Arc<Shelf>,
+    /// Whether the gallery of every state is shown.
+    pub gallery: bool,
 }
 
 /// Whose word counts, and how much of the server anybody may take.

@@ -4,5 +4,5 @@ pub mod complete;
 pub mod no_page;
 pub mod office;
 pub mod pay;
-mod result;
+pub(super) mod result;
 pub mod status;

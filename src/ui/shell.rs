@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
 use super::app::App;
+use super::gallery::{self, Gallery};
 
 /// The whole style sheet, minified by the build. It stands in the document, so that one answer is all a page needs: on a
 /// train, behind a window that is about to close, or saved to disk.
@@ -11,7 +12,19 @@ const STYLE: &str = include_str!(concat!(env!("OUT_DIR"), "/wanryo.css"));
 
 /// The document. Language, title and robots come from the page inside; scripts only from pages that have something live.
 #[must_use]
-pub fn shell() -> impl IntoView {
+pub fn shell() -> AnyView {
+    document(None, || view! { <App /> }.into_any())
+}
+
+/// The document around the gallery.
+#[must_use]
+pub fn gallery_shell() -> AnyView {
+    document(Some(gallery::css()), || view! { <Gallery /> }.into_any())
+}
+
+fn document(more_style: Option<String>, page: impl FnOnce() -> AnyView) -> AnyView {
+    let more_style =
+        more_style.map(|css| view! { <style nonce=use_nonce() inner_html=css></style> });
     view! {
         <!DOCTYPE html>
         <html>
@@ -24,10 +37,12 @@ pub fn shell() -> impl IntoView {
                 <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
                 <MetaTags />
                 <style nonce=use_nonce() inner_html=STYLE></style>
+                {more_style}
             </head>
             <body>
-                <App />
+                {page()}
             </body>
         </html>
     }
+    .into_any()
 }

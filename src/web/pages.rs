@@ -7,9 +7,10 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, REFERER};
-use leptos::prelude::provide_context;
+use leptos::prelude::{AnyView, provide_context};
 
 use super::App;
+use super::language;
 use super::problem::Problem;
 use crate::i18n::Locale;
 use crate::ui;
@@ -24,13 +25,22 @@ pub async fn page_route(State(app): State<App>, request: Request) -> Response {
 ///
 /// Rendered by a task of its own, because Leptos panics when a page's values are dropped while a part of it is rendered, which
 /// is what a browser that leaves would do.
-pub async fn render(app: &App, mut request: Request<Body>) -> Response {
+pub async fn render(app: &App, request: Request<Body>) -> Response {
+    render_in(app, request, ui::shell).await
+}
+
+/// [`render`] in another document.
+pub(super) async fn render_in(
+    app: &App,
+    mut request: Request<Body>,
+    shell: fn() -> AnyView,
+) -> Response {
     let visitor = visitor(request.uri().query(), request.headers());
     request.extensions_mut().insert(visitor);
     let context = context(app);
-    let handler = leptos_axum::render_app_async_with_context(context, || {
+    let handler = leptos_axum::render_app_async_with_context(context, move || {
         ui::policy::let_nothing_in();
-        ui::shell()
+        shell()
     });
     let rendered = app.core.tasks.spawn(handler(request)).await;
     rendered.unwrap_or_else(|error| match error.try_into_panic() {
@@ -67,9 +77,7 @@ fn context(app: &App) -> impl Fn() + Clone + Send + Sync + 'static {
 }
 
 fn visitor(query: Option<&str>, headers: &HeaderMap) -> Visitor {
-    let asked = query
-        .and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("lang=")))
-        .and_then(Locale::from_tag);
+    let asked = language::asked(query);
     let accepted = Locale::negotiate(
         headers
             .get(ACCEPT_LANGUAGE)

@@ -18,7 +18,8 @@ use super::complete::{complete_route, status_route};
 use super::confirm::confirm_route;
 use super::pages::{page_route, server_function_route};
 use super::webhook::webhook_route;
-use super::{App, api, assets, layers, metrics, office, problem, rates};
+use super::{App, api, assets, gallery, language, layers, metrics, office, problem, rates};
+use crate::ui::gallery::PATH as GALLERY_PATH;
 
 /// Where buyers come back.
 pub const COMPLETE_PATH: &str = "/payments/complete";
@@ -61,6 +62,7 @@ pub fn router(app: App) -> Router {
         .route("/login", get(page_route).post(office::sign_in))
         .route("/logout", post(office::sign_out))
         .merge(signed_in)
+        .layer(from_fn(language::keep_language))
         .layer(from_fn(layers::form_limit))
         .layer(CsrfLayer::new());
 
@@ -103,6 +105,12 @@ pub fn router(app: App) -> Router {
         .merge(office)
         .merge(api)
         .merge(functions);
+    if app.gallery {
+        site = site.route(GALLERY_PATH, get(gallery::list_route)).route(
+            &format!("{GALLERY_PATH}/{{state}}"),
+            get(gallery::state_route),
+        );
+    }
     for asset in assets::ASSETS {
         site = site.route(asset.path, get(assets::asset_route));
     }

@@ -101,6 +101,7 @@ pub(crate) fn settings(database: &TestDatabase, sandbox: &Sandbox) -> Settings {
             webhook_secrets: vec![SecretString::from(WEBHOOK_SECRET)],
         }),
         portone_timeout: Duration::from_secs(10),
+        gallery: false,
     }
 }
 

@@ -29,6 +29,7 @@ mod museum;
 mod named_requests;
 mod office;
 mod operations;
+mod pages;
 mod payments;
 mod payments_v2;
 mod races;

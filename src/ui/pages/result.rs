@@ -20,7 +20,7 @@ use crate::ui::say::{Said, Step, keeps_looking, say, say_our_error, speaks_of_a_
 const ACCOUNT_REFRESH_SECONDS: u16 = 60;
 
 /// The page of a view.
-pub(super) fn result_page(
+pub(in crate::ui) fn result_page(
     around: &Surroundings,
     view: &CompletionView,
     arrival: Arrival,
@@ -39,7 +39,7 @@ pub(super) fn result_page(
 }
 
 /// The page for a fault of this server. It claims nothing about the payment.
-pub(super) fn our_error_page(around: &Surroundings) -> AnyView {
+pub(in crate::ui) fn our_error_page(around: &Surroundings) -> AnyView {
     respond(StatusCode::SERVICE_UNAVAILABLE);
     retry_after(Outcome::Unconfirmed);
     let locale = around.visitor.locale(None);

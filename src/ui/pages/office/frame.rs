@@ -68,10 +68,11 @@ impl Frame {
             .shop_name
             .clone()
             .unwrap_or_else(|| "wanryo".to_owned());
+        let sign_out = request.address.link("/logout", &[]);
         let person = request.person.clone().map(|person| {
             view! {
                 <span class="office-person"><bdi>{person.email}</bdi></span>
-                <form class="office-sign-out" method="post" action="/logout">
+                <form class="office-sign-out" method="post" action=sign_out>
                     <button class="button" type="submit">{text.frame.sign_out}</button>
                 </form>
             }

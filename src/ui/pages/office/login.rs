@@ -22,22 +22,14 @@ pub fn LoginPage() -> impl IntoView {
     let message = error.map(|error| view! { <p class="office-notice" data-kind="error" id="login-error" role="alert">{(text.login.error)(error)}</p> });
     let described_by = error.map(|_| "login-error");
     let invalid = (error == Some(LoginError::Refused)).then_some("true");
-    let hidden = [
-        ("next", next),
-        ("lang", request.address.asked().map(str::to_owned)),
-    ];
-    let hidden = hidden
-        .map(|(name, value)| {
-            value.map(|value| view! { <input type="hidden" name=name value=value /> })
-        })
-        .into_iter()
-        .collect_view();
+    let hidden = next.map(|next| view! { <input type="hidden" name="next" value=next /> });
+    let action = request.address.link("/login", &[]);
     let content = view! {
         <div class="office-card office-login">
             <h1 class="office-title">{text.login.title}</h1>
             <p>{text.login.lead}</p>
             {message}
-            <form method="post" action="/login">
+            <form method="post" action=action>
                 {hidden}
                 <div class="office-field">
                     <label for="email">{text.login.email}</label>
