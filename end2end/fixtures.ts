@@ -177,6 +177,26 @@ export const test = base.extend<{ logsOfFailure: void; faultsEndWithTheTest: voi
   ],
 });
 
+/** A running demo, which alone shows the gallery. */
+export const galleryTest = base.extend<object, { gallery: string }>({
+  gallery: [
+    async ({}, use) => {
+      const dir = await mkdtemp(join(tmpdir(), "wanryo-e2e-"));
+      const programs: Program[] = [];
+      try {
+        const anywhere = ["--wanryo-addr", "--shop-addr", "--sandbox-addr"].flatMap((flag) => [flag, "127.0.0.1:0"]);
+        await use(await start(programs, dir, "wanryo", ["demo", ...anywhere], {}));
+      } finally {
+        for (const program of programs) {
+          await stop(program.process);
+        }
+        await rm(dir, { recursive: true, force: true });
+      }
+    },
+    { scope: "worker", timeout: 2 * START_MS_MAX },
+  ],
+});
+
 interface Program {
   process: ChildProcess;
   /** The file with everything it printed. */

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use leptos::config::{LeptosOptions, get_configuration};
 use portone::webhook::Verifier;
+use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -16,16 +17,19 @@ use crate::adapters::store::{Database, OpenError};
 use crate::adapters::system::{SystemClock, SystemEntropy};
 use crate::adapters::webhooks::{HttpWebhooks, SEND_TIMEOUT};
 use crate::config::{Settings, V1Settings, V2Settings};
+use crate::domain::look::{Accent, Logo};
 use crate::domain::target::TargetPolicy;
 use crate::domain::verification::Expected;
 use crate::ports::clock::Clock;
 use crate::ports::deliveries::WebhookSender;
 use crate::ports::gateway::Gateway;
 use crate::ports::requests::RequestStore;
-use crate::service::{Core, ServiceSettings, Stores};
+use crate::service::{Core, ServiceSettings, Stores, live};
 use crate::telemetry::{Counted, Metrics, Shelf};
 use crate::ui::context::{Site, V1Sdk, V2Sdk};
 use crate::web::limits::Limits;
+use crate::web::live::Streams;
+use crate::web::logo::LOGO_PATH;
 use crate::web::{App, Network, assets, router, server};
 use crate::worker;
 
@@ -146,17 +150,20 @@ pub async fn start_within(
     ports.gateway = Arc::new(Counted::new(ports.gateway, Arc::clone(metrics)));
     let core = core(&settings, &public_url, ports).observed_by(Arc::clone(metrics) as _);
     let core = Arc::new(core);
-    let app = app(
+    let stop = CancellationToken::new();
+    let app = App {
+        streams: Streams::until(stop.clone()),
+        ..app(
         &settings,
         &public_url,
         Arc::clone(&core),
         operations,
         Arc::clone(&database) as _,
         limits,
-    )?;
+    )?
+    };
     let network = Arc::clone(&app.network);
 
-    let stop = CancellationToken::new();
     let server = tokio::spawn(server::serve(
         listener,
         router::router(app),
@@ -171,6 +178,13 @@ pub async fn start_within(
         )),
         Rounds::ByHand => tokio::spawn(stop.clone().cancelled_owned()),
     };
+    let (relaying, signals, stopped) = (Arc::clone(&core), Arc::clone(&database), stop.clone());
+    tokio::spawn(async move {
+        tokio::select! {
+            () = live::relay(&relaying, signals.as_ref()) => {}
+            () = stopped.cancelled() => {}
+        }
+    });
     tracing::info!(%addr, public_url, mode = settings.mode.as_str(), "listening on http://{addr}");
     Ok(Running {
         addr,
@@ -315,6 +329,8 @@ pub fn app(
         rates: Arc::default(),
         operations,
         gallery: settings.gallery,
+        logo: settings.shop_logo.clone(),
+        streams: Streams::until(CancellationToken::new()),
     })
 }
 
@@ -345,6 +361,8 @@ fn site(settings: &Settings, public_url: &str) -> Site {
     Site {
         shop_name: settings.shop_name.clone(),
         shop_url: settings.shop_url.clone(),
+        accent: settings.shop_color.map(Accent::of),
+        logo_url: settings.shop_logo.as_ref().map(logo_url),
         support_url: settings.support_url.clone(),
         public_url: public_url.to_owned(),
         mode: settings.mode,
@@ -357,6 +375,17 @@ fn site(settings: &Settings, public_url: &str) -> Site {
             store_id: v2.store_id.clone(),
         }),
     }
+}
+
+/// Browsers keep the logo; another one has another address.
+fn logo_url(logo: &Logo) -> String {
+    let digest = Sha256::digest(&logo.bytes);
+    let version: String = digest
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{LOGO_PATH}?v={version}")
 }
 
 fn network(settings: &Settings, public_url: &str, limits: Limits) -> anyhow::Result<Network> {

@@ -1,5 +1,7 @@
 //! Settings: from the environment, and the same names as long flags. Every mistake is reported at once, by name.
 
+use std::fs::File;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use secrecy::SecretString;
 use thiserror::Error;
 use url::Url;
 
+use crate::domain::look::{Color, LOGO_BYTES_MAX, Logo};
 use crate::domain::order::Mode;
 use crate::domain::refund::OnMismatch;
 
@@ -155,6 +158,22 @@ pub struct RawSettings {
         help_heading = "Shop"
     )]
     pub shop_url: Option<String>,
+    /// The shop's colour, `#rrggbb`: buttons and links take it, made as dark or light as reading needs
+    #[arg(
+        long = "wanryo-shop-color",
+        env = "WANRYO_SHOP_COLOR",
+        value_name = "#RRGGBB",
+        help_heading = "Shop"
+    )]
+    pub shop_color: Option<String>,
+    /// File of the shop's logo, read at start: PNG, SVG, WebP or JPEG, at most 128 KiB, shown in a square beside the name
+    #[arg(
+        long = "wanryo-shop-logo",
+        env = "WANRYO_SHOP_LOGO",
+        value_name = "PATH",
+        help_heading = "Shop"
+    )]
+    pub shop_logo: Option<String>,
     /// PortOne V1: address of the API
     #[arg(
         long = "portone-v1-api-url",
@@ -281,6 +300,10 @@ pub struct Settings {
     pub shop_name: Option<String>,
     /// The shop's front page.
     pub shop_url: Option<String>,
+    /// The shop's colour.
+    pub shop_color: Option<Color>,
+    /// The shop's logo.
+    pub shop_logo: Option<Logo>,
     /// PortOne V1.
     pub v1: Option<V1Settings>,
     /// PortOne V2.
@@ -458,6 +481,20 @@ impl RawSettings {
                 ),
             );
         }
+        let shop_color = filled(self.shop_color).and_then(|text| {
+            wrong.keep(
+                "WANRYO_SHOP_COLOR",
+                "must be a colour such as #1f3a68",
+                Color::parse(&text),
+            )
+        });
+        let shop_logo = filled(self.shop_logo).and_then(|path| logo(&mut wrong, &path));
+        if shop_logo.is_some() && shop_name.is_none() {
+            wrong.note(
+                "WANRYO_SHOP_LOGO",
+                "needs WANRYO_SHOP_NAME, for those who do not see it",
+            );
+        }
         let timeout = self
             .timeout_ms
             .parse::<u64>()
@@ -533,6 +570,8 @@ impl RawSettings {
                     support_url,
                     shop_name,
                     shop_url,
+                    shop_color,
+                    shop_logo,
                     v1,
                     v2,
                     portone_timeout: Duration::from_millis(timeout),
@@ -656,6 +695,21 @@ fn link(
         .map(|_| text)
 }
 
+/// Reads the file, and no more of it than a logo may have.
+fn logo(wrong: &mut Mistakes, path: &str) -> Option<Logo> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| {
+        let limit = u64::try_from(LOGO_BYTES_MAX).unwrap_or(u64::MAX);
+        file.take(limit.saturating_add(1)).read_to_end(&mut bytes)
+    });
+    let logo = read.ok().and_then(|_| Logo::read(&bytes));
+    wrong.keep(
+        "WANRYO_SHOP_LOGO",
+        "must be a file that can be read, a PNG, SVG, WebP or JPEG of at most 128 KiB",
+        logo,
+    )
+}
+
 fn networks(wrong: &mut Mistakes, variable: &'static str, text: Option<&str>) -> Vec<IpNet> {
     let mut networks = Vec::new();
     for part in text
@@ -774,6 +828,8 @@ mod tests {
             "--wanryo-on-mismatch=keep",
             "--wanryo-support-url=javascript:alert(1)",
             "--wanryo-shop-url=shop",
+            "--wanryo-shop-color=navy",
+            "--wanryo-shop-logo=/no/such/file.png",
             "--portone-timeout-ms=0",
             "--portone-v1-api-url=x",
             "--portone-v1-api-key=key",
@@ -793,6 +849,8 @@ mod tests {
                 "WANRYO_ON_MISMATCH",
                 "WANRYO_SUPPORT_URL",
                 "WANRYO_SHOP_URL",
+                "WANRYO_SHOP_COLOR",
+                "WANRYO_SHOP_LOGO",
                 "PORTONE_TIMEOUT_MS",
                 "PORTONE_V1_API_URL",
                 "PORTONE_V1_MERCHANT_CODE",

@@ -263,6 +263,8 @@ fn settings(
         support_url: Some(format!("{shop_url}/help")),
         shop_name: Some(SHOP_NAME.to_owned()),
         shop_url: Some(format!("{shop_url}/")),
+        shop_color: None,
+        shop_logo: None,
         v1: Some(V1Settings {
             api_url: sandbox.url().clone(),
             sdk_url: at("v1/iamport.js")?,

@@ -8,6 +8,7 @@ pub mod event;
 pub mod evidence;
 pub mod history;
 pub mod ids;
+pub mod look;
 pub mod money;
 pub mod order;
 pub mod outcome;

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::Offset;
 
-pub use catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
+pub use catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText, TimeLeftText};
 pub use institution::{BANKS, institution};
 pub use particle::{Particle, with_particle};
 

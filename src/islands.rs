@@ -10,9 +10,11 @@
 
 mod browser;
 pub mod copy_button;
+pub mod countdown;
 pub mod pay_button;
 pub mod status_watch;
 
 pub use copy_button::CopyButton;
+pub use countdown::Countdown;
 pub use pay_button::PayButton;
 pub use status_watch::StatusWatch;

@@ -10,6 +10,7 @@ pub mod cursor;
 pub mod deliveries;
 pub mod endpoints;
 pub mod inbox;
+pub mod live;
 pub mod orders;
 pub mod reconciliation;
 pub mod refunds;
@@ -102,6 +103,8 @@ pub struct Core {
     pub settings: ServiceSettings,
     /// Detached work; a graceful stop waits for it.
     pub tasks: TaskTracker,
+    /// Told whenever an order moved.
+    pub moves: live::Moves,
     pub(crate) kept: completion::Kept,
     pub(crate) crowds: inbox::Crowds,
     pub(crate) flights: sync::Flights,
@@ -145,6 +148,7 @@ impl Core {
             observer: Arc::new(Nobody),
             settings,
             tasks: TaskTracker::new(),
+            moves: live::Moves::default(),
             kept: completion::Kept::default(),
             crowds: inbox::Crowds::default(),
             flights: sync::Flights::default(),

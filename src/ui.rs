@@ -4,6 +4,7 @@
 //! came in a redirect's query is shown to a buyer.
 
 pub mod app;
+pub mod calendar;
 pub mod components;
 pub mod context;
 pub mod gallery;

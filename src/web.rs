@@ -2,6 +2,7 @@
 
 pub mod api;
 pub(crate) mod assets;
+pub mod calendar;
 pub mod claim;
 pub mod client;
 pub mod complete;
@@ -11,6 +12,8 @@ pub mod language;
 pub mod layers;
 pub mod limits;
 pub mod metrics;
+pub mod live;
+pub mod logo;
 pub mod office;
 pub mod pages;
 pub mod problem;
@@ -31,6 +34,7 @@ use self::api::once::UnderWay;
 use self::limits::Limits;
 use self::rates::Rates;
 use crate::ports::requests::RequestStore;
+use crate::domain::look::Logo;
 use crate::service::Core;
 use crate::telemetry::Shelf;
 use crate::ui::context::Site;
@@ -56,6 +60,10 @@ pub struct App {
     pub operations: Arc<Shelf>,
     /// Whether the gallery of every state is shown.
     pub gallery: bool,
+    /// The shop's logo.
+    pub logo: Option<Logo>,
+    /// The streams of pages that stay open.
+    pub streams: live::Streams,
 }
 
 /// Whose word counts, and how much of the server anybody may take.

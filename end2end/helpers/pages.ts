@@ -65,6 +65,7 @@ export async function expectAccessible(page: Page): Promise<void> {
   await page.evaluate(flattenGradients);
   // In one frame: axe would open a page of its own to judge others, and a page of ours has none.
   const { violations, incomplete } = await new AxeBuilder({ page }).options(AXE_OPTIONS).withTags(WCAG_TAGS).setLegacyMode().analyze();
+  await page.evaluate(restoreGradients);
   const untold = incomplete.filter(({ id }) => id === "color-contrast");
   const found = [...violations, ...untold].flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
@@ -94,7 +95,16 @@ function flattenGradients(): void {
     if (strongest !== undefined) {
       const [red, green, blue, alpha] = mix(backgroundColor, strongest);
       element.style.background = `rgb(${red} ${green} ${blue} / ${(alpha ?? 255) / 255})`;
+      element.dataset["flattened"] = "";
     }
+  }
+}
+
+/** The page may be looked at again, in other colours. */
+function restoreGradients(): void {
+  for (const element of document.querySelectorAll<HTMLElement>("[data-flattened]")) {
+    element.style.removeProperty("background");
+    delete element.dataset["flattened"];
   }
 }
 
@@ -105,4 +115,28 @@ export async function expectNoSidewaysScroll(page: Page): Promise<void> {
   await expect(async () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(NARROW_PX);
   }).toPass({ timeout: MEASURE_MS_MAX });
+}
+
+/** What WCAG 2.2 asks of every target (2.5.8), in CSS pixels. */
+const TARGET_PX_MIN = 24;
+/** What a thumb finds without looking: buttons, and links that look like them. */
+const MAIN_TARGET_PX_MIN = 44;
+
+/** Fails on each link or button that is too small to be hit. Links within a sentence are as high as their line. */
+export async function expectTargets(page: Page): Promise<void> {
+  const small = await page.evaluate(
+    ([least, main]) => {
+      const targets = [...document.querySelectorAll<HTMLElement>("a[href], button, summary, input, select")];
+      return targets.flatMap((target) => {
+        const { width, height } = target.getBoundingClientRect();
+        if (width === 0 && height === 0) {
+          return [];
+        }
+        const wanted = target.matches(".button") ? main : least;
+        return Math.min(width, height) < wanted ? [`${target.outerHTML}: ${width} × ${height}, not ${wanted}`] : [];
+      });
+    },
+    [TARGET_PX_MIN, MAIN_TARGET_PX_MIN] as const,
+  );
+  expect(small).toEqual([]);
 }

@@ -1,35 +1,13 @@
 // What a page costs: one small answer that is complete by itself; scripts come after it, and only where something is live.
-import { get } from "node:http";
 import { brotliDecompressSync, constants, gunzipSync, gzipSync } from "node:zlib";
 
 import { expect, test } from "../fixtures.ts";
 import { scene, scenes } from "../helpers/outcomes.ts";
+import { fetchRaw } from "../helpers/wire.ts";
 
 /** What arrives in the first round trip of a new TCP connection (RFC 6928): about 14 kB. */
 const PAGE_BYTES_MAX = 14 * 1024;
 const WASM_BYTES_MAX = 90_000;
-
-interface Answer {
-  status: number | undefined;
-  encoding: string | undefined;
-  /** As they went over the wire. */
-  bytes: Buffer;
-}
-
-/** An answer as it is sent: a browser would have unpacked it. */
-async function fetchRaw(url: string, acceptEncoding: string): Promise<Answer> {
-  const headers = { accept: "text/html,*/*", "accept-encoding": acceptEncoding };
-  return await new Promise<Answer>((resolve, reject) => {
-    const request = get(url, { headers }, async (response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of response) {
-        chunks.push(chunk as Buffer);
-      }
-      resolve({ status: response.statusCode, encoding: response.headers["content-encoding"], bytes: Buffer.concat(chunks) });
-    });
-    request.once("error", reject);
-  });
-}
 
 // What the server sends is the same for every browser.
 test.describe("over the wire", { tag: "@desktop" }, () => {

@@ -34,6 +34,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Postgres, Transaction};
 use tokio::sync::Notify;
 
+use crate::domain::ids::PaymentId;
 use crate::ports::store::Signals;
 
 pub use backup::{BackupError, back_up};
@@ -43,7 +44,7 @@ pub use inspect::{Inspection, Kind, Tables, inspect};
 use connections::{Connections, Held};
 use group::Writer;
 use query::Failure;
-use server::{Ear, Place};
+use server::{Ear, Moved, Place};
 use write::PostgresPools;
 
 /// A database, opened and at the newest schema. Clones share its connections.
@@ -52,6 +53,8 @@ pub struct Database {
     pools: Pools,
     /// Told whenever there is work for a worker.
     work_came: Arc<Notify>,
+    /// Orders that other servers told to have moved.
+    moved: Moved,
     /// What makes it a server's, and not a short command's.
     server: Option<Arc<Server>>,
 }
@@ -150,6 +153,10 @@ impl Connection {
 impl Signals for Database {
     async fn work_came(&self) {
         self.work_came.notified().await;
+    }
+
+    async fn order_moved(&self) -> PaymentId {
+        self.moved.next().await
     }
 }
 

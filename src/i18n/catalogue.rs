@@ -24,6 +24,25 @@ pub struct FailureText {
     pub next: &'static str,
 }
 
+/// How much time is left, in words.
+#[derive(Debug)]
+pub struct TimeLeftText {
+    /// What stands before and after the time.
+    pub around: [&'static str; 2],
+    /// What stands between two numbers with their units.
+    pub between: &'static str,
+    /// What follows one day, and several.
+    pub days: [&'static str; 2],
+    /// What follows one hour, and several.
+    pub hours: [&'static str; 2],
+    /// What follows one minute, and several.
+    pub minutes: [&'static str; 2],
+    /// Less than a minute is left.
+    pub soon: &'static str,
+    /// Nothing is left.
+    pub over: &'static str,
+}
+
 /// Everything that the buyer's pages say in one language.
 pub struct Messages {
     /// Above every page where money is not real.
@@ -189,6 +208,17 @@ pub struct Messages {
     pub copied: &'static str,
     /// The button's answer where the browser does not let us.
     pub copy_refused: &'static str,
+
+    /// Link: a calendar file with the deadline.
+    pub save_deadline: &'static str,
+    /// What the calendar calls the deadline.
+    pub deadline_event: fn(Money) -> String,
+    /// What is left until the deadline.
+    pub time_left: TimeLeftText,
+    /// Unfolds a code for another device's camera.
+    pub other_device: &'static str,
+    /// What the code is, for those who do not see it.
+    pub other_device_code: &'static str,
 
     /// The page keeps looking.
     pub watching: &'static str,

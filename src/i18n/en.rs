@@ -1,7 +1,7 @@
 //! English.
 
 use super::brand::brand;
-use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
+use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText, TimeLeftText};
 use super::{Locale, money};
 use crate::domain::confirmation::Stop;
 use crate::domain::money::Money;
@@ -184,6 +184,20 @@ pub(super) static MESSAGES: Messages = Messages {
     copy_account_number: "Copy account number",
     copied: "Copied",
     copy_refused: "Copying didn’t work. Please select the number and copy it.",
+
+    save_deadline: "Save the deadline to your calendar",
+    deadline_event: |amount| format!("Deposit {}", sum(amount)),
+    time_left: TimeLeftText {
+        around: ["", " left"],
+        between: " ",
+        days: [" day", " days"],
+        hours: [" hour", " hours"],
+        minutes: [" minute", " minutes"],
+        soon: "Less than a minute left",
+        over: "The deadline has passed",
+    },
+    other_device: "Open this page on another device",
+    other_device_code: "QR code with the address of this page",
 
     watching: "This page changes by itself once there is a result.",
     watch_changed: "Your payment’s status has changed. Opening it now.",

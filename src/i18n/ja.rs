@@ -1,7 +1,7 @@
 //! 日本語.
 
 use super::brand::brand;
-use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
+use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText, TimeLeftText};
 use super::{Locale, money};
 use crate::domain::confirmation::Stop;
 use crate::domain::money::Money;
@@ -189,6 +189,20 @@ pub(super) static MESSAGES: Messages = Messages {
     copy_account_number: "口座番号をコピー",
     copied: "コピーしました",
     copy_refused: "コピーできませんでした。番号を長押ししてコピーしてください。",
+
+    save_deadline: "入金期限をカレンダーに保存",
+    deadline_event: |amount| format!("入金期限：{}", sum(amount)),
+    time_left: TimeLeftText {
+        around: ["あと", ""],
+        between: "",
+        days: ["日", "日"],
+        hours: ["時間", "時間"],
+        minutes: ["分", "分"],
+        soon: "あと1分未満です",
+        over: "期限を過ぎました",
+    },
+    other_device: "別の端末でこの画面を見る",
+    other_device_code: "この画面のアドレスのQRコード",
 
     watching: "結果が出ると、この画面は自動で切り替わります。",
     watch_changed: "お支払いの状態が変わりました。画面を開き直します。",

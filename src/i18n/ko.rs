@@ -1,7 +1,7 @@
 //! 한국어.
 
 use super::brand::brand;
-use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
+use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText, TimeLeftText};
 use super::particle::{Particle, amount_with_particle};
 use super::{Locale, money};
 use crate::domain::confirmation::Stop;
@@ -189,6 +189,20 @@ pub(super) static MESSAGES: Messages = Messages {
     copy_account_number: "계좌 번호 복사",
     copied: "복사했어요",
     copy_refused: "복사하지 못했어요. 번호를 길게 눌러 복사해 주세요.",
+
+    save_deadline: "캘린더에 입금 기한 저장",
+    deadline_event: |amount| format!("입금 기한: {}", won(amount)),
+    time_left: TimeLeftText {
+        around: ["", " 남았어요"],
+        between: " ",
+        days: ["일", "일"],
+        hours: ["시간", "시간"],
+        minutes: ["분", "분"],
+        soon: "1분도 남지 않았어요",
+        over: "기한이 지났어요",
+    },
+    other_device: "다른 기기에서 이 화면 보기",
+    other_device_code: "이 화면의 주소가 담긴 QR 코드",
 
     watching: "결과가 나오면 이 화면이 저절로 바뀌어요.",
     watch_changed: "결제 상태가 바뀌었어요. 화면을 새로 열게요.",

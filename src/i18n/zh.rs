@@ -1,7 +1,7 @@
 //! 简体中文.
 
 use super::brand::brand;
-use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText};
+use super::catalogue::{EdgeMessages, FailureText, Messages, PayMessages, StoryText, TimeLeftText};
 use super::{Locale, money};
 use crate::domain::confirmation::Stop;
 use crate::domain::money::Money;
@@ -167,6 +167,20 @@ pub(super) static MESSAGES: Messages = Messages {
     copy_account_number: "复制账号",
     copied: "已复制",
     copy_refused: "复制失败。请长按账号进行复制。",
+
+    save_deadline: "将转账期限保存到日历",
+    deadline_event: |amount| format!("转账期限：{}", sum(amount)),
+    time_left: TimeLeftText {
+        around: ["还剩", ""],
+        between: "",
+        days: ["天", "天"],
+        hours: ["小时", "小时"],
+        minutes: ["分钟", "分钟"],
+        soon: "剩余不到1分钟",
+        over: "期限已过",
+    },
+    other_device: "在其他设备上查看本页",
+    other_device_code: "包含本页地址的二维码",
 
     watching: "有结果后，本页面会自动更新。",
     watch_changed: "付款状态已变化，正在重新打开页面。",

@@ -30,6 +30,12 @@ pub(super) fn call(target: &JsValue, name: &str, arguments: &[JsValue]) -> Optio
         .ok()
 }
 
+/// Makes an object of a class of the browser's.
+pub(super) fn construct(class: &str, argument: &str) -> Option<JsValue> {
+    let class: Function = get(&window(), class)?.dyn_into().ok()?;
+    Reflect::construct(&class, &Array::of1(&argument.into())).ok()
+}
+
 /// An object of texts.
 pub(super) fn object(entries: &[(&str, JsValue)]) -> JsValue {
     let object = Object::new();
@@ -64,8 +70,19 @@ pub(super) fn is_hidden() -> bool {
     get(&document(), "hidden").is_some_and(|hidden| hidden.is_truthy())
 }
 
+/// Milliseconds since the page was opened, by a clock that nobody sets.
+pub(super) fn elapsed_ms() -> f64 {
+    let now = get(&window(), "performance").and_then(|clock| call(&clock, "now", &[]));
+    now.and_then(|now| now.as_f64()).unwrap_or_default()
+}
+
 /// Waits for some time, or until the page is shown or hidden.
 pub(super) async fn pause(milliseconds: u32) {
+    pause_or(milliseconds, None, "").await;
+}
+
+/// [`pause`], or until something has an event of this name.
+pub(super) async fn pause_or(milliseconds: u32, source: Option<&JsValue>, event: &str) {
     let promise = Promise::new(&mut |resolve, _reject| {
         let window = window();
         call(
@@ -73,15 +90,18 @@ pub(super) async fn pause(milliseconds: u32) {
             "setTimeout",
             &[resolve.clone().into(), milliseconds.into()],
         );
-        call(
-            &document(),
-            "addEventListener",
-            &[
-                "visibilitychange".into(),
-                resolve.into(),
-                object(&[("once", true.into())]),
-            ],
-        );
+        let once = |target: &JsValue, event: &str| {
+            let once = object(&[("once", true.into())]);
+            call(
+                target,
+                "addEventListener",
+                &[event.into(), resolve.clone().into(), once],
+            );
+        };
+        once(&document(), "visibilitychange");
+        if let Some(source) = source {
+            once(source, event);
+        }
     });
     let _woken = JsFuture::from(promise).await;
 }

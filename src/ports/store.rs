@@ -393,4 +393,10 @@ pub trait Signals: Send + Sync {
     /// Returns when a webhook became due or an event was put into an outbox, by this server or another one on the same
     /// database, since this was called last. For one waiter.
     async fn work_came(&self);
+
+    /// The next order that another server on the same database told to have moved; this server's own may be among them. For
+    /// one waiter. A store that only one server uses hears of none.
+    async fn order_moved(&self) -> PaymentId {
+        std::future::pending().await
+    }
 }

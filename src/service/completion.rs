@@ -133,6 +133,8 @@ pub struct PaymentFacts {
     pub locale: Option<String>,
     /// A deposit to an account of the order may still arrive.
     pub awaits_deposit: bool,
+    /// When this was said.
+    pub said_at: Timestamp,
     /// The transaction spoken of.
     pub transaction: Option<TransactionFacts>,
 }
@@ -255,7 +257,7 @@ async fn answer(
 }
 
 /// The order that the link or the claim's ids name; an unknown transaction id alone names none, and costs no call to PortOne.
-async fn find(
+pub(super) async fn find(
     core: &Core,
     claim: &Claim,
     link: Option<&StatusToken>,
@@ -405,6 +407,7 @@ fn view(
             },
             locale: order.locale.clone(),
             awaits_deposit: awaits_deposit(transactions, now),
+            said_at: now,
             transaction: subject
                 .map(|transaction| facts(order.amount, transaction, outcome, proven)),
         }),

@@ -358,6 +358,7 @@ pub async fn close(
         };
         if core.orders.commit(&commit).await? == Committed::Done {
             commit.order.version += 1;
+            core.moves.tell(payment_id.clone());
             return Ok(Snapshot {
                 order: commit.order,
                 transactions,

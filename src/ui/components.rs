@@ -3,3 +3,4 @@
 pub mod facts;
 pub mod frame;
 pub mod mark;
+pub mod qr;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use leptos::prelude::use_context;
 
+use crate::domain::look::Accent;
 use crate::domain::order::Mode;
 use crate::i18n::Locale;
 
@@ -15,6 +16,10 @@ pub struct Site {
     pub shop_name: Option<String>,
     /// The shop's front page.
     pub shop_url: Option<String>,
+    /// The shop's colour, made readable.
+    pub accent: Option<Accent>,
+    /// Address of the shop's logo, on this site.
+    pub logo_url: Option<String>,
     /// Where buyers get help.
     pub support_url: Option<String>,
     /// Address that browsers see, without a slash at the end.

@@ -14,8 +14,8 @@ use super::context::from_request;
 use super::pages::{no_page, pay, result};
 use crate::i18n::Locale;
 
-pub use samples::STATES;
 use samples::Sample;
+pub use samples::{STATES, result_of};
 
 /// Where the gallery is.
 pub const PATH: &str = "/_gallery";

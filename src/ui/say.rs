@@ -414,6 +414,7 @@ mod tests {
                 status_url: "https://pay.example/o/0123".to_owned(),
                 locale: None,
                 awaits_deposit: false,
+                said_at: jiff::Timestamp::UNIX_EPOCH,
                 transaction: Some(TransactionFacts {
                     transaction_id: TransactionId::parse("imp_1").ok(),
                     amount: Some(won(64_900)),

@@ -1,10 +1,14 @@
 //! The document around every page.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
 use super::app::App;
+use super::context::Site;
 use super::gallery::{self, Gallery};
+use crate::domain::look::Accent;
 
 /// The whole style sheet, minified by the build. It stands in the document, so that one answer is all a page needs: on a
 /// train, behind a window that is about to close, or saved to disk.
@@ -23,8 +27,10 @@ pub fn gallery_shell() -> AnyView {
 }
 
 fn document(more_style: Option<String>, page: impl FnOnce() -> AnyView) -> AnyView {
-    let more_style =
-        more_style.map(|css| view! { <style nonce=use_nonce() inner_html=css></style> });
+    let accent = accent().unwrap_or_default();
+    let more_style = more_style.unwrap_or_default() + &accent;
+    let more_style = (!more_style.is_empty())
+        .then(|| view! { <style nonce=use_nonce() inner_html=more_style></style> });
     view! {
         <!DOCTYPE html>
         <html>
@@ -45,4 +51,11 @@ fn document(more_style: Option<String>, page: impl FnOnce() -> AnyView) -> AnyVi
         </html>
     }
     .into_any()
+}
+
+/// The shop's colour, outside every layer, so that it wins.
+fn accent() -> Option<String> {
+    let Accent { light, dark } = use_context::<Arc<Site>>()?.accent?;
+    let (light, dark) = (light.hex(), dark.hex());
+    Some(format!(":root{{--accent:light-dark({light},{dark})}}"))
 }

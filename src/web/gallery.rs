@@ -1,20 +1,32 @@
 //! `/_gallery`: every state of the buyer's pages, for people to look at. `wanryo demo` alone routes it.
 
+use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use http::StatusCode;
 
-use super::{App, pages};
-use crate::ui::gallery::{STATES, Theme, Wanted};
+use super::{App, calendar, pages};
+use crate::ui::gallery::{PATH, STATES, Theme, Wanted, result_of};
 use crate::ui::gallery_shell;
 
+/// The gallery's addresses.
+pub fn routes() -> Router<App> {
+    let state = format!("{PATH}/{{state}}");
+    Router::new()
+        .route(PATH, get(list_route))
+        .route(&state, get(state_route))
+        .route(&format!("{state}/deadline.ics"), get(deadline_route))
+        .route(&format!("{state}/events"), get(events_route))
+}
+
 /// `GET /_gallery`
-pub async fn list_route(State(app): State<App>, request: Request) -> Response {
+async fn list_route(State(app): State<App>, request: Request) -> Response {
     show(&app, request, None).await
 }
 
 /// `GET /_gallery/{state}`
-pub async fn state_route(
+async fn state_route(
     State(app): State<App>,
     Path(state): Path<String>,
     request: Request,
@@ -23,6 +35,23 @@ pub async fn state_route(
         return StatusCode::NOT_FOUND.into_response();
     }
     show(&app, request, Some(state)).await
+}
+
+/// `GET /_gallery/{state}/deadline.ics`
+async fn deadline_route(
+    State(app): State<App>,
+    Path(state): Path<String>,
+    request: Request,
+) -> Response {
+    match result_of(&state, &app.site.public_url) {
+        Some(view) => calendar::answer(&app, &view, &request.into_parts().0),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// `GET /_gallery/{state}/events`: a state of the gallery never moves, and a browser that hears so connects no more.
+async fn events_route() -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 async fn show(app: &App, mut request: Request, state: Option<String>) -> Response {

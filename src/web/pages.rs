@@ -76,7 +76,7 @@ fn context(app: &App) -> impl Fn() + Clone + Send + Sync + 'static {
     }
 }
 
-fn visitor(query: Option<&str>, headers: &HeaderMap) -> Visitor {
+pub(super) fn visitor(query: Option<&str>, headers: &HeaderMap) -> Visitor {
     let asked = language::asked(query);
     let accepted = Locale::negotiate(
         headers

@@ -16,9 +16,12 @@ use tower_http::csrf::CsrfLayer;
 
 use super::complete::{complete_route, status_route};
 use super::confirm::confirm_route;
+use super::logo::{LOGO_PATH, logo_route};
 use super::pages::{page_route, server_function_route};
 use super::webhook::webhook_route;
-use super::{App, api, assets, gallery, language, layers, metrics, office, problem, rates};
+use super::{
+    App, api, assets, calendar, gallery, language, layers, live, metrics, office, problem, rates,
+};
 use crate::ui::gallery::PATH as GALLERY_PATH;
 
 /// Where buyers come back.
@@ -44,6 +47,13 @@ pub fn router(app: App) -> Router {
         .route(WEBHOOK_PATH, post(webhook_route))
         .route(CONFIRM_PATH, post(confirm_route))
         .route("/o/{token}", get(status_route))
+        .route("/payments/complete/events", get(live::of_redirect))
+        .route("/o/{token}/events", get(live::of_link))
+        .route(
+            "/payments/complete/deadline.ics",
+            get(calendar::of_redirect),
+        )
+        .route("/o/{token}/deadline.ics", get(calendar::of_link))
         .route("/pay/{payment_id}", get(page_route));
 
     let signed_in = Router::new()
@@ -101,15 +111,13 @@ pub fn router(app: App) -> Router {
         .route(HEALTH_PATH, get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics::metrics_route))
+        .route(LOGO_PATH, get(logo_route))
         .merge(payments)
         .merge(office)
         .merge(api)
         .merge(functions);
     if app.gallery {
-        site = site.route(GALLERY_PATH, get(gallery::list_route)).route(
-            &format!("{GALLERY_PATH}/{{state}}"),
-            get(gallery::state_route),
-        );
+        site = site.merge(gallery::routes());
     }
     for asset in assets::ASSETS {
         site = site.route(asset.path, get(assets::asset_route));

@@ -130,7 +130,7 @@ impl Places {
 }
 
 /// Whose address it is: with IPv6 whoever has one address has its network of 64 bits (RFC 6177).
-fn holder(address: IpAddr) -> IpAddr {
+pub(super) fn holder(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))

@@ -86,6 +86,8 @@ pub(crate) fn settings(database: &TestDatabase, sandbox: &Sandbox) -> Settings {
         support_url: Some("https://shop.example/help".to_owned()),
         shop_name: Some("완료상점".to_owned()),
         shop_url: Some("https://shop.example/".to_owned()),
+        shop_color: None,
+        shop_logo: None,
         v1: Some(V1Settings {
             api_url: sandbox.url().clone(),
             sdk_url: sandbox.url().join("v1/iamport.js").unwrap(),
@@ -270,6 +272,14 @@ impl TestApp {
             .unwrap()
             .extend(more.as_object().unwrap().clone());
         self.sandbox.create_payment(fields).unwrap()
+    }
+
+    /// Money comes to the account that PortOne issued.
+    pub(crate) async fn deposit(&self, imp_uid: &str) {
+        let path = format!("_sandbox/payments/{imp_uid}/deposit");
+        let url = self.sandbox.url().join(&path).unwrap();
+        let answer = self.send(self.client.post(url)).await;
+        assert!(answer.status.is_success(), "{}", answer.text);
     }
 
     /// An attempt to pay at PortOne V2, without any message to us; the id of the attempt.

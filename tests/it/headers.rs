@@ -29,7 +29,7 @@ enum Class {
 
 /// Every route of `src/web/router.rs`, and of the files that it merges, as it is written there, with an address that it answers.
 /// A route that is missing here fails the test.
-const ROUTES: [(&str, &str, Class); 37] = [
+const ROUTES: [(&str, &str, Class); 42] = [
     (
         "COMPLETE_PATH",
         "/payments/complete?merchant_uid=ORD-1",
@@ -39,6 +39,23 @@ const ROUTES: [(&str, &str, Class); 37] = [
     ("WEBHOOK_PATH", "/payments/webhook", Class::Bare),
     ("CONFIRM_PATH", "/payments/confirm", Class::Bare),
     ("/o/{token}", "/o/nobody", Class::Page),
+    (
+        "/payments/complete/events",
+        "/payments/complete/events?merchant_uid=NOPE",
+        Class::Bare,
+    ),
+    ("/o/{token}/events", "/o/nobody/events", Class::Bare),
+    (
+        "/payments/complete/deadline.ics",
+        "/payments/complete/deadline.ics?merchant_uid=ORD-1",
+        Class::Bare,
+    ),
+    (
+        "/o/{token}/deadline.ics",
+        "/o/nobody/deadline.ics",
+        Class::Bare,
+    ),
+    ("LOGO_PATH", "/shop-logo", Class::Bare),
     ("/pay/{payment_id}", "/pay/ORD-1", Class::Pay),
     ("/orders", "/orders", Class::Page),
     ("/orders/{payment_id}", "/orders/ORD-1", Class::Page),

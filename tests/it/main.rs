@@ -23,6 +23,7 @@ mod examples;
 mod faults;
 mod headers;
 mod imports;
+mod live;
 mod logs;
 mod metrics;
 mod museum;

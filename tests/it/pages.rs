@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use wanryo::domain::look::{Accent, Color, Logo};
 use wanryo::service::access;
 
 use crate::app::TestApp;
@@ -75,5 +76,77 @@ on_both_databases! {
             }
             app.running.stop().await;
         }
+    }
+}
+
+/// The file's lines, unfolded.
+fn lines(file: &str) -> Vec<String> {
+    let unfolded = file.replace("\r\n ", "");
+    unfolded
+        .split_terminator("\r\n")
+        .map(str::to_owned)
+        .collect()
+}
+
+on_both_databases! {
+    async fn the_deadline_is_a_file_for_calendars_while_a_deposit_is_awaited(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let order = app.order_with("ORD-1", json!({ "buyer": { "name": "카나리아", "email": "canary@example.com", "tel": "010-2222-3333" } })).await;
+        let link = order["status_url"].as_str().unwrap().to_owned();
+        let by_link = format!("{}/deadline.ics", link.replace(&app.running.public_url, ""));
+        assert_eq!(app.page(&by_link).await.status, StatusCode::NOT_FOUND, "nothing is awaited yet");
+        let imp_uid = app.pay("ORD-1", account());
+        let query = format!("imp_uid={imp_uid}&merchant_uid=ORD-1&again=1");
+        let page = app.page(&format!("/payments/complete?{query}")).await.text;
+        let by_redirect = format!("/payments/complete/deadline.ics?merchant_uid=ORD%2D1&imp_uid={imp_uid}&again=1");
+        assert!(page.contains(&format!("href=\"{}\"", by_redirect.replace('&', "&amp;"))), "{page}");
+
+        for (path, shown) in [(&by_link, link.as_str()), (&by_redirect, "merchant_uid=ORD%2D1")] {
+            let file = app.page(path).await;
+            assert_eq!((file.status, file.headers["content-type"].to_str().unwrap()), (StatusCode::OK, "text/calendar; charset=utf-8"));
+            assert!(file.text.split("\r\n").all(|line| line.len() <= 75), "{}", file.text);
+            let lines = lines(&file.text);
+            assert_eq!((lines.first().map(String::as_str), lines.last().map(String::as_str)), (Some("BEGIN:VCALENDAR"), Some("END:VCALENDAR")));
+            assert!(lines.contains(&"DTSTART:21000101T000000Z".to_owned()), "{lines:?}");
+            assert!(lines.contains(&"SUMMARY:입금 기한: 65\\,000원 · 완료상점".to_owned()), "{lines:?}");
+            assert!(lines.iter().any(|line| line.starts_with("URL:http") && line.contains(shown)), "{lines:?}");
+            for personal in ["카나리아", "canary", "2222", "123-456", "사과"] {
+                assert!(!file.text.contains(personal), "the file tells {personal}");
+            }
+        }
+        let english = app.page(&format!("{by_link}?lang=en")).await.text;
+        assert!(lines(&english).contains(&"SUMMARY:Deposit ₩65\\,000 · 완료상점".to_owned()), "{english}");
+
+        app.deposit(&imp_uid).await;
+        app.complete(&query).await;
+        for path in [&by_link, &by_redirect] {
+            assert_eq!(app.page(path).await.status, StatusCode::NOT_FOUND, "{path}: it was deposited");
+        }
+    }
+
+    async fn the_shop_gives_the_pages_its_colour_and_logo(db: TestDatabase) {
+        let svg = "<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>";
+        let app = TestApp::start_with(&db, TestApp::new_sandbox().await, |settings| {
+            settings.shop_color = Color::parse("#ffe812");
+            settings.shop_logo = Logo::read(svg.as_bytes());
+        }).await;
+
+        let page = app.page("/payments/complete?merchant_uid=NOPE").await.text;
+
+        let accent = Accent::of(Color::parse("#ffe812").unwrap());
+        assert!(page.contains(&format!(":root{{--accent:light-dark({},{})}}</style>", accent.light.hex(), accent.dark.hex())), "{page}");
+        let version = page.split("src=\"/shop-logo?v=").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let logo = app.page(&format!("/shop-logo?v={version}")).await;
+        assert_eq!((logo.status, logo.text.as_str()), (StatusCode::OK, svg));
+        assert_eq!(logo.headers["content-type"], "image/svg+xml");
+        assert_eq!(logo.headers["x-content-type-options"], "nosniff");
+        let policy = logo.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("default-src 'none'") && policy.ends_with("sandbox") && !policy.contains("script"), "{policy}");
+        app.running.stop().await;
+
+        let plain = TestApp::start(&db).await;
+        let page = plain.page("/payments/complete?merchant_uid=NOPE").await.text;
+        assert!(!page.contains(":root{--accent") && !page.contains("src=\"/shop-logo"), "{page}");
+        assert_eq!(plain.page("/shop-logo").await.status, StatusCode::NOT_FOUND);
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 
 use super::connections::{ACQUIRE_TIMEOUT, Connections};
 use super::group::Writer;
-use super::server::{Ear, Place};
+use super::server::{Ear, Moved, Place};
 use super::write::PostgresPools;
 use super::{Database, Dialect, SqlitePools};
 
@@ -101,6 +101,7 @@ pub(super) enum Opener {
 
 pub(super) async fn open(url: &str, opener: Opener) -> Result<Database, OpenError> {
     let work_came = Arc::new(Notify::new());
+    let moved = Moved::new();
     if let Some(path) = url.strip_prefix("sqlite://") {
         let path = sqlite_path(path)?;
         create_private(&path).await?;
@@ -112,6 +113,7 @@ pub(super) async fn open(url: &str, opener: Opener) -> Result<Database, OpenErro
         Ok(Database {
             pools: Dialect::Sqlite(open_sqlite(&path, &work_came).await?),
             work_came,
+            moved,
             server: place,
         })
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -122,11 +124,13 @@ pub(super) async fn open(url: &str, opener: Opener) -> Result<Database, OpenErro
             Opener::Server => Some(Arc::new(Dialect::Postgres(Ear::start(
                 options,
                 Arc::clone(&work_came),
+                moved.clone(),
             )))),
         };
         Ok(Database {
             pools: Dialect::Postgres(PostgresPools::new(pool)),
             work_came,
+            moved,
             server: ear,
         })
     } else {

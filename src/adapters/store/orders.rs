@@ -293,6 +293,11 @@ impl Change for CommitOrder {
         !self.0.events.is_empty()
     }
 
+    /// What moved is in the history. A commit without an entry says only when the order was looked at.
+    fn moves(&self) -> Option<&PaymentId> {
+        (!self.0.entries.is_empty()).then_some(&self.0.order.payment_id)
+    }
+
     async fn is_there(&self, tx: &mut Tx, _committed: &Committed) -> Result<bool, Failure> {
         let found: Option<PaymentIdRow> = fetch_optional!(
             tx,

@@ -20,6 +20,7 @@ use super::group::Waiting;
 use super::inbox::{Receive, Settle};
 use super::query::{ATTEMPTS_MAX, CALL_TIME_MAX, Failure, fetch_optional};
 use super::{Database, Dialect, Tx};
+use crate::domain::ids::PaymentId;
 use crate::ports::store::StoreError;
 
 /// Changes that may wait or be under way at once. At the few hundred commits a second of a slow disk, each of up to 64
@@ -67,6 +68,11 @@ pub(super) trait Change: Send + Sync + 'static {
     /// Whether there is work for a worker once this is written.
     fn makes_work(&self) -> bool {
         false
+    }
+
+    /// The order that has moved once this is written, for servers whose visitors look at it.
+    fn moves(&self) -> Option<&PaymentId> {
+        None
     }
 
     /// Looks by the change's own keys whether it is there, with what `apply` answered. Asked after PostgreSQL said that the
@@ -126,7 +132,7 @@ impl PostgresPools {
                 return Ok(answer);
             }
         };
-        let number = transaction_number(&mut tx, change.makes_work()).await?;
+        let number = transaction_number(&mut tx, change.makes_work(), change.moves()).await?;
         match tx.commit().await {
             Ok(()) => Ok(answer),
             Err(Failure::Database(error)) if leaves_doubt(&error) => {
@@ -220,13 +226,18 @@ enum Fate {
 
 /// The number by which PostgreSQL can be asked later whether the transaction was committed, which is what the function is
 /// for (<https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT>). In the same round trip the
-/// other servers are told that there is work; they hear it once it is committed.
-async fn transaction_number(tx: &mut Tx, makes_work: bool) -> Result<String, Failure> {
-    let found: Option<(String,)> = if makes_work {
+/// other servers are told that there is work, and which order moved; they hear it once it is committed.
+async fn transaction_number(
+    tx: &mut Tx,
+    makes_work: bool,
+    moves: Option<&PaymentId>,
+) -> Result<String, Failure> {
+    let found: Option<(String,)> = if makes_work || moves.is_some() {
         fetch_optional!(
             tx,
-            "SELECT pg_current_xact_id()::text FROM pg_notify($1, '')",
-            CHANNEL
+            "SELECT pg_current_xact_id()::text FROM pg_notify($1, $2)",
+            CHANNEL,
+            moves.map_or("", PaymentId::as_str)
         )?
     } else {
         fetch_optional!(tx, "SELECT pg_current_xact_id()::text")?

@@ -110,6 +110,7 @@ pub(super) async fn settle(
         match core.orders.commit(&commit).await? {
             Committed::Done => {
                 after.order.version += 1;
+                core.moves.tell(ask.payment_id.clone());
                 refunds::wake(core, &snapshot, &decision.transactions).await;
                 return Ok(Synced {
                     snapshot: after,

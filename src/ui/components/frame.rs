@@ -83,13 +83,17 @@ pub fn Frame(
         Some(shop) => format!("{title} · {shop}"),
         None => title.to_owned(),
     };
-    let shop = site
-        .shop_name
-        .clone()
-        .map(|name| match site.shop_url.clone() {
-            Some(url) => view! { <a class="shop" href=url>{name}</a> }.into_any(),
-            None => view! { <span class="shop">{name}</span> }.into_any(),
-        });
+    let shop = site.shop_name.clone().map(|name| {
+        // The name stands beside it, so there is nothing more to say about the picture.
+        let logo = site
+            .logo_url
+            .clone()
+            .map(|src| view! { <img class="shop-logo" src=src alt="" width="32" height="32" /> });
+        match site.shop_url.clone() {
+            Some(url) => view! { <a class="shop" href=url>{logo}{name}</a> }.into_any(),
+            None => view! { <span class="shop">{logo}{name}</span> }.into_any(),
+        }
+    });
     let test = test || site.mode == Mode::Test;
     let help = site
         .support_url

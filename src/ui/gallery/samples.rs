@@ -169,6 +169,15 @@ pub(super) fn sample(state: &str, public_url: &str) -> Option<Sample> {
     })
 }
 
+/// What a state's result page is made of, if it is one.
+#[must_use]
+pub fn result_of(state: &str, public_url: &str) -> Option<CompletionView> {
+    match sample(state, public_url)? {
+        Sample::Result(view, _) => Some(*view),
+        Sample::OurError | Sample::NoPage | Sample::Pay(_) => None,
+    }
+}
+
 /// What every sample has in common.
 struct Stage {
     payment_id: PaymentId,
@@ -232,6 +241,7 @@ impl Stage {
                 status_url: self.own_url.clone(),
                 locale: None,
                 awaits_deposit: false,
+                said_at: self.now,
                 transaction: Some(self.attempt()),
             }),
             claimed_failure: false,

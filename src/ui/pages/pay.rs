@@ -341,6 +341,8 @@ mod tests {
         Site {
             shop_name: None,
             shop_url: None,
+            accent: None,
+            logo_url: None,
             support_url: None,
             public_url: "https://pay.example".to_owned(),
             mode: Mode::Live,

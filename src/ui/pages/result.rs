@@ -8,11 +8,13 @@ use crate::domain::order::Mode;
 use crate::domain::outcome::Outcome;
 use crate::domain::transaction::VirtualAccount;
 use crate::i18n::{Locale, datetime, institution, money};
-use crate::islands::{CopyButton, StatusWatch};
+use crate::islands::countdown::TimeLeftWords;
+use crate::islands::{CopyButton, Countdown, StatusWatch};
 use crate::service::completion::{Arrival, CompletionView, PaymentFacts};
 use crate::ui::components::facts::{Fact, FactKind, Facts};
 use crate::ui::components::frame::{Frame, Surroundings};
 use crate::ui::components::mark::StateMark;
+use crate::ui::components::qr::Qr;
 use crate::ui::respond::{respond, retry_after};
 use crate::ui::say::{Said, Step, keeps_looking, say, say_our_error, speaks_of_a_payment};
 
@@ -92,7 +94,12 @@ fn page(
         .map(|payment| watch(around, payment, view, locale));
     let live = watch.is_some();
     let actions = actions(around, view, said, locale);
-    let panel = account.map(|account| account_panel(account, said, locale));
+    let panel = payment
+        .zip(account)
+        .map(|(payment, account)| account_panel(around, payment, account, said, locale));
+    let elsewhere = payment
+        .filter(|_| outcome == Outcome::VirtualAccountIssued)
+        .map(|payment| elsewhere(payment, locale));
     let facts = payment
         .map(|payment| facts(payment, view, locale))
         .unwrap_or_default();
@@ -115,6 +122,7 @@ fn page(
                 {actions}
                 <Facts name=words.facts facts />
                 {reference}
+                {elsewhere}
             </main>
         </Frame>
     }
@@ -163,6 +171,7 @@ fn watch(
         <div class="watching">
             <StatusWatch
                 address
+                events=around.path(&beneath(&payment.status_url, "events"))
                 outcome=view.outcome.as_str().to_owned()
                 watching=words.watching.to_owned()
                 changed=words.watch_changed.to_owned()
@@ -248,9 +257,28 @@ fn may_link_to_receipt(url: &str, mode: Mode) -> bool {
     }
 }
 
-fn account_panel(account: VirtualAccount, said: &Said, locale: Locale) -> AnyView {
+fn account_panel(
+    around: &Surroundings,
+    payment: &PaymentFacts,
+    account: VirtualAccount,
+    said: &Said,
+    locale: Locale,
+) -> AnyView {
     let words = locale.messages();
-    let deadline = account.expires_at.map(|at| view! { <div><dt>{words.deadline}</dt><dd class="figures">{datetime(locale, at)}</dd></div> });
+    let deadline = account.expires_at.map(|at| {
+        let left = (at - payment.said_at).get_seconds().max(0);
+        let seconds = u32::try_from(left).unwrap_or(u32::MAX);
+        view! {
+            <div>
+                <dt>{words.deadline}</dt>
+                <dd class="figures">{datetime(locale, at)}<Countdown seconds words=time_left(locale) /></dd>
+            </div>
+        }
+    });
+    let calendar = account.expires_at.map(|_| {
+        let href = around.path(&beneath(&payment.status_url, "deadline.ics"));
+        view! { <a class="button calendar" href=href download="deadline.ics">{words.save_deadline}</a> }
+    });
     let bank = account
         .named_bank()
         .map(|bank| institution(locale, bank).to_owned())
@@ -279,7 +307,42 @@ fn account_panel(account: VirtualAccount, said: &Said, locale: Locale) -> AnyVie
                 done=words.copied.to_owned()
                 refused=words.copy_refused.to_owned()
             />
+            {calendar}
         </section>
+    }
+    .into_any()
+}
+
+/// The words of the countdown, for the browser to take along.
+fn time_left(locale: Locale) -> TimeLeftWords {
+    let words = &locale.messages().time_left;
+    TimeLeftWords {
+        around: words.around.map(str::to_owned),
+        between: words.between.to_owned(),
+        days: words.days.map(str::to_owned),
+        hours: words.hours.map(str::to_owned),
+        minutes: words.minutes.map(str::to_owned),
+        soon: words.soon.to_owned(),
+        over: words.over.to_owned(),
+    }
+}
+
+/// An address beneath a page's own, with the same query.
+fn beneath(page: &str, name: &str) -> String {
+    match page.split_once('?') {
+        Some((path, query)) => format!("{path}/{name}?{query}"),
+        None => format!("{page}/{name}"),
+    }
+}
+
+/// The page's address for another device: who deposits at a computer's bank looks for the account there.
+fn elsewhere(payment: &PaymentFacts, locale: Locale) -> AnyView {
+    let words = locale.messages();
+    view! {
+        <details class="card elsewhere">
+            <summary>{words.other_device}</summary>
+            <Qr text=payment.status_url.clone() name=words.other_device_code />
+        </details>
     }
     .into_any()
 }
@@ -395,6 +458,8 @@ mod tests {
         let site = Site {
             shop_name: Some("완료상점".to_owned()),
             shop_url: Some("https://shop.example/".to_owned()),
+            accent: None,
+            logo_url: None,
             support_url: Some("https://shop.example/help".to_owned()),
             public_url: "https://pay.example".to_owned(),
             mode,
@@ -439,6 +504,7 @@ mod tests {
                 status_url: STATUS_URL.to_owned(),
                 locale: None,
                 awaits_deposit: false,
+                said_at: jiff::Timestamp::UNIX_EPOCH,
                 transaction: Some(transaction),
             }),
             claimed_failure: false,
