@@ -59,12 +59,21 @@ export function expectOneAnswerOnly({ requests }: Record): void {
  * Axe is a script, so without scripts it cannot run; the projects that have them show it the same documents.
  */
 export async function expectAccessible(page: Page): Promise<void> {
+  await expectAxeFindsNothing(page, (axe) => axe.withTags(WCAG_TAGS));
+}
+
+/** Fails on what can become wrong with a page that was accessible before, when nothing but its colours changed. */
+export async function expectReadable(page: Page): Promise<void> {
+  await expectAxeFindsNothing(page, (axe) => axe.withRules(["color-contrast", "link-in-text-block"]));
+}
+
+async function expectAxeFindsNothing(page: Page, choose: (axe: AxeBuilder) => AxeBuilder): Promise<void> {
   if (test.info().project.use.javaScriptEnabled === false) {
     return;
   }
   await page.evaluate(flattenGradients);
   // In one frame: axe would open a page of its own to judge others, and a page of ours has none.
-  const { violations, incomplete } = await new AxeBuilder({ page }).options(AXE_OPTIONS).withTags(WCAG_TAGS).setLegacyMode().analyze();
+  const { violations, incomplete } = await choose(new AxeBuilder({ page }).options(AXE_OPTIONS)).setLegacyMode().analyze();
   await page.evaluate(restoreGradients);
   const untold = incomplete.filter(({ id }) => id === "color-contrast");
   const found = [...violations, ...untold].flatMap(({ id, nodes }) =>

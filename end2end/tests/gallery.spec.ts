@@ -2,7 +2,7 @@
 import type { Browser, Page } from "@playwright/test";
 
 import { expect, galleryTest as test } from "../fixtures.ts";
-import { expectAccessible, expectNoSidewaysScroll, expectOwnRequestsOnly, expectTargets, record } from "../helpers/pages.ts";
+import { expectAccessible, expectNoSidewaysScroll, expectOwnRequestsOnly, expectReadable, expectTargets, record } from "../helpers/pages.ts";
 import { fetchRaw } from "../helpers/wire.ts";
 
 /** What arrives in the first round trip of a new TCP connection (RFC 6928): about 14 kB. */
@@ -105,7 +105,7 @@ test.describe("the gallery", { tag: "@phone" }, () => {
         await expectTargets(page);
         await expectAccessible(page);
         await page.emulateMedia({ colorScheme: "dark" });
-        await expectAccessible(page);
+        await expectReadable(page);
         await expectNoSidewaysScroll(page);
         // The pay page is there to load PortOne's script, and takes nothing else from elsewhere.
         if (state === "pay") {
