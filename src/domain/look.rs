@@ -85,9 +85,18 @@ pub fn contrast(one: Color, other: Color) -> f64 {
     (one.max(other) + 0.05) / (one.min(other) + 0.05)
 }
 
-/// What the accent stands on, in light and in dark pages: the ground and the slip of `style/tokens.css`.
-const LIGHT: [Color; 2] = [Color([0xf2, 0xef, 0xe8]), Color([0xff, 0xfd, 0xf9])];
-const DARK: [Color; 2] = [Color([0x12, 0x14, 0x19]), Color([0x1b, 0x1e, 0x26])];
+/// What the accent stands on, in light and in dark pages: the ground and the slip of `style/tokens.css`, and the slip where it is
+/// tinted by the tone of what it says, in the tone that is hardest to read on.
+const LIGHT: [Color; 3] = [
+    Color([0xf2, 0xef, 0xe8]),
+    Color([0xff, 0xfd, 0xf9]),
+    Color([0xf4, 0xe3, 0xde]),
+];
+const DARK: [Color; 3] = [
+    Color([0x12, 0x14, 0x19]),
+    Color([0x1b, 0x1e, 0x26]),
+    Color([0x37, 0x33, 0x2f]),
+];
 
 /// A shop's colour, made readable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,30 +217,33 @@ mod tests {
     #[test]
     fn the_backgrounds_are_those_of_the_style_sheet() {
         let (ground, surface) = (token("ground"), token("surface"));
-        assert_eq!(LIGHT, [ground[0], surface[0]]);
-        assert_eq!(DARK, [ground[1], surface[1]]);
+        assert_eq!(LIGHT[..2], [ground[0], surface[0]]);
+        assert_eq!(DARK[..2], [ground[1], surface[1]]);
     }
 
     #[test]
     fn whatever_the_colour_everything_stays_readable() {
         let (ink, muted, on_accent) = (token("ink"), token("muted"), token("on-accent"));
+        let tones = ["good", "wait", "bad", "alert", "calm"].map(token);
         let mut least = f64::MAX;
         let mut count = 0;
         for color in many() {
             let Accent { light, dark } = Accent::of(color);
-            for (theme, accent, [ground, surface]) in [(0, light, LIGHT), (1, dark, DARK)] {
+            for (theme, accent, [ground, surface, _]) in [(0, light, LIGHT), (1, dark, DARK)] {
                 // Links and the button under the pointer; the button's label, and again under the pointer.
                 let hover = css_mix(accent, 86.0, ink[theme]);
                 // The pay page's slip is tinted with the accent, most at its top.
                 let tinted = css_mix(accent, 13.0, surface);
-                for (text, background) in [
+                let on_tones = tones.map(|tone| (accent, css_mix(tone[theme], 13.0, surface)));
+                let others = [
                     (accent, ground),
                     (accent, surface),
                     (on_accent[theme], accent),
                     (on_accent[theme], hover),
                     (ink[theme], tinted),
                     (muted[theme], tinted),
-                ] {
+                ];
+                for (text, background) in others.into_iter().chain(on_tones) {
                     let contrast = contrast(text, background);
                     least = least.min(contrast);
                     assert!(

@@ -136,23 +136,25 @@ on_both_databases! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_on_one_database_tell_each_other() {
-    with_postgres(|db| async move {
-        let sandbox = TestApp::new_sandbox().await;
-        let one = TestApp::start_with(&db, sandbox.clone(), |_| {}).await;
-        let other = TestApp::start_with(&db, sandbox, |_| {}).await;
-        let order = one.order("ORD-1").await;
-        let imp_uid = one.pay("ORD-1", account());
-        let query = format!("imp_uid={imp_uid}&merchant_uid=ORD-1");
-        assert_eq!(
-            one.complete(&query).await.outcome(),
-            "virtual_account_issued"
-        );
-        let mut stream = follow(&other, &path_of(&one, &order, "events")).await;
+    let body = |db: TestDatabase| {
+        Box::pin(async move {
+            let sandbox = TestApp::new_sandbox().await;
+            let one = TestApp::start_with(&db, sandbox.clone(), |_| {}).await;
+            let other = TestApp::start_with(&db, sandbox, |_| {}).await;
+            let order = one.order("ORD-1").await;
+            let imp_uid = one.pay("ORD-1", account());
+            let query = format!("imp_uid={imp_uid}&merchant_uid=ORD-1");
+            assert_eq!(
+                one.complete(&query).await.outcome(),
+                "virtual_account_issued"
+            );
+            let mut stream = follow(&other, &path_of(&one, &order, "events")).await;
 
-        one.deposit(&imp_uid).await;
-        one.complete(&query).await;
+            one.deposit(&imp_uid).await;
+            one.complete(&query).await;
 
-        hears_the_end(&mut stream).await;
-    })
-    .await;
+            hears_the_end(&mut stream).await;
+        })
+    };
+    with_postgres(body).await;
 }
