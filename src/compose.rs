@@ -154,13 +154,13 @@ pub async fn start_within(
     let app = App {
         streams: Streams::until(stop.clone()),
         ..app(
-        &settings,
-        &public_url,
-        Arc::clone(&core),
-        operations,
-        Arc::clone(&database) as _,
-        limits,
-    )?
+            &settings,
+            &public_url,
+            Arc::clone(&core),
+            operations,
+            Arc::clone(&database) as _,
+            limits,
+        )?
     };
     let network = Arc::clone(&app.network);
 

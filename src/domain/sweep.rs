@@ -349,6 +349,14 @@ mod tests {
             Some((Portone::V2, at(0)))
         );
         assert_eq!(span.next_generation(walked[11]), None);
+
+        // Wherever a window is left, the next begins at its beginning.
+        let inside = Place {
+            page: 3,
+            done: 7,
+            ..walked[0]
+        };
+        assert_eq!(span.next_window(inside), Some(walked[1]));
     }
 
     #[test]

@@ -22,7 +22,6 @@ use super::webhook::webhook_route;
 use super::{
     App, api, assets, calendar, gallery, language, layers, live, metrics, office, problem, rates,
 };
-use crate::ui::gallery::PATH as GALLERY_PATH;
 
 /// Where buyers come back.
 pub const COMPLETE_PATH: &str = "/payments/complete";
