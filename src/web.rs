@@ -21,6 +21,7 @@ pub mod rates;
 pub mod router;
 pub mod server;
 pub mod webhook;
+pub mod webhook_settings;
 pub mod wire;
 
 use std::sync::Arc;

@@ -7,7 +7,9 @@ use leptos_router::{ParamSegment, SsrMode, StaticSegment};
 
 use super::pages::complete::CompletePage;
 use super::pages::no_page::NoPage;
-use super::pages::office::{AttentionPage, LoginPage, OrderPage, OrdersPage, RefundPage};
+use super::pages::office::{
+    AttentionPage, LoginPage, OrderPage, OrdersPage, RefundPage, WebhooksPage,
+};
 use super::pages::pay::PayPage;
 use super::pages::status::StatusPage;
 
@@ -24,6 +26,7 @@ pub fn App() -> impl IntoView {
                 <Route path=(StaticSegment("pay"), ParamSegment("payment_id")) view=PayPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("login") view=LoginPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("attention") view=AttentionPage ssr=SsrMode::Async />
+                <Route path=(StaticSegment("settings"), StaticSegment("webhooks")) view=WebhooksPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("orders") view=OrdersPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("orders"), ParamSegment("payment_id")) view=OrderPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("orders"), ParamSegment("payment_id"), StaticSegment("refund")) view=RefundPage ssr=SsrMode::Async />

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use leptos::prelude::use_context;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::look::Accent;
 use crate::domain::order::Mode;
@@ -74,6 +75,28 @@ impl Visitor {
 pub struct SignedIn {
     /// E-mail address.
     pub email: String,
+}
+
+/// The secret that an endpoint was just given, for the one page that shows it.
+#[derive(Debug, Clone)]
+pub struct NewSecret {
+    /// Address of the endpoint.
+    pub url: String,
+    secret: SecretString,
+}
+
+impl NewSecret {
+    /// What the page is to show.
+    #[must_use]
+    pub const fn new(url: String, secret: SecretString) -> Self {
+        Self { url, secret }
+    }
+
+    /// The secret.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.secret.expose_secret()
+    }
 }
 
 /// What a handler or a layer put into the request for the page.

@@ -376,14 +376,16 @@ pub async fn settle_attention(
 /// Where a form may send a person on: our own back office, nothing else, however it is spelled.
 fn own_page(next: &str) -> &str {
     let harmless = next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') && !next.contains("//");
-    let office = ["/orders", "/attention"].iter().any(|page| {
-        next.strip_prefix(page)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
-    });
+    let office = ["/orders", "/attention", "/settings/webhooks"]
+        .iter()
+        .any(|page| {
+            next.strip_prefix(page)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+        });
     if harmless && office { next } else { "/orders" }
 }
 
-fn see_other(path: &str) -> Response {
+pub(super) fn see_other(path: &str) -> Response {
     match HeaderValue::from_str(path) {
         Ok(location) => (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response(),
         Err(_) => StatusCode::BAD_REQUEST.into_response(),
@@ -456,6 +458,7 @@ mod tests {
             "/orders\\@evil",
             "/ordersx",
             "/attention//evil",
+            "/settings",
         ] {
             assert_eq!(own_page(next), "/orders", "{next:?}");
         }
@@ -464,6 +467,7 @@ mod tests {
             "/orders/ORD%2D1",
             "/attention",
             "/attention?after=a",
+            "/settings/webhooks",
         ] {
             assert_eq!(own_page(page), page);
         }

@@ -3,6 +3,7 @@
 mod api;
 mod failures;
 mod order;
+mod pages;
 mod receiver;
 mod targets;
 

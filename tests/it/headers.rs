@@ -29,7 +29,7 @@ enum Class {
 
 /// Every route of `src/web/router.rs`, and of the files that it merges, as it is written there, with an address that it answers.
 /// A route that is missing here fails the test.
-const ROUTES: [(&str, &str, Class); 42] = [
+const ROUTES: [(&str, &str, Class); 46] = [
     (
         "COMPLETE_PATH",
         "/payments/complete?merchant_uid=ORD-1",
@@ -76,6 +76,17 @@ const ROUTES: [(&str, &str, Class); 42] = [
     ),
     ("/attention", "/attention", Class::Page),
     ("/attention/settle", "/attention/settle", Class::Bare),
+    ("/settings/webhooks", "/settings/webhooks", Class::Page),
+    (
+        "/settings/webhooks/{endpoint_id}/{action}",
+        "/settings/webhooks/we_0/enable",
+        Class::Bare,
+    ),
+    (
+        "/settings/deliveries/{id}/redeliver",
+        "/settings/deliveries/1/redeliver",
+        Class::Bare,
+    ),
     ("/login", "/login", Class::Page),
     ("/logout", "/logout", Class::Bare),
     ("/api/v1/orders", "/api/v1/orders", Class::Bare),
@@ -170,7 +181,11 @@ const PAY_POLICY: &str = "default-src 'none'; script-src 'nonce-N' 'strict-dynam
 
 /// The first argument of every `.route(` in the router.
 fn routes_of_the_router() -> Vec<String> {
-    let files = ["src/web/router.rs", "src/web/api/endpoints.rs"];
+    let files = [
+        "src/web/router.rs",
+        "src/web/api/endpoints.rs",
+        "src/web/webhook_settings.rs",
+    ];
     let texts = files
         .map(|file| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap());
     let calls = texts.iter().flat_map(|text| text.split(".route(").skip(1));

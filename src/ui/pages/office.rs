@@ -1,5 +1,5 @@
 //! The back office: sign-in, the list of orders, one order with the whole record of why it stands where it stands,
-//! and what needs attention.
+//! what needs attention, and where events go.
 //!
 //! Plain documents and plain forms: no page here runs a script, and each is whole in its first response. Nothing here moves
 //! an order; forms post to handlers that do. Only these pages show a buyer's personal data, and only to a person who is
@@ -20,12 +20,14 @@ pub mod refund;
 pub(crate) mod text;
 mod timeline;
 mod transactions;
+pub mod webhooks;
 
 pub use attention::AttentionPage;
 pub use login::LoginPage;
 pub use order::OrderPage;
 pub use orders::OrdersPage;
 pub use refund::RefundPage;
+pub use webhooks::WebhooksPage;
 
 use std::sync::Arc;
 

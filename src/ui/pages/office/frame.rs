@@ -7,7 +7,8 @@ use leptos::prelude::*;
 use leptos_meta::{Html, Meta, Title};
 
 use super::Request;
-use super::text::Words;
+use super::text::{Words, webhooks};
+use super::webhooks::WEBHOOKS_PATH;
 use crate::domain::order::Mode;
 use crate::i18n::Locale;
 use crate::service::Core;
@@ -164,6 +165,7 @@ fn navigation(request: &Request, attention: u32) -> AnyView {
         <nav class="office-nav" aria-label=text.frame.pages>
             <a href=request.address.link("/orders", &[]) aria-current=current("/orders")>{text.list.title}</a>
             <a href=request.address.link("/attention", &[]) aria-current=current("/attention")>{text.attention.title}{count}</a>
+            <a href=request.address.link(WEBHOOKS_PATH, &[]) aria-current=current(WEBHOOKS_PATH)>{webhooks::of(request.locale).title}</a>
         </nav>
     }
     .into_any()

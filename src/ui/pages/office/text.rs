@@ -2,6 +2,7 @@
 
 mod en;
 mod ko;
+pub(super) mod webhooks;
 
 use crate::domain::attention::{Arrival, AttentionKind};
 use crate::domain::confirmation::Stop;

@@ -1,0 +1,251 @@
+//! The words of the page of endpoints and deliveries.
+
+use super::Words;
+use crate::domain::delivery::{DeliveryStatus, EndpointStatus, Trouble};
+use crate::i18n::Locale;
+
+/// What a form reported back through the address: a code, never words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Report {
+    Enabled,
+    Disabled,
+    Deleted,
+    Redelivered,
+    Target,
+    TooMany,
+    NotServed,
+    NotFound,
+    Unavailable,
+}
+
+impl Report {
+    /// A code and whether it stands under `error`.
+    pub(in super::super) fn read(code: &str) -> Option<(Self, bool)> {
+        Some(match code {
+            "endpoint_enabled" => (Self::Enabled, false),
+            "endpoint_disabled" => (Self::Disabled, false),
+            "endpoint_deleted" => (Self::Deleted, false),
+            "redelivered" => (Self::Redelivered, false),
+            "target" => (Self::Target, true),
+            "too_many" => (Self::TooMany, true),
+            "not_served" => (Self::NotServed, true),
+            "not_found" => (Self::NotFound, true),
+            "unavailable" => (Self::Unavailable, true),
+            _ => return None,
+        })
+    }
+}
+
+/// The messages.
+pub(in super::super) struct WebhooksText {
+    pub(in super::super) title: &'static str,
+    pub(in super::super) lead: &'static str,
+    pub(in super::super) none: Words,
+    pub(in super::super) new_secret: &'static str,
+    pub(in super::super) new_secret_hint: &'static str,
+    pub(in super::super) status: fn(EndpointStatus) -> &'static str,
+    pub(in super::super) meaning: fn(EndpointStatus) -> &'static str,
+    pub(in super::super) status_head: &'static str,
+    pub(in super::super) types: &'static str,
+    pub(in super::super) all_types: &'static str,
+    pub(in super::super) types_hint: &'static str,
+    pub(in super::super) failing_since: &'static str,
+    pub(in super::super) resume_at: &'static str,
+    pub(in super::super) previous_until: &'static str,
+    pub(in super::super) created: &'static str,
+    pub(in super::super) enable: &'static str,
+    pub(in super::super) disable: &'static str,
+    pub(in super::super) redeliver_all: &'static str,
+    pub(in super::super) change: &'static str,
+    pub(in super::super) rotate: &'static str,
+    pub(in super::super) rotate_hint: &'static str,
+    pub(in super::super) delete: &'static str,
+    pub(in super::super) delete_hint: &'static str,
+    pub(in super::super) add: &'static str,
+    pub(in super::super) address: &'static str,
+    pub(in super::super) address_hint: &'static str,
+    pub(in super::super) deliveries: &'static str,
+    pub(in super::super) no_deliveries: &'static str,
+    pub(in super::super) event: &'static str,
+    pub(in super::super) delivery_status: fn(DeliveryStatus) -> &'static str,
+    pub(in super::super) attempts: &'static str,
+    pub(in super::super) next_attempt: &'static str,
+    pub(in super::super) redeliver: &'static str,
+    pub(in super::super) details: &'static str,
+    pub(in super::super) duration: &'static str,
+    pub(in super::super) answer: &'static str,
+    pub(in super::super) trouble: fn(Trouble) -> &'static str,
+    pub(in super::super) report: fn(Report) -> &'static str,
+}
+
+/// The texts of a language.
+pub(in super::super) const fn of(locale: Locale) -> &'static WebhooksText {
+    match locale {
+        Locale::Ko => &KO,
+        Locale::En | Locale::Ja | Locale::Zh => &EN,
+    }
+}
+
+static EN: WebhooksText = WebhooksText {
+    title: "Webhooks",
+    lead: "What happens to orders is posted to these addresses of your shop, signed by Standard Webhooks.",
+    none: Words {
+        title: "No endpoint yet",
+        body: "Add the address of your shop's server that is to be told what happens to orders.",
+    },
+    new_secret: "The endpoint's new secret",
+    new_secret_hint: "Copy it into your shop's server now. It is not shown again.",
+    status: |status| match status {
+        EndpointStatus::Enabled => "Enabled",
+        EndpointStatus::Paused => "Paused",
+        EndpointStatus::Disabled => "Disabled",
+        EndpointStatus::Gone => "Gone",
+    },
+    meaning: |status| match status {
+        EndpointStatus::Enabled => "Events are sent as they happen.",
+        EndpointStatus::Paused => {
+            "It failed for five days. One event an hour tries whether it is back; the others wait."
+        }
+        EndpointStatus::Disabled => "Nothing is sent. What happens meanwhile is not for it.",
+        EndpointStatus::Gone => {
+            "It answered 410, so nothing is sent. What happens meanwhile is not for it."
+        }
+    },
+    status_head: "Status",
+    types: "Events",
+    all_types: "All",
+    types_hint: "Choose none to get all of them.",
+    failing_since: "Failing since",
+    resume_at: "Left alone until",
+    previous_until: "Old secret valid until",
+    created: "Added",
+    enable: "Enable",
+    disable: "Disable",
+    redeliver_all: "Send again what was given up",
+    change: "Secret and deletion",
+    rotate: "Make a new secret",
+    rotate_hint: "The old secret signs beside the new one for 24 hours.",
+    delete: "Delete the endpoint",
+    delete_hint: "What was not delivered is given up. The record of deliveries stays.",
+    add: "Add an endpoint",
+    address: "Address",
+    address_hint: "A public https address.",
+    deliveries: "Deliveries",
+    no_deliveries: "Nothing was sent yet.",
+    event: "Event",
+    delivery_status: |status| match status {
+        DeliveryStatus::Pending => "Pending",
+        DeliveryStatus::Delivered => "Delivered",
+        DeliveryStatus::GivenUp => "Given up",
+    },
+    attempts: "Attempts",
+    next_attempt: "Next attempt",
+    redeliver: "Send again",
+    details: "Details",
+    duration: "Duration",
+    answer: "Answer",
+    trouble: |trouble| match trouble {
+        Trouble::Status => "Refused",
+        Trouble::Redirect => "Redirect, not followed",
+        Trouble::Gone => "Gone",
+        Trouble::TargetRefused => "Address may not be sent to",
+        Trouble::ConnectFailed => "No connection",
+        Trouble::Timeout => "No answer in time",
+        Trouble::Interrupted => "Connection broke",
+    },
+    report: |report| match report {
+        Report::Enabled => "The endpoint is enabled.",
+        Report::Disabled => "The endpoint is disabled.",
+        Report::Deleted => "The endpoint is deleted.",
+        Report::Redelivered => "It is sent again in a moment.",
+        Report::Target => {
+            "Nothing may be sent to this address. It must be a public https address without a user name or a password."
+        }
+        Report::TooMany => "There are as many endpoints as there may be. Delete one first.",
+        Report::NotServed => "Nothing is sent to the endpoint. Enable it first.",
+        Report::NotFound => "It is not there any more.",
+        Report::Unavailable => "That could not be done now. Try again in a moment.",
+    },
+};
+
+static KO: WebhooksText = WebhooksText {
+    title: "웹훅",
+    lead: "주문에 생긴 일을 쇼핑몰 서버의 아래 주소로 보냅니다. 서명은 Standard Webhooks 규격입니다.",
+    none: Words {
+        title: "등록된 주소가 없습니다",
+        body: "주문에 생긴 일을 받을 쇼핑몰 서버의 주소를 추가하세요.",
+    },
+    new_secret: "새 시크릿",
+    new_secret_hint: "지금 쇼핑몰 서버에 복사해 두세요. 다시 보여 드리지 않습니다.",
+    status: |status| match status {
+        EndpointStatus::Enabled => "사용 중",
+        EndpointStatus::Paused => "일시 중지",
+        EndpointStatus::Disabled => "사용 안 함",
+        EndpointStatus::Gone => "없어짐",
+    },
+    meaning: |status| match status {
+        EndpointStatus::Enabled => "일이 생기는 대로 보냅니다.",
+        EndpointStatus::Paused => {
+            "5일 동안 실패만 했습니다. 한 시간에 한 건씩 보내 보고, 나머지는 기다립니다."
+        }
+        EndpointStatus::Disabled => "보내지 않습니다. 그동안 생긴 일은 이 주소로 가지 않습니다.",
+        EndpointStatus::Gone => {
+            "410으로 응답해서 보내지 않습니다. 그동안 생긴 일은 이 주소로 가지 않습니다."
+        }
+    },
+    status_head: "상태",
+    types: "이벤트",
+    all_types: "전체",
+    types_hint: "하나도 고르지 않으면 모두 보냅니다.",
+    failing_since: "실패 시작",
+    resume_at: "다시 보낼 시각",
+    previous_until: "이전 시크릿 만료",
+    created: "추가한 시각",
+    enable: "사용",
+    disable: "사용 안 함",
+    redeliver_all: "포기한 이벤트 다시 보내기",
+    change: "시크릿 교체와 삭제",
+    rotate: "새 시크릿 만들기",
+    rotate_hint: "24시간 동안 이전 시크릿으로도 함께 서명합니다.",
+    delete: "주소 삭제",
+    delete_hint: "아직 전달되지 않은 이벤트는 포기합니다. 전송 기록은 남습니다.",
+    add: "주소 추가",
+    address: "주소",
+    address_hint: "공개된 https 주소여야 합니다.",
+    deliveries: "전송 기록",
+    no_deliveries: "아직 보낸 것이 없습니다.",
+    event: "이벤트",
+    delivery_status: |status| match status {
+        DeliveryStatus::Pending => "대기",
+        DeliveryStatus::Delivered => "전달됨",
+        DeliveryStatus::GivenUp => "포기함",
+    },
+    attempts: "시도",
+    next_attempt: "다음 시도",
+    redeliver: "다시 보내기",
+    details: "자세히",
+    duration: "걸린 시간",
+    answer: "응답",
+    trouble: |trouble| match trouble {
+        Trouble::Status => "거절됨",
+        Trouble::Redirect => "리다이렉트(따라가지 않음)",
+        Trouble::Gone => "없어짐",
+        Trouble::TargetRefused => "보낼 수 없는 주소",
+        Trouble::ConnectFailed => "연결 실패",
+        Trouble::Timeout => "시간 초과",
+        Trouble::Interrupted => "연결 끊김",
+    },
+    report: |report| match report {
+        Report::Enabled => "이 주소로 다시 보냅니다.",
+        Report::Disabled => "이 주소로 보내지 않습니다.",
+        Report::Deleted => "주소를 삭제했습니다.",
+        Report::Redelivered => "곧 다시 보냅니다.",
+        Report::Target => {
+            "이 주소로는 보낼 수 없습니다. 사용자 이름과 비밀번호가 없는 공개된 https 주소여야 합니다."
+        }
+        Report::TooMany => "주소를 더 추가할 수 없습니다. 먼저 하나를 삭제하세요.",
+        Report::NotServed => "보내지 않는 주소입니다. 먼저 사용으로 바꾸세요.",
+        Report::NotFound => "더 이상 없습니다.",
+        Report::Unavailable => "지금은 처리할 수 없습니다. 잠시 후 다시 시도하세요.",
+    },
+};

@@ -1,0 +1,340 @@
+//! `GET /settings/webhooks`: the shop's endpoints, and what was sent to them.
+
+use leptos::prelude::*;
+
+use super::Request;
+use super::address::order_path;
+use super::frame::Frame;
+use super::parts::{empty, fact, fact_if_known, foreign, id, time};
+use super::text::webhooks::{Report, WebhooksText, of};
+use crate::domain::delivery::{Attempt, Delivery, Endpoint, EndpointStatus};
+use crate::domain::event::EventType;
+use crate::domain::target::URL_BYTES_MAX;
+use crate::ports::deliveries::DeliveryFilter;
+use crate::ports::store::StoreError;
+use crate::service::Core;
+use crate::ui::context::{NewSecret, from_request};
+
+/// Where the page is.
+pub const WEBHOOKS_PATH: &str = "/settings/webhooks";
+/// Deliveries on one page.
+const PAGE_DELIVERIES: u32 = 20;
+
+/// The endpoints with their forms, and the deliveries.
+#[component]
+pub fn WebhooksPage() -> impl IntoView {
+    let request = Request::read();
+    let frame = Frame::new(&request);
+    let new = from_request::<NewSecret>();
+    view! { <Suspense>{Suspend::new(async move { page(request, frame, new).await })}</Suspense> }
+}
+
+async fn page(request: Request, frame: Frame, new: Option<NewSecret>) -> AnyView {
+    if request.person.is_none() {
+        return frame.signed_out();
+    }
+    let Some(core) = request.core.clone() else {
+        return frame.unavailable();
+    };
+    match load(&core, &request).await {
+        Ok(found) => {
+            let text = of(request.locale);
+            let frame = frame.counted(&core).await;
+            let now = core.clock.now();
+            let endpoints = found.endpoints.into_iter();
+            let endpoints: Vec<AnyView> = endpoints
+                .map(|one| endpoint(&request, text, &one, now))
+                .collect();
+            let endpoints = if endpoints.is_empty() {
+                empty(&text.none)
+            } else {
+                endpoints.collect_view().into_any()
+            };
+            let content = view! {
+                <h1 class="office-title">{text.title}</h1>
+                {reports(&request, text)}
+                {new.map(|new| new_secret(text, &new))}
+                <p>{text.lead}</p>
+                {endpoints}
+                {add_form(&request, text)}
+                {found.one.map(|(delivery, attempts)| one_delivery(text, &delivery, attempts))}
+                {deliveries(&request, text, found.deliveries, found.next)}
+                <p class="office-note">{request.text().frame.times}</p>
+            }
+            .into_any();
+            frame.around(text.title.to_owned(), content)
+        }
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "endpoints and deliveries could not be read"
+            );
+            frame.unavailable()
+        }
+    }
+}
+
+struct Found {
+    endpoints: Vec<Endpoint>,
+    deliveries: Vec<Delivery>,
+    /// Where the next page begins, when there is one.
+    next: Option<i64>,
+    /// The delivery whose attempts are shown.
+    one: Option<(Delivery, Vec<Attempt>)>,
+}
+
+async fn load(core: &Core, request: &Request) -> Result<Found, StoreError> {
+    let number = |name| request.address.parameter(name)?.parse::<i64>().ok();
+    let filter = DeliveryFilter {
+        after: number("after"),
+        // One more than is shown, to know whether there is a next page.
+        limit: PAGE_DELIVERIES + 1,
+        ..DeliveryFilter::default()
+    };
+    let mut deliveries = core.deliveries.list_deliveries(&filter).await?;
+    let shown = PAGE_DELIVERIES as usize;
+    let more = deliveries.len() > shown;
+    deliveries.truncate(shown);
+    let one = match number("delivery") {
+        Some(id) => core.deliveries.find_delivery(id).await?,
+        None => None,
+    };
+    Ok(Found {
+        endpoints: core.deliveries.endpoints().await?,
+        next: deliveries.last().filter(|_| more).map(|last| last.id),
+        deliveries,
+        one,
+    })
+}
+
+fn reports(request: &Request, text: &'static WebhooksText) -> AnyView {
+    let reports = ["done", "error"].into_iter().filter_map(|name| {
+        let (report, is_error) = Report::read(request.address.parameter(name)?)?;
+        let (role, kind) = if is_error {
+            ("alert", "error")
+        } else {
+            ("status", "done")
+        };
+        // A code under the wrong name is nobody's.
+        (is_error == (name == "error")).then(|| {
+            view! { <p class="office-notice" role=role data-kind=kind>{(text.report)(report)}</p> }
+        })
+    });
+    reports.collect_view().into_any()
+}
+
+fn new_secret(text: &'static WebhooksText, new: &NewSecret) -> AnyView {
+    view! {
+        <section class="office-section" role="status">
+            <h2>{text.new_secret}</h2>
+            <p>{foreign(&new.url)}</p>
+            <p>{id(new.expose())}</p>
+            <p class="office-hint">{text.new_secret_hint}</p>
+        </section>
+    }
+    .into_any()
+}
+
+fn endpoint(
+    request: &Request,
+    text: &'static WebhooksText,
+    endpoint: &Endpoint,
+    now: jiff::Timestamp,
+) -> AnyView {
+    let types = match &endpoint.event_types {
+        None => text.all_types.to_owned(),
+        Some(types) => {
+            let words: Vec<&str> = types.iter().map(|one| one.as_str()).collect();
+            words.join(", ")
+        }
+    };
+    let previous = endpoint.secrets.previous.as_ref();
+    let previous = previous
+        .map(|(_, until)| *until)
+        .filter(|until| now < *until);
+    let resume_at = endpoint.resume_at.filter(|at| now < *at);
+    let action = |action: &str| {
+        let path = format!("{WEBHOOKS_PATH}/{}/{action}", endpoint.id);
+        request.address.link(&path, &[])
+    };
+    let switch = if endpoint.status.is_served() {
+        button(action("disable"), text.disable)
+    } else {
+        button(action("enable"), text.enable)
+    };
+    // A paused one need not wait for its hour.
+    let resume =
+        (endpoint.status == EndpointStatus::Paused).then(|| button(action("enable"), text.enable));
+    let again = endpoint
+        .status
+        .is_served()
+        .then(|| button(action("redeliver"), text.redeliver_all));
+    view! {
+        <article class="office-section" data-endpoint=endpoint.status.as_str()>
+            <h2>{foreign(&endpoint.url)}</h2>
+            <p>{(text.meaning)(endpoint.status)}</p>
+            <dl class="office-facts">
+                {fact(text.status_head, (text.status)(endpoint.status))}
+                {fact(text.types, types)}
+                {fact_if_known(text.failing_since, endpoint.failing_since.map(time))}
+                {fact_if_known(text.resume_at, resume_at.map(time))}
+                {fact_if_known(text.previous_until, previous.map(time))}
+                {fact(text.created, time(endpoint.created_at))}
+            </dl>
+            <div class="office-actions">{resume}{switch}{again}</div>
+            <details class="office-careful">
+                <summary>{text.change}</summary>
+                <p class="office-hint">{text.rotate_hint}</p>
+                {button(action("rotate"), text.rotate)}
+                <p class="office-hint">{text.delete_hint}</p>
+                {button(action("delete"), text.delete)}
+            </details>
+        </article>
+    }
+    .into_any()
+}
+
+fn button(action: String, label: &'static str) -> AnyView {
+    view! { <form method="post" action=action><button class="button" type="submit">{label}</button></form> }
+        .into_any()
+}
+
+fn add_form(request: &Request, text: &'static WebhooksText) -> AnyView {
+    let action = request.address.link(WEBHOOKS_PATH, &[]);
+    let types = EventType::ALL.iter().map(|one| {
+        let word = one.as_str();
+        view! {
+            <p><label><input type="checkbox" name="event_types" value=word />" "{(request.text().event)(*one)}" "<code>{word}</code></label></p>
+        }
+    });
+    view! {
+        <section class="office-section">
+            <h2>{text.add}</h2>
+            <form class="office-settle" method="post" action=action>
+                <div class="office-field">
+                    <label for="endpoint-url">{text.address}</label>
+                    <input id="endpoint-url" name="url" type="url" required=true maxlength=URL_BYTES_MAX.to_string() autocomplete="off" aria-describedby="endpoint-url-hint" />
+                    <p class="office-hint" id="endpoint-url-hint">{text.address_hint}</p>
+                </div>
+                <fieldset aria-describedby="endpoint-types-hint">
+                    <legend>{text.types}</legend>
+                    <p class="office-hint" id="endpoint-types-hint">{text.types_hint}</p>
+                    {types.collect_view()}
+                </fieldset>
+                <button class="button" type="submit">{text.add}</button>
+            </form>
+        </section>
+    }
+    .into_any()
+}
+
+fn deliveries(
+    request: &Request,
+    text: &'static WebhooksText,
+    deliveries: Vec<Delivery>,
+    next: Option<i64>,
+) -> AnyView {
+    let office = request.text();
+    if deliveries.is_empty() {
+        return view! { <section class="office-section"><h2>{text.deliveries}</h2><p class="office-note">{text.no_deliveries}</p></section> }.into_any();
+    }
+    let rows = deliveries.into_iter().map(|one| {
+        let order = request
+            .address
+            .link(&order_path(&one.payment_id, None), &[]);
+        let number = one.id.to_string();
+        let details = request
+            .address
+            .link(WEBHOOKS_PATH, &[("delivery", &number)]);
+        let again = request
+            .address
+            .link(&format!("/settings/deliveries/{number}/redeliver"), &[]);
+        view! {
+            <tr data-delivery=one.status.as_str()>
+                <td>{time(one.created_at)}</td>
+                <td>{(office.event)(one.event_type)}</td>
+                <td><a href=order>{foreign(one.payment_id.as_str())}</a></td>
+                <td>{(text.delivery_status)(one.status)}</td>
+                <td>{one.attempts}</td>
+                <td>{one.next_attempt_at.map(time)}</td>
+                <td><a href=details>{text.details}</a></td>
+                <td>{button(again, text.redeliver)}</td>
+            </tr>
+        }
+    });
+    let rows = rows.collect_view().into_any();
+    let heads = [
+        office.order.time,
+        text.event,
+        office.order.payment_id,
+        text.status_head,
+        text.attempts,
+        text.next_attempt,
+        text.details,
+        text.redeliver,
+    ];
+    let next = next.map(|last| {
+        let href = request
+            .address
+            .link(WEBHOOKS_PATH, &[("after", &last.to_string())]);
+        view! { <nav class="office-pages" aria-label=text.deliveries><a class="button" href=href rel="next">{office.attention.next}</a></nav> }
+    });
+    view! {
+        <section class="office-section">
+            <h2>{text.deliveries}</h2>
+            {table(text.deliveries, &heads, rows)}
+            {next}
+        </section>
+    }
+    .into_any()
+}
+
+fn one_delivery(
+    text: &'static WebhooksText,
+    delivery: &Delivery,
+    attempts: Vec<Attempt>,
+) -> AnyView {
+    let rows = attempts.into_iter().map(|one| {
+        view! {
+            <tr>
+                <td>{one.number}</td>
+                <td>{time(one.at)}</td>
+                <td>{format!("{} ms", one.duration_ms)}</td>
+                <td>{one.code}" "{one.trouble.map(text.trouble)}</td>
+                <td>{one.answer.as_deref().map(foreign)}</td>
+            </tr>
+        }
+    });
+    let rows = rows.collect_view().into_any();
+    let heads = [
+        text.attempts,
+        text.created,
+        text.duration,
+        text.status_head,
+        text.answer,
+    ];
+    view! {
+        <section class="office-section" id="delivery">
+            <h2>{text.details}</h2>
+            <p>{id(&delivery.event_id)}" "{(text.delivery_status)(delivery.status)}</p>
+            {table(text.attempts, &heads, rows)}
+        </section>
+    }
+    .into_any()
+}
+
+fn table(label: &'static str, heads: &[&'static str], rows: AnyView) -> AnyView {
+    let heads = heads
+        .iter()
+        .map(|head| view! { <th scope="col">{*head}</th> })
+        .collect_view();
+    view! {
+        <div class="office-scroll" role="region" aria-label=label tabindex="0">
+            <table class="office-table office-events">
+                <thead><tr>{heads}</tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,162 @@
+//! The back office's page of endpoints and deliveries: plain forms, in both languages.
+
+use axum::response::IntoResponse;
+use http::StatusCode;
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use wanryo::domain::event::EventType;
+use wanryo::service::access;
+
+use super::Shop;
+use super::receiver::Receiver;
+use crate::app::Answer;
+use crate::support::{TestDatabase, on_both_databases};
+
+const PAGE: &str = "/settings/webhooks";
+
+/// Signs a person in; the cookie.
+async fn sign_in(shop: &Shop) -> String {
+    let password = SecretString::from("correct horse battery");
+    access::put_user(shop.core(), "staff@example.com", password.clone())
+        .await
+        .unwrap();
+    let token = access::sign_in(shop.core(), "staff@example.com", password)
+        .await
+        .unwrap();
+    format!("wanryo={}", token.expose())
+}
+
+struct Staff<'a> {
+    shop: &'a Shop,
+    cookie: String,
+}
+
+impl<'a> Staff<'a> {
+    async fn sign_in(shop: &'a Shop) -> Self {
+        let cookie = sign_in(shop).await;
+        Self { shop, cookie }
+    }
+
+    async fn open(&self, path: &str) -> String {
+        let request = self.shop.app.client.get(self.shop.app.url(path));
+        let answer = self
+            .shop
+            .app
+            .send(
+                request
+                    .header("cookie", &self.cookie)
+                    .header("accept", "text/html"),
+            )
+            .await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        answer.text
+    }
+
+    async fn press(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let request = self.shop.app.client.post(self.shop.app.url(path));
+        self.shop
+            .app
+            .send(request.header("cookie", &self.cookie).form(form))
+            .await
+    }
+
+    /// Where a form leads.
+    async fn leads(&self, path: &str, form: &[(&str, &str)]) -> String {
+        let answer = self.press(path, form).await;
+        assert_eq!(
+            answer.status,
+            StatusCode::SEE_OTHER,
+            "{path}: {}",
+            answer.text
+        );
+        answer.headers["location"].to_str().unwrap().to_owned()
+    }
+}
+
+/// The secret on a page, if there is one.
+fn secret_on(page: &str) -> Option<SecretString> {
+    let (_, rest) = page.split_once("whsec_")?;
+    let end = rest
+        .find(|c: char| !c.is_ascii_alphanumeric() && !"+/=".contains(c))
+        .unwrap();
+    Some(SecretString::from(format!("whsec_{}", &rest[..end])))
+}
+
+on_both_databases! {
+    async fn an_endpoint_lives_on_its_page_without_a_script(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let staff = Staff::sign_in(&shop).await;
+        let receiver = Receiver::start().await;
+        assert!(staff.open(&format!("{PAGE}?lang=en")).await.contains("No endpoint yet"));
+        assert!(staff.open(PAGE).await.contains("등록된 주소가 없습니다"));
+
+        let made = staff.press(PAGE, &[("url", &receiver.url), ("event_types", "order.paid"), ("event_types", "order.held")]).await;
+        assert_eq!(made.status, StatusCode::OK);
+        let first = secret_on(&made.text).expect("the secret is shown once");
+        assert_eq!(made.headers["cache-control"], "no-store");
+        let page = staff.open(PAGE).await;
+        assert!(secret_on(&page).is_none() && page.contains("order.paid, order.held"), "and never again");
+        let endpoint = shop.read("/api/v1/webhook-endpoints").await["webhook_endpoints"][0].clone();
+        assert_eq!(endpoint["event_types"], json!(["order.paid", "order.held"]));
+        let path = format!("{PAGE}/{}", endpoint["id"].as_str().unwrap());
+
+        let rotated = staff.press(&format!("{path}/rotate?lang=en"), &[]).await;
+        let second = secret_on(&rotated.text).expect("a new secret");
+        assert!(rotated.text.contains("Copy it into"), "in the language that was asked for");
+        shop.happened("A", &[EventType::OrderPaid]).await;
+        shop.deliver().await;
+        let got = receiver.got().remove(0);
+        assert!(got.is_signed_with(first.expose_secret()) && got.is_signed_with(second.expose_secret()));
+
+        receiver.answer(|_| (StatusCode::GONE, "<b>closed</b>").into_response());
+        shop.happened("B", &[EventType::OrderHeld]).await;
+        shop.deliver().await;
+        let page = staff.open(&format!("{PAGE}?lang=en")).await;
+        assert!(page.contains("It answered 410") && page.contains("data-delivery=\"given_up\""), "{page}");
+        let id = shop.deliveries().await[1]["id"].to_string();
+        let details = staff.open(&format!("{PAGE}?lang=en&delivery={id}")).await;
+        assert!(details.contains("410") && details.contains("&lt;b&gt;closed") && !details.contains("<b>closed"), "escaped");
+
+        assert_eq!(staff.leads(&format!("/settings/deliveries/{id}/redeliver"), &[]).await, format!("{PAGE}?error=not_served"));
+        assert_eq!(staff.leads(&format!("{path}/redeliver"), &[]).await, format!("{PAGE}?error=not_served"));
+        assert_eq!(staff.leads(&format!("{path}/enable"), &[]).await, format!("{PAGE}?done=endpoint_enabled"));
+        receiver.answer_with(StatusCode::OK);
+        assert_eq!(staff.leads(&format!("{path}/redeliver"), &[]).await, format!("{PAGE}?done=redelivered"));
+        shop.deliver().await;
+        assert_eq!(receiver.kinds(), ["order.paid", "order.held", "order.held"]);
+        assert_eq!(staff.leads(&format!("/settings/deliveries/{id}/redeliver"), &[]).await, format!("{PAGE}?done=redelivered"));
+        shop.deliver().await;
+        assert_eq!(receiver.count(), 4);
+        assert!(staff.open(&format!("{PAGE}?lang=en&done=redelivered")).await.contains("It is sent again in a moment."));
+
+        assert_eq!(staff.leads(&format!("{path}/disable"), &[]).await, format!("{PAGE}?done=endpoint_disabled"));
+        assert_eq!(staff.leads(&format!("{path}/delete"), &[]).await, format!("{PAGE}?done=endpoint_deleted"));
+        assert_eq!(staff.leads(&format!("{path}/delete"), &[]).await, format!("{PAGE}?error=not_found"));
+        assert!(staff.open(PAGE).await.contains("data-delivery=\"delivered\""), "the record stays");
+    }
+
+    async fn what_cannot_be_done_is_said_and_nobody_else_may_try(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let staff = Staff::sign_in(&shop).await;
+        for url in ["", "shop", "https://10.0.0.1/", "http://8.8.8.8/", "javascript:alert(1)"] {
+            assert_eq!(staff.leads(PAGE, &[("url", url)]).await, format!("{PAGE}?error=target"), "{url}");
+        }
+        let page = staff.open(&format!("{PAGE}?lang=en&error=target")).await;
+        assert!(page.contains("role=\"alert\"") && page.contains("Nothing may be sent to this address."));
+        assert!(!staff.open(&format!("{PAGE}?done=target")).await.contains("class=\"office-notice\""), "an error is no success");
+        for path in ["/settings/webhooks/x/enable", "/settings/webhooks/we_00000000000000000000000000000000/explode", "/settings/deliveries/x/redeliver", "/settings/deliveries/1/redeliver"] {
+            assert_eq!(staff.leads(path, &[]).await, format!("{PAGE}?error=not_found"), "{path}");
+        }
+
+        let stranger = &shop.app;
+        for (method, path) in [(Method::GET, PAGE), (Method::POST, PAGE), (Method::POST, "/settings/webhooks/x/rotate"), (Method::POST, "/settings/deliveries/1/redeliver")] {
+            let answer = stranger.send(stranger.client.request(method, stranger.url(path))).await;
+            assert_eq!(answer.status, StatusCode::SEE_OTHER);
+            assert!(answer.headers["location"].to_str().unwrap().starts_with("/login"), "{path}");
+        }
+        let cross = stranger.client.post(stranger.url(PAGE)).header("cookie", &staff.cookie).header("sec-fetch-site", "cross-site");
+        assert_eq!(stranger.send(cross.form(&[("url", "https://shop.example.com/")])).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(shop.read("/api/v1/webhook-endpoints").await["webhook_endpoints"], json!([]));
+    }
+}
