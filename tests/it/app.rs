@@ -153,7 +153,7 @@ impl TestApp {
     ) -> Self {
         let mut settings = settings(database, &sandbox);
         change(&mut settings);
-        let running = compose::start_within(settings, clock, limits, rounds)
+        let running = Box::pin(compose::start_within(settings, clock, limits, rounds))
             .await
             .unwrap();
         sandbox.set_webhook_url(

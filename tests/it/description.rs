@@ -14,7 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use wanryo::adapters::system::SystemClock;
 use wanryo::compose::Rounds;
-use wanryo::service::access;
+use wanryo::domain::delivery::ENDPOINTS_MAX;
+use wanryo::service::{access, deliveries};
 use wanryo::web::api::describe::document;
 use wanryo::web::limits::Limits;
 use wanryo::web::problem::Problem;
@@ -47,8 +48,11 @@ fn operations() -> BTreeMap<(String, String), &'static Value> {
 
 /// The operations that the router has under `/api/v1`, as its source says.
 fn routed() -> BTreeSet<(String, String)> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web/router.rs");
-    let text = fs::read_to_string(file).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = ["src/web/router.rs", "src/web/api/endpoints.rs"];
+    let text = files
+        .map(|file| fs::read_to_string(root.join(file)).unwrap())
+        .concat();
     let mut found = BTreeSet::new();
     for call in text.split(".route(").skip(1) {
         let path = call
@@ -78,7 +82,7 @@ fn routed() -> BTreeSet<(String, String)> {
 fn every_route_is_described_and_nothing_else_is() {
     let described: BTreeSet<_> = operations().into_keys().collect();
     let routed = routed();
-    assert!(routed.len() >= 12, "{routed:?}");
+    assert!(routed.len() >= 22, "{routed:?}");
     let missing: Vec<_> = routed.difference(&described).collect();
     assert!(
         missing.is_empty(),
@@ -328,12 +332,25 @@ const REFUNDS: &str = "/api/v1/orders/{payment_id}/refunds";
 const ATTENTION: &str = "/api/v1/attention";
 const SETTLE: &str = "/api/v1/attention/{kind}/{transaction_id}/settle";
 
+const ENDPOINTS: &str = "/api/v1/webhook-endpoints";
+const ENDPOINT: &str = "/api/v1/webhook-endpoints/{endpoint_id}";
+const ROTATE: &str = "/api/v1/webhook-endpoints/{endpoint_id}/rotate";
+const MANY: &str = "/api/v1/webhook-endpoints/{endpoint_id}/redeliver";
+const DELIVERIES: &str = "/api/v1/deliveries";
+const DELIVERY: &str = "/api/v1/deliveries/{id}";
+const REDELIVER: &str = "/api/v1/deliveries/{id}/redeliver";
+/// An endpoint that is not there.
+const NO_ENDPOINT: &str = "/api/v1/webhook-endpoints/we_0";
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn real_answers_are_as_described() {
     with_sqlite(|db| async move {
         let limits = Limits { body_timeout: Duration::from_millis(50), ..Limits::default() };
         let (sandbox, clock) = (TestApp::new_sandbox().await, Arc::new(SystemClock));
-        let no_v2 = |settings: &mut wanryo::config::Settings| settings.v2 = None;
+        let no_v2 = |settings: &mut wanryo::config::Settings| {
+            settings.v2 = None;
+            settings.event_targets_private = vec!["127.0.0.0/8".parse().unwrap()];
+        };
         let app = TestApp::start_within(&db, sandbox, no_v2, clock, limits, Rounds::ByHand).await;
         let witness = Witness { app: &app, seen: Mutex::default() };
         let (get, post) = (Method::GET, Method::POST);
@@ -439,9 +456,52 @@ async fn real_answers_are_as_described() {
         refund("TWICE", Some("other"), 409, &part).await;
         slow.abort();
 
+        // Endpoints and deliveries.
+        let body = |n: u32| json!({ "url": format!("http://127.0.0.1:1/{n}"), "event_types": ["order.paid"] });
+        let made = witness.json(post.clone(), ENDPOINTS, ENDPOINTS, 201, body(0)).await.json();
+        let id = made["id"].as_str().unwrap();
+        let at = |tail: &str| format!("{ENDPOINTS}/{id}{tail}");
+        witness.get(ENDPOINTS, ENDPOINTS, 200).await;
+        witness.get(ENDPOINT, &at(""), 200).await;
+        let patch = Method::PATCH;
+        witness.json(patch.clone(), ENDPOINT, &at(""), 200, json!({ "event_types": null })).await;
+        witness.json(patch.clone(), ENDPOINT, &at(""), 422, json!({ "event_types": [] })).await;
+        witness.ask(patch.clone(), ENDPOINT, &at(""), 400, |request| request.body("{")).await;
+        witness.json(patch.clone(), ENDPOINT, NO_ENDPOINT, 404, json!({})).await;
+        witness.ask(post.clone(), ROTATE, &at("/rotate"), 200, |request| request).await;
+        app.order("EVENT").await;
+        let imp_uid = app.pay("EVENT", json!({}));
+        app.complete(&format!("imp_uid={imp_uid}&merchant_uid=EVENT")).await;
+        // Nobody listens there: an attempt is made, and fails.
+        deliveries::deliver_due(&app.running.core).await.unwrap();
+        let list = witness.get(DELIVERIES, DELIVERIES, 200).await.json();
+        let delivery = format!("{DELIVERIES}/{}", list["deliveries"][0]["id"]);
+        witness.get(DELIVERIES, "/api/v1/deliveries?status=sent", 422).await;
+        let read = witness.get(DELIVERY, &delivery, 200).await.json();
+        assert_eq!(read["attempts"][0]["error"], "connect_failed");
+        witness.get(DELIVERY, "/api/v1/deliveries/999999", 404).await;
+        witness.ask(post.clone(), REDELIVER, &format!("{delivery}/redeliver"), 202, |request| request).await;
+        witness.ask(post.clone(), REDELIVER, "/api/v1/deliveries/999999/redeliver", 404, |request| request).await;
+        witness.json(post.clone(), MANY, &at("/redeliver"), 202, json!({})).await;
+        witness.json(post.clone(), MANY, &at("/redeliver"), 422, json!({ "status": "pending" })).await;
+        witness.ask(post.clone(), MANY, &at("/redeliver"), 400, |request| request.body("{")).await;
+        witness.json(patch, ENDPOINT, &at(""), 200, json!({ "enabled": false })).await;
+        witness.json(post.clone(), MANY, &at("/redeliver"), 409, json!({})).await;
+        witness.ask(post.clone(), REDELIVER, &format!("{delivery}/redeliver"), 409, |request| request).await;
+        witness.ask(Method::DELETE, ENDPOINT, &at(""), 204, |request| request).await;
+        for (method, path, tail) in [(Method::GET, ENDPOINT, ""), (Method::DELETE, ENDPOINT, ""), (post.clone(), ROTATE, "/rotate"), (post.clone(), MANY, "/redeliver")] {
+            witness.ask(method, path, &format!("{NO_ENDPOINT}{tail}"), 404, |request| request).await;
+        }
+        witness.json(post.clone(), ENDPOINTS, ENDPOINTS, 422, json!({ "url": "ftp://x" })).await;
+        witness.ask(post.clone(), ENDPOINTS, ENDPOINTS, 400, |request| request.body("{")).await;
+        for n in 0..ENDPOINTS_MAX {
+            witness.json(post.clone(), ENDPOINTS, ENDPOINTS, 201, body(n)).await;
+        }
+        witness.json(post.clone(), ENDPOINTS, ENDPOINTS, 409, body(99)).await;
+
         // What any operation refuses with, and whoever has no key.
         for ((method, path), operation) in operations() {
-            let address = path.replace("{kind}", "held").replace("{payment_id}", "PAID").replace("{transaction_id}", "imp_1");
+            let address = path.replace("{kind}", "held").replace("{payment_id}", "PAID").replace("{transaction_id}", "imp_1").replace("{endpoint_id}", id).replace("{id}", "1");
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             if operation["security"].is_null() {
                 let answer = app.send(app.client.request(method.clone(), app.url(&address)).bearer_auth("wr_x")).await;

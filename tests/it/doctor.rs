@@ -255,7 +255,7 @@ async fn mistakes_of_the_file_and_of_the_kind_of_money_are_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgresql_that_takes_no_changes_is_found() {
-    crate::support::with_postgres(|db| async move {
+    Box::pin(crate::support::with_postgres(|db| async move {
         let app = start(&db).await;
         let name = Url::parse(&db.url)
             .unwrap()
@@ -273,6 +273,6 @@ async fn a_postgresql_that_takes_no_changes_is_found() {
             .about("error", "DATABASE_URL")
             .unwrap_or_else(|| panic!("{}", said.text));
         assert!(found.contains("takes no changes"), "{found}");
-    })
+    }))
     .await;
 }

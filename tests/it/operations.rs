@@ -105,7 +105,7 @@ async fn a_copy_of_sqlite_is_made_beside_the_server_and_goes_on() {
 /// PostgreSQL's own programs, as `docs/operations.md` says.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dump_of_postgresql_is_made_beside_the_server_and_goes_on() {
-    with_postgres(|db| async move {
+    Box::pin(with_postgres(|db| async move {
         let app = TestApp::start(&db).await;
         let before = filled(&app).await;
         let (is_well, said) = finished(
@@ -134,7 +134,7 @@ async fn a_dump_of_postgresql_is_made_beside_the_server_and_goes_on() {
         })
         .await;
         fs::remove_file(&dump).unwrap();
-    })
+    }))
     .await;
 }
 

@@ -3,6 +3,7 @@
 //! Every field is always there. What is not known is `null`.
 
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::openapi::RefOr;
@@ -10,6 +11,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::attention::{AttentionItem, AttentionKind};
+use crate::domain::delivery::{self, DeliveryStatus, Endpoint, EndpointStatus, Trouble};
+use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, StoredEntry};
 use crate::domain::order::{self, OrderStatus, Portone};
 use crate::domain::refund::{self, RefundState};
@@ -52,6 +55,14 @@ word_schemas! {
     EntryWord = EntryKind;
     /// Why a payment needs attention.
     AttentionWord = AttentionKind;
+    /// What events tell of.
+    EventTypeWord = EventType;
+    /// Whether events are sent to an endpoint.
+    EndpointStatusWord = EndpointStatus;
+    /// How far a delivery is.
+    DeliveryStatusWord = DeliveryStatus;
+    /// Why an attempt did not deliver.
+    DeliveryTroubleWord = Trouble;
 }
 
 /// An order in a list
@@ -419,4 +430,167 @@ impl Attention {
             last_seen_at: item.last_seen_at,
         }
     }
+}
+
+/// Where events are sent. Its secrets are shown when they are made, and never again
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WebhookEndpoint {
+    id: String,
+    url: String,
+    /// `null` is all of them
+    #[schema(value_type = Option<Vec<EventTypeWord>>)]
+    event_types: Option<Vec<&'static str>>,
+    #[schema(value_type = EndpointStatusWord)]
+    status: &'static str,
+    /// Since when nothing has been delivered
+    failing_since: Option<Timestamp>,
+    /// Until when it is left alone
+    resume_at: Option<Timestamp>,
+    /// Until when webhooks are signed with the secret before, too
+    previous_secret_valid_until: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl WebhookEndpoint {
+    pub(super) fn of(endpoint: &Endpoint, now: Timestamp) -> Self {
+        let types = endpoint.event_types.as_ref();
+        let previous = endpoint.secrets.previous.as_ref();
+        Self {
+            id: endpoint.id.as_str().to_owned(),
+            url: endpoint.url.clone(),
+            event_types: types.map(|types| types.iter().map(|one| one.as_str()).collect()),
+            status: endpoint.status.as_str(),
+            failing_since: endpoint.failing_since,
+            resume_at: endpoint.resume_at.filter(|at| now < *at),
+            previous_secret_valid_until: previous
+                .map(|(_, until)| *until)
+                .filter(|until| now < *until),
+            created_at: endpoint.created_at,
+            updated_at: endpoint.updated_at,
+        }
+    }
+}
+
+/// An endpoint with its newest secret, shown this once
+#[derive(Serialize, ToSchema)]
+pub struct WebhookEndpointWithSecret {
+    #[serde(flatten)]
+    endpoint: WebhookEndpoint,
+    /// `whsec_…`, as Standard Webhooks has it
+    secret: String,
+}
+
+impl WebhookEndpointWithSecret {
+    pub(super) fn of(endpoint: &Endpoint, now: Timestamp) -> Self {
+        Self {
+            endpoint: WebhookEndpoint::of(endpoint, now),
+            secret: endpoint.secrets.newest.expose_secret().to_owned(),
+        }
+    }
+}
+
+/// All endpoints
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WebhookEndpointList {
+    pub(super) webhook_endpoints: Vec<WebhookEndpoint>,
+    /// Always `null`: there are never more than fit on one page
+    pub(super) next_cursor: Option<String>,
+}
+
+/// What became of asking for many to be sent again
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Redelivered {
+    /// How many are sent again
+    pub(super) redelivered: u64,
+    /// Whether there may be more; ask once more then
+    pub(super) more: bool,
+}
+
+/// An event for an endpoint
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryBrief {
+    id: i64,
+    endpoint_id: String,
+    /// Also the webhook's `webhook-id`
+    event_id: String,
+    #[schema(value_type = EventTypeWord)]
+    event_type: &'static str,
+    payment_id: String,
+    #[schema(value_type = DeliveryStatusWord)]
+    status: &'static str,
+    attempt_count: i64,
+    next_attempt_at: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl DeliveryBrief {
+    pub(super) fn of(delivery: &delivery::Delivery) -> Self {
+        Self {
+            id: delivery.id,
+            endpoint_id: delivery.endpoint_id.as_str().to_owned(),
+            event_id: delivery.event_id.clone(),
+            event_type: delivery.event_type.as_str(),
+            payment_id: delivery.payment_id.as_str().to_owned(),
+            status: delivery.status.as_str(),
+            attempt_count: delivery.attempts,
+            next_attempt_at: delivery.next_attempt_at,
+            created_at: delivery.created_at,
+            updated_at: delivery.updated_at,
+        }
+    }
+}
+
+/// An event for an endpoint, with every attempt
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Delivery {
+    #[serde(flatten)]
+    brief: DeliveryBrief,
+    attempts: Vec<DeliveryAttempt>,
+}
+
+impl Delivery {
+    pub(super) fn of(delivery: &delivery::Delivery, attempts: &[delivery::Attempt]) -> Self {
+        Self {
+            brief: DeliveryBrief::of(delivery),
+            attempts: attempts.iter().map(DeliveryAttempt::of).collect(),
+        }
+    }
+}
+
+/// One attempt to deliver
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryAttempt {
+    /// From 1
+    number: i64,
+    at: Timestamp,
+    duration_ms: i64,
+    /// Status of the answer, when there was one
+    code: Option<u16>,
+    #[schema(value_type = Option<DeliveryTroubleWord>)]
+    error: Option<&'static str>,
+    /// The beginning of the answer
+    answer: Option<String>,
+}
+
+impl DeliveryAttempt {
+    fn of(attempt: &delivery::Attempt) -> Self {
+        Self {
+            number: attempt.number,
+            at: attempt.at,
+            duration_ms: attempt.duration_ms,
+            code: attempt.code,
+            error: attempt.trouble.map(|trouble| trouble.as_str()),
+            answer: attempt.answer.clone(),
+        }
+    }
+}
+
+/// A page of deliveries
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryList {
+    pub(super) deliveries: Vec<DeliveryBrief>,
+    /// Leads to the next page; `null` on the last
+    pub(super) next_cursor: Option<String>,
 }

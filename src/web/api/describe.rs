@@ -30,6 +30,16 @@ use crate::web::problem::Problem;
         super::refunds::list_refunds,
         super::attention::list_attention,
         super::attention::settle_attention,
+        super::endpoints::make_endpoint,
+        super::endpoints::list_endpoints,
+        super::endpoints::read_endpoint,
+        super::endpoints::change_endpoint,
+        super::endpoints::delete_endpoint,
+        super::endpoints::rotate_secret,
+        super::endpoints::redeliver_many,
+        super::endpoints::list_deliveries,
+        super::endpoints::read_delivery,
+        super::endpoints::redeliver,
         openapi_route,
         super::docs::docs_route,
     ),
@@ -37,6 +47,7 @@ use crate::web::problem::Problem;
         (name = "orders", description = "What is sold, and how its payment stands."),
         (name = "refunds", description = "Money that goes back."),
         (name = "attention", description = "What a person has to decide."),
+        (name = "events", description = "Where events go, and how far each of them is."),
         (name = "description", description = "This description. Needs no key."),
     )
 )]
@@ -54,7 +65,7 @@ const ANY: [Problem; 5] = [
 const WITH_KEY: [Problem; 2] = [Problem::Unauthorized, Problem::TooManyCalls];
 
 /// What else an operation may refuse with.
-const REFUSALS: [(&str, &[Problem]); 10] = [
+const REFUSALS: [(&str, &[Problem]); 20] = [
     (
         "make_order",
         &[
@@ -101,6 +112,41 @@ const REFUSALS: [(&str, &[Problem]); 10] = [
             Problem::SettledBefore,
         ],
     ),
+    (
+        "make_endpoint",
+        &[
+            Problem::MalformedBody,
+            Problem::TooLarge,
+            Problem::InvalidField,
+            Problem::TooManyEndpoints,
+        ],
+    ),
+    ("list_endpoints", &[]),
+    ("read_endpoint", &[Problem::NotFound]),
+    (
+        "change_endpoint",
+        &[
+            Problem::MalformedBody,
+            Problem::NotFound,
+            Problem::TooLarge,
+            Problem::InvalidField,
+        ],
+    ),
+    ("delete_endpoint", &[Problem::NotFound]),
+    ("rotate_secret", &[Problem::NotFound]),
+    (
+        "redeliver_many",
+        &[
+            Problem::MalformedBody,
+            Problem::NotFound,
+            Problem::TooLarge,
+            Problem::InvalidField,
+            Problem::EndpointOff,
+        ],
+    ),
+    ("list_deliveries", &[Problem::InvalidField]),
+    ("read_delivery", &[Problem::NotFound]),
+    ("redeliver", &[Problem::NotFound, Problem::EndpointOff]),
 ];
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {

@@ -8,11 +8,16 @@ use axum::{Json, Router};
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
+use super::answers::{
+    self, DeliveryBrief, DeliveryList, DeliveryStatusWord, EventTypeWord, WebhookEndpoint,
+    WebhookEndpointList, WebhookEndpointWithSecret,
+};
 use super::body::{Refusal, present};
 use super::{FieldRefused, Shop, filled, json_body, page_limit, query_of, unavailable};
-use crate::domain::delivery::{Attempt, Delivery, DeliveryStatus, Endpoint, EndpointId};
+use crate::domain::delivery::{DeliveryStatus, EndpointId};
 use crate::domain::event::EventType;
 use crate::domain::ids::PaymentId;
 use crate::domain::target::TargetRefused;
@@ -29,6 +34,42 @@ const URL_RIGHT: &str =
     "must be an https address of at most 2048 bytes, without a user name or a password";
 const TYPES_RIGHT: &str =
     "must be a list of event types such as order.paid, each once, or null for all of them";
+
+/// An endpoint to be made
+#[derive(ToSchema)]
+pub struct NewWebhookEndpointBody {
+    /// An https address, without a user name or a password
+    #[schema(max_length = 2048)]
+    pub url: String,
+    /// What to tell of, each once; everything when absent or null
+    #[schema(value_type = Option<Vec<EventTypeWord>>, min_items = 1)]
+    pub event_types: Option<Vec<String>>,
+}
+
+/// What to change of an endpoint
+#[derive(ToSchema)]
+pub struct WebhookEndpointChangeBody {
+    /// An https address, without a user name or a password
+    #[schema(max_length = 2048)]
+    pub url: Option<String>,
+    /// What to tell of, each once; everything when null
+    #[schema(value_type = Option<Vec<EventTypeWord>>, min_items = 1)]
+    pub event_types: Option<Vec<String>>,
+    /// Whether events are sent to it
+    pub enabled: Option<bool>,
+}
+
+/// Which events to send again
+#[derive(ToSchema)]
+pub struct RedeliverBody {
+    /// `given_up` when absent, or `delivered`
+    #[schema(value_type = Option<DeliveryStatusWord>)]
+    pub status: Option<String>,
+    /// Written at this time or after
+    pub from: Option<Timestamp>,
+    /// Written before this time
+    pub to: Option<Timestamp>,
+}
 
 /// The addresses of this part.
 pub fn routes() -> Router<App> {
@@ -57,7 +98,14 @@ pub fn routes() -> Router<App> {
 }
 
 /// `POST /api/v1/webhook-endpoints`
-async fn make_endpoint(_shop: Shop, State(app): State<App>, request: Request) -> Response {
+#[utoipa::path(post, path = "/api/v1/webhook-endpoints", tag = "events", summary = "Makes an endpoint",
+    description = "Its secret is in this answer and never again.", request_body = NewWebhookEndpointBody,
+    responses((status = 201, description = "The endpoint, with its secret", body = WebhookEndpointWithSecret)))]
+pub(super) async fn make_endpoint(
+    _shop: Shop,
+    State(app): State<App>,
+    request: Request,
+) -> Response {
     let object = match object(request, &["url", "event_types"]).await {
         Ok(object) => object,
         Err(response) => return response,
@@ -72,7 +120,7 @@ async fn make_endpoint(_shop: Shop, State(app): State<App>, request: Request) ->
     };
     match endpoints::make(&app.core, &url, event_types).await {
         Ok(endpoint) => {
-            let shown = with_secret(&endpoint, app.core.clock.now());
+            let shown = WebhookEndpointWithSecret::of(&endpoint, app.core.clock.now());
             (StatusCode::CREATED, Json(shown)).into_response()
         }
         Err(error) => refused(&error),
@@ -80,34 +128,48 @@ async fn make_endpoint(_shop: Shop, State(app): State<App>, request: Request) ->
 }
 
 /// `GET /api/v1/webhook-endpoints`
-async fn list_endpoints(_shop: Shop, State(app): State<App>) -> Response {
+#[utoipa::path(get, path = "/api/v1/webhook-endpoints", tag = "events", summary = "Lists the endpoints",
+    responses((status = 200, description = "All of them", body = WebhookEndpointList)))]
+pub(super) async fn list_endpoints(_shop: Shop, State(app): State<App>) -> Response {
     match app.core.deliveries.endpoints().await {
         Ok(endpoints) => {
             let now = app.core.clock.now();
-            let list: Vec<Value> = endpoints
-                .iter()
-                .map(|endpoint| endpoint_json(endpoint, now))
-                .collect();
-            // There are never more than fit on one page.
-            Json(json!({ "webhook_endpoints": list, "next_cursor": null })).into_response()
+            let endpoints = endpoints.iter();
+            let list = WebhookEndpointList {
+                webhook_endpoints: endpoints
+                    .map(|endpoint| WebhookEndpoint::of(endpoint, now))
+                    .collect(),
+                next_cursor: None,
+            };
+            Json(list).into_response()
         }
         Err(error) => unavailable(&error),
     }
 }
 
 /// `GET /api/v1/webhook-endpoints/{endpoint_id}`
-async fn read_endpoint(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+#[utoipa::path(get, path = "/api/v1/webhook-endpoints/{endpoint_id}", tag = "events", summary = "Reads an endpoint",
+    params(("endpoint_id" = String, Path, description = "The id of the endpoint")),
+    responses((status = 200, description = "The endpoint", body = WebhookEndpoint)))]
+pub(super) async fn read_endpoint(
+    _shop: Shop,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return Problem::NotFound.response();
     };
     match endpoints::find(&app.core, &id).await {
-        Ok(endpoint) => Json(endpoint_json(&endpoint, app.core.clock.now())).into_response(),
+        Ok(endpoint) => Json(WebhookEndpoint::of(&endpoint, app.core.clock.now())).into_response(),
         Err(error) => refused(&error),
     }
 }
 
 /// `PATCH /api/v1/webhook-endpoints/{endpoint_id}`
-async fn change_endpoint(
+#[utoipa::path(patch, path = "/api/v1/webhook-endpoints/{endpoint_id}", tag = "events", summary = "Changes an endpoint",
+    description = "What is absent stays as it is.", params(("endpoint_id" = String, Path, description = "The id of the endpoint")), request_body = WebhookEndpointChangeBody,
+    responses((status = 200, description = "The endpoint", body = WebhookEndpoint)))]
+pub(super) async fn change_endpoint(
     _shop: Shop,
     State(app): State<App>,
     Path(id): Path<String>,
@@ -125,7 +187,7 @@ async fn change_endpoint(
         Err(refusal) => return refusal.response(),
     };
     match endpoints::change(&app.core, &id, &change).await {
-        Ok(endpoint) => Json(endpoint_json(&endpoint, app.core.clock.now())).into_response(),
+        Ok(endpoint) => Json(WebhookEndpoint::of(&endpoint, app.core.clock.now())).into_response(),
         Err(error) => refused(&error),
     }
 }
@@ -147,7 +209,14 @@ fn change(object: &Map<String, Value>) -> Result<EndpointChange, Refusal> {
 }
 
 /// `DELETE /api/v1/webhook-endpoints/{endpoint_id}`
-async fn delete_endpoint(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+#[utoipa::path(delete, path = "/api/v1/webhook-endpoints/{endpoint_id}", tag = "events", summary = "Deletes an endpoint",
+    params(("endpoint_id" = String, Path, description = "The id of the endpoint")),
+    responses((status = 204, description = "Nothing more is sent to it")))]
+pub(super) async fn delete_endpoint(
+    _shop: Shop,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return Problem::NotFound.response();
     };
@@ -160,18 +229,32 @@ async fn delete_endpoint(_shop: Shop, State(app): State<App>, Path(id): Path<Str
 }
 
 /// `POST /api/v1/webhook-endpoints/{endpoint_id}/rotate`
-async fn rotate_secret(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+#[utoipa::path(post, path = "/api/v1/webhook-endpoints/{endpoint_id}/rotate", tag = "events", summary = "Makes a new secret",
+    description = "Webhooks are signed with both secrets for a while.", params(("endpoint_id" = String, Path, description = "The id of the endpoint")),
+    responses((status = 200, description = "The endpoint, with its new secret", body = WebhookEndpointWithSecret)))]
+pub(super) async fn rotate_secret(
+    _shop: Shop,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return Problem::NotFound.response();
     };
     match endpoints::rotate(&app.core, &id).await {
-        Ok(endpoint) => Json(with_secret(&endpoint, app.core.clock.now())).into_response(),
+        Ok(endpoint) => Json(WebhookEndpointWithSecret::of(
+            &endpoint,
+            app.core.clock.now(),
+        ))
+        .into_response(),
         Err(error) => refused(&error),
     }
 }
 
 /// `POST /api/v1/webhook-endpoints/{endpoint_id}/redeliver`
-async fn redeliver_many(
+#[utoipa::path(post, path = "/api/v1/webhook-endpoints/{endpoint_id}/redeliver", tag = "events", summary = "Sends many events again",
+    params(("endpoint_id" = String, Path, description = "The id of the endpoint")), request_body = RedeliverBody,
+    responses((status = 202, description = "They are on their way", body = answers::Redelivered)))]
+pub(super) async fn redeliver_many(
     _shop: Shop,
     State(app): State<App>,
     Path(id): Path<String>,
@@ -197,7 +280,10 @@ async fn redeliver_many(
     match app.core.deliveries.redeliver_many(&again, now).await {
         Ok(count) => {
             let more = count == u64::from(REDELIVERED_MAX);
-            let answer = json!({ "redelivered": count, "more": more });
+            let answer = answers::Redelivered {
+                redelivered: count,
+                more,
+            };
             (StatusCode::ACCEPTED, Json(answer)).into_response()
         }
         Err(error) => unavailable(&error),
@@ -236,7 +322,7 @@ fn again(object: &Map<String, Value>, endpoint_id: EndpointId) -> Result<Again, 
 
 /// Query of the list.
 #[derive(Debug, Deserialize)]
-struct DeliveriesQuery {
+pub(super) struct DeliveriesQuery {
     endpoint_id: Option<String>,
     status: Option<String>,
     payment_id: Option<String>,
@@ -247,7 +333,19 @@ struct DeliveriesQuery {
 }
 
 /// `GET /api/v1/deliveries`
-async fn list_deliveries(
+#[utoipa::path(get, path = "/api/v1/deliveries", tag = "events", summary = "Lists deliveries",
+    description = "Latest first.",
+    params(
+        ("endpoint_id" = Option<String>, Query, description = "Only those for this endpoint"),
+        ("status" = Option<DeliveryStatusWord>, Query, description = "Only those that are so far"),
+        ("payment_id" = Option<String>, Query, description = "Only those of this order"),
+        ("event_id" = Option<String>, Query, description = "Only those of this event"),
+        ("event_type" = Option<EventTypeWord>, Query, description = "Only those that tell of this"),
+        ("cursor" = Option<String>, Query, description = "The next_cursor of an earlier answer"),
+        ("limit" = Option<u32>, Query, description = "Deliveries on a page; 20 when absent", minimum = 1, maximum = 100),
+    ),
+    responses((status = 200, description = "A page of deliveries", body = DeliveryList)))]
+pub(super) async fn list_deliveries(
     _shop: Shop,
     State(app): State<App>,
     query: Result<Query<DeliveriesQuery>, QueryRejection>,
@@ -263,8 +361,11 @@ async fn list_deliveries(
                 .last()
                 .filter(|_| full)
                 .map(|delivery| delivery.id.to_string());
-            let list: Vec<Value> = deliveries.iter().map(delivery_json).collect();
-            Json(json!({ "deliveries": list, "next_cursor": next })).into_response()
+            let list = DeliveryList {
+                deliveries: deliveries.iter().map(DeliveryBrief::of).collect(),
+                next_cursor: next,
+            };
+            Json(list).into_response()
         }
         Err(error) => unavailable(&error),
     }
@@ -324,7 +425,14 @@ fn filter(query: DeliveriesQuery) -> Result<DeliveryFilter, FieldRefused> {
 }
 
 /// `GET /api/v1/deliveries/{id}`
-async fn read_delivery(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+#[utoipa::path(get, path = "/api/v1/deliveries/{id}", tag = "events", summary = "Reads a delivery",
+    description = "With every attempt.", params(("id" = i64, Path, description = "The id of the delivery")),
+    responses((status = 200, description = "The delivery", body = answers::Delivery)))]
+pub(super) async fn read_delivery(
+    _shop: Shop,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Response {
     match id.parse() {
         Ok(id) => delivery_answer(&app, StatusCode::OK, id).await,
         Err(_) => Problem::NotFound.response(),
@@ -332,7 +440,14 @@ async fn read_delivery(_shop: Shop, State(app): State<App>, Path(id): Path<Strin
 }
 
 /// `POST /api/v1/deliveries/{id}/redeliver`
-async fn redeliver(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+#[utoipa::path(post, path = "/api/v1/deliveries/{id}/redeliver", tag = "events", summary = "Sends an event again",
+    params(("id" = i64, Path, description = "The id of the delivery")),
+    responses((status = 202, description = "It is on its way", body = answers::Delivery)))]
+pub(super) async fn redeliver(
+    _shop: Shop,
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Response {
     let Ok(id) = id.parse() else {
         return Problem::NotFound.response();
     };
@@ -348,8 +463,7 @@ async fn redeliver(_shop: Shop, State(app): State<App>, Path(id): Path<String>) 
 async fn delivery_answer(app: &App, status: StatusCode, id: i64) -> Response {
     match app.core.deliveries.find_delivery(id).await {
         Ok(Some((delivery, attempts))) => {
-            let mut answer = delivery_json(&delivery);
-            answer["attempts"] = attempts.iter().map(attempt_json).collect();
+            let answer = answers::Delivery::of(&delivery, &attempts);
             (status, Json(answer)).into_response()
         }
         Ok(None) => Problem::NotFound.response(),
@@ -426,62 +540,4 @@ fn refused(error: &EndpointError) -> Response {
         EndpointError::NotFound => Problem::NotFound.response(),
         EndpointError::Store(error) => unavailable(error),
     }
-}
-
-/// An endpoint without its secrets: those are shown when they are made, and never again.
-fn endpoint_json(endpoint: &Endpoint, now: Timestamp) -> Value {
-    let types = endpoint.event_types.as_ref().map(|types| {
-        let words = types.iter().map(|one| one.as_str());
-        words.collect::<Vec<_>>()
-    });
-    let previous_until = endpoint
-        .secrets
-        .previous
-        .as_ref()
-        .map(|(_, until)| *until)
-        .filter(|until| now < *until);
-    json!({
-        "id": endpoint.id.as_str(),
-        "url": endpoint.url,
-        "event_types": types,
-        "status": endpoint.status.as_str(),
-        "failing_since": endpoint.failing_since,
-        "resume_at": endpoint.resume_at.filter(|at| now < *at),
-        "previous_secret_valid_until": previous_until,
-        "created_at": endpoint.created_at,
-        "updated_at": endpoint.updated_at,
-    })
-}
-
-fn with_secret(endpoint: &Endpoint, now: Timestamp) -> Value {
-    use secrecy::ExposeSecret;
-    let mut shown = endpoint_json(endpoint, now);
-    shown["secret"] = json!(endpoint.secrets.newest.expose_secret());
-    shown
-}
-
-fn delivery_json(delivery: &Delivery) -> Value {
-    json!({
-        "id": delivery.id,
-        "endpoint_id": delivery.endpoint_id.as_str(),
-        "event_id": delivery.event_id,
-        "event_type": delivery.event_type.as_str(),
-        "payment_id": delivery.payment_id.as_str(),
-        "status": delivery.status.as_str(),
-        "attempt_count": delivery.attempts,
-        "next_attempt_at": delivery.next_attempt_at,
-        "created_at": delivery.created_at,
-        "updated_at": delivery.updated_at,
-    })
-}
-
-fn attempt_json(attempt: &Attempt) -> Value {
-    json!({
-        "number": attempt.number,
-        "at": attempt.at,
-        "duration_ms": attempt.duration_ms,
-        "code": attempt.code,
-        "error": attempt.trouble.map(|trouble| trouble.as_str()),
-        "answer": attempt.answer,
-    })
 }
