@@ -66,16 +66,25 @@ fn routed() -> BTreeSet<(String, String)> {
         if !path.starts_with("/api/v1/") || path.contains("{*") {
             continue;
         }
-        let rest = call.split_once(',').unwrap().1;
-        let end = rest.find(".layer(").unwrap_or(rest.len());
+        let arguments = arguments(call);
         for method in ["get", "post", "put", "patch", "delete"] {
-            let named = |before: char| rest[..end].contains(&format!("{before}{method}("));
+            let named = |before: char| arguments.contains(&format!("{before}{method}("));
             if named(' ') || named('.') || named('\n') {
                 found.insert((method.to_uppercase(), path.to_owned()));
             }
         }
     }
     found
+}
+
+/// What stands in front of the parenthesis that ends a call.
+fn arguments(call: &str) -> &str {
+    let mut depth = 1_i32;
+    let end = call.find(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0
+    });
+    &call[..end.expect("the call ends")]
 }
 
 #[test]
