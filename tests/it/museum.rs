@@ -20,7 +20,7 @@
 //! stranger chose: what is held instead is that PortOne's client is the only one there is
 //! (`upstream::no_address_of_a_strangers_is_ever_called`). And no page of the back office gives money back, so there is no role
 //! to take or session to steal for it: what is held instead is that a refund needs the shop's key, and that two places alone
-//! begin one (`doors::money_goes_to_an_account_only_by_the_shops_key`, `doors::refunds_are_begun_in_two_places`).
+//! begin one (`doors::money_goes_to_an_account_only_by_the_shops_key`, `doors::refunds_are_begun_in_three_places`).
 
 mod callbacks;
 mod doors;

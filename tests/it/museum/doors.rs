@@ -145,9 +145,10 @@ on_both_databases! {
     }
 }
 
-/// What asks for a refund is the API's handler, which cannot run without a key, and the policy for what fails a check.
+/// What asks for a refund is the API's handler, which cannot run without a key, the back office's, which cannot run without a
+/// person who is signed in, and the policy for what fails a check.
 #[test]
-fn refunds_are_begun_in_two_places() {
+fn refunds_are_begun_in_three_places() {
     let mut places = Vec::new();
     for (path, text) in sources("src") {
         let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -159,7 +160,22 @@ fn refunds_are_begun_in_two_places() {
     places.sort();
     assert_eq!(
         places,
-        ["src/service/sync/look.rs", "src/web/api/refunds.rs"]
+        [
+            "src/service/sync/look.rs",
+            "src/web/api/refunds.rs",
+            "src/web/office.rs"
+        ]
+    );
+    let doors = sources("src/web");
+    let (_, office) = doors
+        .iter()
+        .find(|(path, _)| path.ends_with("web/office.rs"))
+        .unwrap();
+    let form = office.split_once("pub async fn refund_order(").unwrap().1;
+    let arguments = form.split_once(") ->").unwrap().0;
+    assert!(
+        arguments.contains("Extension<SignedIn>"),
+        "the handler takes a person first"
     );
     let handlers = sources("src/web/api");
     let (_, refunds) = handlers

@@ -126,6 +126,10 @@ impl Subject {
 /// Reads an amount in the major unit, as a person types it.
 fn read_amount(typed: &str, left: Money) -> Result<Money, RefundFault> {
     let plain: String = typed.chars().filter(|c| !matches!(c, ',' | ' ')).collect();
+    // Decimal reads exponents, which nobody types on purpose.
+    if !plain.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Err(RefundFault::NoAmount);
+    }
     let major = Decimal::from_str(&plain).map_err(|_| RefundFault::NoAmount)?;
     let amount = Money::from_major(major, left.currency).map_err(|_| RefundFault::NoAmount)?;
     match amount.minor {
