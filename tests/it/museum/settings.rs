@@ -16,7 +16,7 @@ use crate::logs::{command, run};
 use crate::support::{TestDatabase, on_both_databases};
 
 /// Every setting that there is. None of them can leave out a check.
-const SETTINGS: [&str; 21] = [
+const SETTINGS: [&str; 26] = [
     "DATABASE_URL",
     "PORTONE_TIMEOUT_MS",
     "PORTONE_V1_API_KEY",
@@ -30,9 +30,14 @@ const SETTINGS: [&str; 21] = [
     "PORTONE_V2_STORE_ID",
     "PORTONE_V2_WEBHOOK_SECRETS",
     "WANRYO_ADDR",
+    "WANRYO_EVENT_TARGETS_PRIVATE",
+    "WANRYO_LOG_FORMAT",
+    "WANRYO_METRICS_SOURCES",
     "WANRYO_MODE",
     "WANRYO_ON_MISMATCH",
     "WANRYO_PUBLIC_URL",
+    "WANRYO_SHOP_COLOR",
+    "WANRYO_SHOP_LOGO",
     "WANRYO_SHOP_NAME",
     "WANRYO_SHOP_URL",
     "WANRYO_SUPPORT_URL",

@@ -256,8 +256,9 @@ on_both_databases! {
 }
 
 /// CVE-2026-104973 (Plane, around the mending of CVE-2026-30242): a webhook's address was checked, then looked up again, and
-/// had become an inner one. Here no address that a request or a shop names is ever called: the one client that leaves the
-/// server is PortOne's, whose address is a setting. What calls out must be added to this list by somebody who thought of that.
+/// had become an inner one. Here no address that a request names is ever called: PortOne's is a setting, and so is what the
+/// doctor looks at. A shop's own, which events go to, is called by one client, which judges what it connects to at the moment
+/// of connecting (`events::targets`). What calls out must be added to this list by somebody who thought of that.
 #[test]
 fn no_address_of_a_strangers_is_ever_called() {
     let outward = [
@@ -304,6 +305,9 @@ fn no_address_of_a_strangers_is_ever_called() {
             "crates/portone/src/v1/vbank.rs",
             "crates/portone/src/v2/client.rs",
             "crates/portone/src/v2/idempotency.rs",
+            "src/adapters/webhooks.rs",
+            "src/doctor.rs",
+            "src/doctor/outside.rs",
         ]
         .iter()
         .copied()
@@ -312,15 +316,21 @@ fn no_address_of_a_strangers_is_ever_called() {
         .iter()
         .collect::<Vec<_>>()
     );
-    let builders: Vec<_> = sources("crates/portone/src")
-        .into_iter()
-        .filter(|(_, text)| text.contains("reqwest::Client::builder()"))
-        .collect();
-    assert_eq!(builders.len(), 1, "one place makes a client");
-    assert!(
-        builders[0]
-            .1
-            .contains(".redirect(redirect::Policy::none())")
-            && builders[0].1.contains(".no_proxy()")
-    );
+    let mut builders: Vec<_> = sources("crates/portone/src");
+    builders.extend(sources("src"));
+    builders
+        .retain(|(path, text)| text.contains("Client::builder()") && !path.ends_with("demo.rs"));
+    builders.retain(|(path, text)| {
+        text.contains("Client::builder()") && !path.to_string_lossy().contains("/src/demo")
+    });
+    assert_eq!(builders.len(), 3, "three places make a client");
+    for (path, text) in &builders {
+        assert!(
+            text.contains("redirect::Policy::none())") && text.contains(".no_proxy()"),
+            "{}",
+            path.display()
+        );
+        let judges = text.contains(".dns_resolver(") && text.contains(".remote_addr()");
+        assert_eq!(judges, path.ends_with("adapters/webhooks.rs"));
+    }
 }
