@@ -221,6 +221,32 @@ test("a refund is chosen, confirmed by its amount, and shown", async ({ page, st
   await expectAccessible(page);
 });
 
+test("an address for events is added, and its secret shown once", async ({ page }) => {
+  await signIn(page);
+  await page.getByRole("navigation", { name: "관리 화면" }).getByRole("link", { name: "웹훅" }).click();
+  await expectAccessible(page);
+  await expectNoSidewaysScroll(page);
+
+  await page.getByLabel("주소", { exact: true }).fill("http://10.0.0.1/hooks");
+  await page.getByRole("button", { name: "주소 추가" }).click();
+  await expect(page.getByRole("alert")).toContainText("이 주소로는 보낼 수 없어요");
+  await expectAccessible(page);
+
+  await page.getByLabel("주소", { exact: true }).fill("https://shop.example.com/hooks");
+  await page.getByLabel(/order\.paid$/).check();
+  await page.getByRole("button", { name: "주소 추가" }).click();
+  await expect(page.getByText(/^whsec_/)).toBeVisible();
+  await expectAccessible(page);
+  await expectNoSidewaysScroll(page);
+
+  await page.goto("/settings/webhooks?lang=en");
+  await expect(page.getByText(/^whsec_/)).toHaveCount(0);
+  await expect(page.getByRole("article")).toContainText("https://shop.example.com/hooks");
+  await expectAccessible(page);
+  await page.getByText("Secret and deletion").first().click();
+  await expectAccessible(page);
+});
+
 test("what needs a look is listed, counted, and settled with a word that stays", async ({ page, stack }) => {
   const seen = record(page);
   const { order, impUid } = await heldOrder(stack);

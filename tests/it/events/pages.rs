@@ -89,7 +89,7 @@ on_both_databases! {
         let staff = Staff::sign_in(&shop).await;
         let receiver = Receiver::start().await;
         assert!(staff.open(&format!("{PAGE}?lang=en")).await.contains("No endpoint yet"));
-        assert!(staff.open(PAGE).await.contains("등록된 주소가 없습니다"));
+        assert!(staff.open(PAGE).await.contains("등록된 주소가 없어요"));
 
         let made = staff.press(PAGE, &[("url", &receiver.url), ("event_types", "order.paid"), ("event_types", "order.held")]).await;
         assert_eq!(made.status, StatusCode::OK);

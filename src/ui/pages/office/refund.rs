@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use super::Request;
 use super::address::{Address, order_path};
 use super::frame::Frame;
-use super::parts::{fact, foreign, id, stored_money, time};
+use super::parts::{fact, fact_if_known, foreign, id, stored_money, time};
 use super::text::{RefundFault, Text, Who};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
@@ -239,12 +239,14 @@ fn fault_words(name: &'static str, text: &'static Text, fault: Option<RefundFaul
 fn what(text: &'static Text, locale: Locale, subject: &Subject) -> AnyView {
     let one = &subject.transaction;
     let paid = stored_money(locale, one.amount_minor, one.currency.as_deref());
-    let returned = stored_money(locale, Some(one.cancelled_minor), one.currency.as_deref());
+    let returned = (one.cancelled_minor > 0)
+        .then(|| stored_money(locale, Some(one.cancelled_minor), one.currency.as_deref()))
+        .flatten();
     view! {
         <dl class="office-facts">
             {fact(text.order.transaction_id, id(one.transaction_id.as_str()))}
             {fact(text.order.paid_amount, paid)}
-            {fact(text.order.cancelled_amount, returned)}
+            {fact_if_known(text.order.cancelled_amount, returned)}
             {fact(text.refund.left, money(locale, subject.left))}
         </dl>
     }
@@ -284,7 +286,7 @@ fn account(request: &Request, portone: Portone) -> AnyView {
         }
     };
     view! {
-        <fieldset class="office-account">
+        <fieldset class="office-group">
             <legend>{text.refund.account}</legend>
             <p class="office-hint">{text.refund.account_hint}</p>
             <div class="office-field"><label for="bank">{text.refund.bank}</label>{bank}</div>

@@ -204,7 +204,7 @@ fn add_form(request: &Request, text: &'static WebhooksText) -> AnyView {
     let types = EventType::ALL.iter().map(|one| {
         let word = one.as_str();
         view! {
-            <p><label><input type="checkbox" name="event_types" value=word />" "{(request.text().event)(*one)}" "<code>{word}</code></label></p>
+            <label class="office-choice"><input type="checkbox" name="event_types" value=word /><span>{(request.text().event)(*one)}" "<code>{word}</code></span></label>
         }
     });
     view! {
@@ -216,7 +216,7 @@ fn add_form(request: &Request, text: &'static WebhooksText) -> AnyView {
                     <input id="endpoint-url" name="url" type="url" required=true maxlength=URL_BYTES_MAX.to_string() autocomplete="off" aria-describedby="endpoint-url-hint" />
                     <p class="office-hint" id="endpoint-url-hint">{text.address_hint}</p>
                 </div>
-                <fieldset aria-describedby="endpoint-types-hint">
+                <fieldset class="office-group" aria-describedby="endpoint-types-hint">
                     <legend>{text.types}</legend>
                     <p class="office-hint" id="endpoint-types-hint">{text.types_hint}</p>
                     {types.collect_view()}

@@ -170,13 +170,13 @@ static EN: WebhooksText = WebhooksText {
 
 static KO: WebhooksText = WebhooksText {
     title: "웹훅",
-    lead: "주문에 생긴 일을 쇼핑몰 서버의 아래 주소로 보냅니다. 서명은 Standard Webhooks 규격입니다.",
+    lead: "주문에 생긴 일을 쇼핑몰 서버의 아래 주소로 보내요. 서명은 Standard Webhooks 규격을 따라요.",
     none: Words {
-        title: "등록된 주소가 없습니다",
-        body: "주문에 생긴 일을 받을 쇼핑몰 서버의 주소를 추가하세요.",
+        title: "등록된 주소가 없어요",
+        body: "주문에 생긴 일을 받을 쇼핑몰 서버의 주소를 추가해 주세요.",
     },
     new_secret: "새 시크릿",
-    new_secret_hint: "지금 쇼핑몰 서버에 복사해 두세요. 다시 보여 드리지 않습니다.",
+    new_secret_hint: "지금 쇼핑몰 서버에 복사해 주세요. 다시 보여 드리지 않아요.",
     status: |status| match status {
         EndpointStatus::Enabled => "사용 중",
         EndpointStatus::Paused => "일시 중지",
@@ -184,19 +184,19 @@ static KO: WebhooksText = WebhooksText {
         EndpointStatus::Gone => "없어짐",
     },
     meaning: |status| match status {
-        EndpointStatus::Enabled => "일이 생기는 대로 보냅니다.",
+        EndpointStatus::Enabled => "일이 생기는 대로 보내요.",
         EndpointStatus::Paused => {
-            "5일 동안 실패만 했습니다. 한 시간에 한 건씩 보내 보고, 나머지는 기다립니다."
+            "5일 동안 한 번도 받지 못했어요. 한 시간에 한 건씩 보내 보고, 나머지는 기다려요."
         }
-        EndpointStatus::Disabled => "보내지 않습니다. 그동안 생긴 일은 이 주소로 가지 않습니다.",
+        EndpointStatus::Disabled => "보내지 않아요. 그동안 생긴 일은 이 주소로 가지 않아요.",
         EndpointStatus::Gone => {
-            "410으로 응답해서 보내지 않습니다. 그동안 생긴 일은 이 주소로 가지 않습니다."
+            "410으로 응답해서 보내지 않아요. 그동안 생긴 일은 이 주소로 가지 않아요."
         }
     },
     status_head: "상태",
     types: "이벤트",
     all_types: "전체",
-    types_hint: "하나도 고르지 않으면 모두 보냅니다.",
+    types_hint: "하나도 고르지 않으면 모두 보내요.",
     failing_since: "실패 시작",
     resume_at: "다시 보낼 시각",
     previous_until: "이전 시크릿 만료",
@@ -206,14 +206,14 @@ static KO: WebhooksText = WebhooksText {
     redeliver_all: "포기한 이벤트 다시 보내기",
     change: "시크릿 교체와 삭제",
     rotate: "새 시크릿 만들기",
-    rotate_hint: "24시간 동안 이전 시크릿으로도 함께 서명합니다.",
+    rotate_hint: "24시간 동안 이전 시크릿으로도 함께 서명해요.",
     delete: "주소 삭제",
-    delete_hint: "아직 전달되지 않은 이벤트는 포기합니다. 전송 기록은 남습니다.",
+    delete_hint: "아직 전달되지 않은 이벤트는 더 보내지 않아요. 전송 기록은 남아요.",
     add: "주소 추가",
     address: "주소",
-    address_hint: "공개된 https 주소여야 합니다.",
+    address_hint: "공개된 https 주소여야 해요.",
     deliveries: "전송 기록",
-    no_deliveries: "아직 보낸 것이 없습니다.",
+    no_deliveries: "아직 보낸 것이 없어요.",
     event: "이벤트",
     delivery_status: |status| match status {
         DeliveryStatus::Pending => "대기",
@@ -236,16 +236,16 @@ static KO: WebhooksText = WebhooksText {
         Trouble::Interrupted => "연결 끊김",
     },
     report: |report| match report {
-        Report::Enabled => "이 주소로 다시 보냅니다.",
-        Report::Disabled => "이 주소로 보내지 않습니다.",
-        Report::Deleted => "주소를 삭제했습니다.",
-        Report::Redelivered => "곧 다시 보냅니다.",
+        Report::Enabled => "이 주소로 다시 보내요.",
+        Report::Disabled => "이 주소로 보내지 않아요.",
+        Report::Deleted => "주소를 삭제했어요.",
+        Report::Redelivered => "곧 다시 보내요.",
         Report::Target => {
-            "이 주소로는 보낼 수 없습니다. 사용자 이름과 비밀번호가 없는 공개된 https 주소여야 합니다."
+            "이 주소로는 보낼 수 없어요. 사용자 이름과 비밀번호가 없는 공개된 https 주소여야 해요."
         }
-        Report::TooMany => "주소를 더 추가할 수 없습니다. 먼저 하나를 삭제하세요.",
-        Report::NotServed => "보내지 않는 주소입니다. 먼저 사용으로 바꾸세요.",
-        Report::NotFound => "더 이상 없습니다.",
-        Report::Unavailable => "지금은 처리할 수 없습니다. 잠시 후 다시 시도하세요.",
+        Report::TooMany => "주소를 더 추가할 수 없어요. 먼저 하나를 삭제해 주세요.",
+        Report::NotServed => "보내지 않는 주소예요. 먼저 사용으로 바꿔 주세요.",
+        Report::NotFound => "이제 없어요.",
+        Report::Unavailable => "지금은 할 수 없어요. 잠시 뒤에 다시 해 주세요.",
     },
 };
