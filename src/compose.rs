@@ -151,17 +151,15 @@ pub async fn start_within(
     let core = core(&settings, &public_url, ports).observed_by(Arc::clone(metrics) as _);
     let core = Arc::new(core);
     let stop = CancellationToken::new();
-    let app = App {
-        streams: Streams::until(stop.clone()),
-        ..app(
-            &settings,
-            &public_url,
-            Arc::clone(&core),
-            operations,
-            Arc::clone(&database) as _,
-            limits,
-        )?
-    };
+    let app = app(
+        &settings,
+        &public_url,
+        Arc::clone(&core),
+        operations,
+        Arc::clone(&database) as _,
+        Streams::until(stop.clone()),
+        limits,
+    )?;
     let network = Arc::clone(&app.network);
 
     let server = tokio::spawn(server::serve(
@@ -315,6 +313,7 @@ pub fn app(
     core: Arc<Core>,
     operations: Arc<Shelf>,
     requests: Arc<dyn RequestStore>,
+    streams: Streams,
     limits: Limits,
 ) -> anyhow::Result<App> {
     // Leptos drives its async pages with tokio; a second app in one process finds it set already.
@@ -330,7 +329,7 @@ pub fn app(
         operations,
         gallery: settings.gallery,
         logo: settings.shop_logo.clone(),
-        streams: Streams::until(CancellationToken::new()),
+        streams,
     })
 }
 

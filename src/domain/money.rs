@@ -1,6 +1,7 @@
 //! Money: whole numbers of a currency's minor unit, with the currency always beside them.
 
 use std::fmt;
+use std::str::FromStr;
 
 use iso_currency::Currency as Iso;
 use rust_decimal::Decimal;
@@ -22,6 +23,9 @@ pub enum InvalidMoney {
     /// Finer than the currency's minor unit, such as 0.5 won.
     #[error("the amount is finer than the currency's minor unit")]
     Fraction,
+    /// Not written as an amount.
+    #[error("the amount is not written as one")]
+    Unreadable,
 }
 
 /// An ISO 4217 currency that has a minor unit.
@@ -118,6 +122,20 @@ impl Money {
         Self::new(minor.to_i64().ok_or(InvalidMoney::Range)?, currency)
     }
 
+    /// Reads an amount in the major unit as a person types it: `64,900`, `14.20`.
+    ///
+    /// # Errors
+    /// [`InvalidMoney::Unreadable`] when it is anything but digits, commas, spaces and a point; else as [`Money::from_major`].
+    pub fn typed(text: &str, currency: Currency) -> Result<Self, InvalidMoney> {
+        let plain: String = text.chars().filter(|c| !matches!(c, ',' | ' ')).collect();
+        // A decimal's own reader takes signs and exponents, which nobody types on purpose.
+        let major = Some(&plain)
+            .filter(|plain| plain.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+            .and_then(|plain| Decimal::from_str(plain).ok())
+            .ok_or(InvalidMoney::Unreadable)?;
+        Self::from_major(major, currency)
+    }
+
     /// The amount in the major unit, as PortOne V1 wants it.
     #[must_use]
     pub fn to_major(self) -> Decimal {
@@ -128,7 +146,6 @@ impl Money {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::str::FromStr;
 
     fn usd() -> Currency {
         Currency::parse("USD").expect("USD is a currency")
@@ -158,6 +175,28 @@ mod tests {
                 want,
                 "{text} {currency}"
             );
+        }
+    }
+
+    #[test]
+    fn an_amount_is_read_as_a_person_types_it() {
+        for (typed, currency, want) in [
+            ("20000", Currency::KRW, Ok(20_000)),
+            (" 64,900 ", Currency::KRW, Ok(64_900)),
+            ("14.2", usd(), Ok(1420)),
+            ("0", Currency::KRW, Ok(0)),
+            ("1.5", Currency::KRW, Err(InvalidMoney::Fraction)),
+            ("9007199254740992", Currency::KRW, Err(InvalidMoney::Range)),
+            ("", Currency::KRW, Err(InvalidMoney::Unreadable)),
+            (".", Currency::KRW, Err(InvalidMoney::Unreadable)),
+            ("-1", Currency::KRW, Err(InvalidMoney::Unreadable)),
+            ("+1", Currency::KRW, Err(InvalidMoney::Unreadable)),
+            ("1e3", Currency::KRW, Err(InvalidMoney::Unreadable)),
+            ("1_000", Currency::KRW, Err(InvalidMoney::Unreadable)),
+            ("만원", Currency::KRW, Err(InvalidMoney::Unreadable)),
+        ] {
+            let read = Money::typed(typed, currency).map(|money| money.minor);
+            assert_eq!(read, want, "{typed}");
         }
     }
 

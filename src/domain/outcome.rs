@@ -352,6 +352,29 @@ pub fn failure_reason(text: Option<&str>) -> FailureReason {
 }
 
 #[cfg(test)]
+impl Outcome {
+    /// Every outcome, failures by each of their reasons.
+    pub(crate) fn every() -> impl Iterator<Item = Self> {
+        let plain = [
+            Self::Paid,
+            Self::VirtualAccountIssued,
+            Self::Pending,
+            Self::Refunded,
+            Self::PartiallyRefunded,
+            Self::Held,
+            Self::Duplicate,
+            Self::Late,
+            Self::Unconfirmed,
+            Self::NotFound,
+            Self::Invalid,
+        ];
+        plain
+            .into_iter()
+            .chain(FailureReason::ALL.iter().copied().map(Self::Failed))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::decision::fixtures::{at, left_open, order};

@@ -11,9 +11,12 @@ use crate::domain::delivery::{
 };
 use crate::domain::event::EventType;
 use crate::domain::target::TargetRefused;
-use crate::ports::deliveries::EndpointChange;
+use crate::ports::deliveries::{Again, EndpointChange};
 use crate::ports::entropy::draw;
 use crate::ports::store::StoreError;
+
+/// Events that are sent again by one ask, at the most.
+pub const REDELIVERED_MAX: u32 = 1_000;
 
 /// Why an endpoint was not made or changed.
 #[derive(Debug, Error)]
@@ -27,6 +30,9 @@ pub enum EndpointError {
     /// No such endpoint.
     #[error("there is no such endpoint")]
     NotFound,
+    /// Nothing is sent to it.
+    #[error("nothing is sent to the endpoint")]
+    NotServed,
     /// The store failed.
     #[error("the endpoint could not be read or written")]
     Store(#[from] StoreError),
@@ -114,6 +120,19 @@ pub async fn rotate(core: &Core, id: &EndpointId) -> Result<Endpoint, EndpointEr
 pub async fn find(core: &Core, id: &EndpointId) -> Result<Endpoint, EndpointError> {
     let found = core.deliveries.find_endpoint(id).await?;
     found.ok_or(EndpointError::NotFound)
+}
+
+/// Sends many of an endpoint's events again; says how many, which may be as many as were asked for at the most.
+///
+/// # Errors
+/// [`EndpointError::NotFound`], [`EndpointError::NotServed`] and [`EndpointError::Store`].
+pub async fn redeliver(core: &Core, again: &Again) -> Result<u64, EndpointError> {
+    let endpoint = find(core, &again.endpoint_id).await?;
+    if !endpoint.status.is_served() {
+        return Err(EndpointError::NotServed);
+    }
+    let now = core.clock.now();
+    Ok(core.deliveries.redeliver_many(again, now).await?)
 }
 
 /// In the form of Standard Webhooks: 32 random bytes.

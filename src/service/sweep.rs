@@ -177,12 +177,8 @@ async fn take(
         .await;
     let next = match page {
         Ok(page) if has_moved(run, &page) => {
-            if run.moves == MOVES_MAX {
-                (run.left_out, run.total) = (true, page.total);
-            } else {
-                run.moves += 1;
-                (run.place.page, run.place.done) = (0, 0);
-            }
+            run.moves += 1;
+            (run.place.page, run.place.done) = (0, 0);
             return Ok(Some(now));
         }
         Ok(page) => match compare(core, run, &page, now).await? {
@@ -244,12 +240,16 @@ async fn take(
 }
 
 /// Whether the window's list is another than when its first page was read. When a payment leaves it, by being given back, all
-/// behind it move up, and the one that comes to the end of a page that was read would be passed over.
+/// behind it move up, and the one that comes to the end of a page that was read would be passed over. A list that has moved too
+/// often is read as it comes: the sweep goes on whatever it does.
 fn has_moved(run: &mut Run, page: &Page) -> bool {
-    if run.place.page == 0 && run.place.done == 0 {
+    let is_its_first = run.place.page == 0 && run.place.done == 0;
+    if is_its_first || run.total == page.total {
         run.total = page.total;
+        return false;
     }
-    run.total != page.total
+    run.left_out |= run.moves == MOVES_MAX;
+    run.moves < MOVES_MAX
 }
 
 /// The page was dealt with up to this payment.

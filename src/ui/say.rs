@@ -439,30 +439,11 @@ mod tests {
         view.payment.as_mut().expect("a payment")
     }
 
-    fn every_outcome() -> impl Iterator<Item = Outcome> {
-        let plain = [
-            Outcome::Paid,
-            Outcome::VirtualAccountIssued,
-            Outcome::Pending,
-            Outcome::Refunded,
-            Outcome::PartiallyRefunded,
-            Outcome::Held,
-            Outcome::Duplicate,
-            Outcome::Late,
-            Outcome::Unconfirmed,
-            Outcome::NotFound,
-            Outcome::Invalid,
-        ];
-        plain
-            .into_iter()
-            .chain(FailureReason::ALL.iter().copied().map(Outcome::Failed))
-    }
-
     #[test]
     fn every_outcome_has_words_in_every_language() {
         for (locale, outcome) in Locale::ALL
             .into_iter()
-            .flat_map(|locale| every_outcome().map(move |outcome| (locale, outcome)))
+            .flat_map(|locale| Outcome::every().map(move |outcome| (locale, outcome)))
         {
             for arrival in EVERY {
                 let said = say(&view(outcome), locale, arrival);
@@ -481,7 +462,7 @@ mod tests {
 
     #[test]
     fn only_a_paid_order_is_called_complete() {
-        for outcome in every_outcome().filter(|outcome| *outcome != Outcome::Paid) {
+        for outcome in Outcome::every().filter(|outcome| *outcome != Outcome::Paid) {
             let said = say(&view(outcome), Locale::Ko, Arrival::Redirect);
             assert!(
                 !said.heading.contains("완료"),
@@ -504,7 +485,7 @@ mod tests {
     fn only_a_failure_says_that_no_money_was_taken() {
         for (locale, outcome) in Locale::ALL
             .into_iter()
-            .flat_map(|locale| every_outcome().map(move |outcome| (locale, outcome)))
+            .flat_map(|locale| Outcome::every().map(move |outcome| (locale, outcome)))
         {
             let said = say(&view(outcome), locale, Arrival::Redirect);
             let says_so = said.money == locale.messages().failed_money;
@@ -540,7 +521,7 @@ mod tests {
 
     #[test]
     fn paying_again_is_offered_only_with_an_address_for_it() {
-        for outcome in every_outcome() {
+        for outcome in Outcome::every() {
             for arrival in EVERY {
                 let without = say(&view(outcome), Locale::Ko, arrival);
                 assert!(

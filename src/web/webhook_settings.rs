@@ -18,11 +18,9 @@ use crate::domain::delivery::{DeliveryStatus, Endpoint, EndpointId};
 use crate::domain::event::EventType;
 use crate::ports::deliveries::{Again, EndpointChange, Redelivered};
 use crate::ports::store::StoreError;
-use crate::service::endpoints::{self, EndpointError};
+use crate::service::endpoints::{self, EndpointError, REDELIVERED_MAX};
 use crate::ui::context::{NewSecret, SignedIn};
 
-/// Deliveries that one press sends again at most.
-const REDELIVERED_MAX: u32 = 1_000;
 const PAGE: &str = "/settings/webhooks";
 
 /// The addresses of this part, for who is signed in.
@@ -107,10 +105,6 @@ async fn delete(app: &App, id: &EndpointId) -> Result<&'static str, EndpointErro
 }
 
 async fn redeliver_given_up(app: &App, id: &EndpointId) -> Result<&'static str, EndpointError> {
-    let endpoint = endpoints::find(&app.core, id).await?;
-    if !endpoint.status.is_served() {
-        return Ok("error=not_served");
-    }
     let again = Again {
         endpoint_id: id.clone(),
         status: DeliveryStatus::GivenUp,
@@ -118,8 +112,7 @@ async fn redeliver_given_up(app: &App, id: &EndpointId) -> Result<&'static str, 
         to: None,
         limit: REDELIVERED_MAX,
     };
-    let now = app.core.clock.now();
-    app.core.deliveries.redeliver_many(&again, now).await?;
+    endpoints::redeliver(&app.core, &again).await?;
     Ok("done=redelivered")
 }
 
@@ -164,6 +157,7 @@ fn failed(error: &EndpointError) -> &'static str {
         EndpointError::Target(_) => "error=target",
         EndpointError::TooMany => "error=too_many",
         EndpointError::NotFound => "error=not_found",
+        EndpointError::NotServed => "error=not_served",
         EndpointError::Store(error) => unavailable(error),
     }
 }

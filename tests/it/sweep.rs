@@ -269,6 +269,29 @@ on_both_databases! {
         assert!(db.read(gone).await.is_empty(), "every one was seen");
     }
 
+    async fn a_list_that_never_stands_still_ends_and_takes_nothing_back(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        shop.app.order("FIRST").await;
+        let now = shop.clock.now().as_second();
+        let mut paid: Vec<String> = (0..=150_i64)
+            .map(|number| {
+                let at = now + number;
+                shop.app.pay(&format!("ORPHAN-{number}"), json!({ "paid_at": at, "started_at": at }))
+            })
+            .collect();
+        shop.pass(DAY + HOUR);
+        let mut steps = 0;
+        while sweep::step(shop.core()).await.unwrap() == Step::Going {
+            steps += 1;
+            assert!(steps < STEPS_MAX && paid.len() > 110, "it begins anew for ever");
+            let at = shop.clock.now().as_second();
+            shop.sandbox().patch_payment(&paid.remove(0), json!({ "status": "cancelled", "cancel_amount": 65_000, "cancelled_at": at })).unwrap();
+        }
+
+        assert_eq!(finished(&db).await["left_out"], true);
+        assert!(db.read("SELECT payment_id FROM findings WHERE gone_at IS NOT NULL").await.is_empty());
+    }
+
     async fn a_page_full_of_drift_is_asked_about_in_portions(db: TestDatabase) {
         let shop = Shop::open(&db).await;
         for number in 0..45 {

@@ -18,6 +18,7 @@ use portone_sandbox::Sandbox;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use wanryo::adapters::store::Database;
 use wanryo::compose::{self, Ports};
@@ -35,6 +36,7 @@ use wanryo::ports::store::{
 };
 use wanryo::service::{Core, Stores, access, inbox, reconciliation, refunds};
 use wanryo::web::limits::Limits;
+use wanryo::web::live::Streams;
 use wanryo::web::router::router;
 
 use crate::app::{STORE_ID, TestApp, WEBHOOK_SECRET, settings};
@@ -516,6 +518,7 @@ impl Place {
             Arc::clone(&core),
             operations,
             Arc::clone(&database) as _,
+            Streams::until(CancellationToken::new()),
             limits,
         )
         .unwrap();

@@ -384,21 +384,7 @@ mod tests {
                 Some(Sample::OurError | Sample::NoPage | Sample::Pay(_)) | None => None,
             })
             .collect();
-        let plain = [
-            Outcome::Paid,
-            Outcome::VirtualAccountIssued,
-            Outcome::Pending,
-            Outcome::Refunded,
-            Outcome::PartiallyRefunded,
-            Outcome::Held,
-            Outcome::Duplicate,
-            Outcome::Late,
-            Outcome::Unconfirmed,
-            Outcome::NotFound,
-            Outcome::Invalid,
-        ];
-        let reasons = FailureReason::ALL.iter().copied().map(Outcome::Failed);
-        for outcome in plain.into_iter().chain(reasons) {
+        for outcome in Outcome::every() {
             assert!(shown.contains(&format!("{outcome:?}")), "{outcome:?}");
         }
     }

@@ -17,7 +17,7 @@ pub mod order;
 pub mod orders;
 mod parts;
 pub mod refund;
-pub(crate) mod text;
+mod text;
 mod timeline;
 mod transactions;
 pub mod webhooks;

@@ -22,12 +22,10 @@ use crate::domain::event::EventType;
 use crate::domain::ids::PaymentId;
 use crate::domain::target::TargetRefused;
 use crate::ports::deliveries::{Again, DeliveryFilter, EndpointChange, Redelivered};
-use crate::service::endpoints::{self, EndpointError};
+use crate::service::endpoints::{self, EndpointError, REDELIVERED_MAX};
 use crate::web::App;
 use crate::web::problem::Problem;
 
-/// Deliveries that one call sends again at most.
-const REDELIVERED_MAX: u32 = 1_000;
 /// Longest text that is looked for as an event's id.
 const EVENT_ID_BYTES_MAX: usize = 64;
 const URL_RIGHT: &str =
@@ -271,13 +269,7 @@ pub(super) async fn redeliver_many(
         Ok(again) => again,
         Err(refusal) => return refusal.response(),
     };
-    match endpoints::find(&app.core, &again.endpoint_id).await {
-        Ok(endpoint) if endpoint.status.is_served() => {}
-        Ok(_) => return Problem::EndpointOff.response(),
-        Err(error) => return refused(&error),
-    }
-    let now = app.core.clock.now();
-    match app.core.deliveries.redeliver_many(&again, now).await {
+    match endpoints::redeliver(&app.core, &again).await {
         Ok(count) => {
             let more = count == u64::from(REDELIVERED_MAX);
             let answer = answers::Redelivered {
@@ -286,7 +278,7 @@ pub(super) async fn redeliver_many(
             };
             (StatusCode::ACCEPTED, Json(answer)).into_response()
         }
-        Err(error) => unavailable(&error),
+        Err(error) => refused(&error),
     }
 }
 
@@ -538,6 +530,7 @@ fn refused(error: &EndpointError) -> Response {
         ),
         EndpointError::TooMany => Problem::TooManyEndpoints.response(),
         EndpointError::NotFound => Problem::NotFound.response(),
+        EndpointError::NotServed => Problem::EndpointOff.response(),
         EndpointError::Store(error) => unavailable(error),
     }
 }

@@ -163,13 +163,13 @@ fn refunds_are_begun_in_three_places() {
         [
             "src/service/sync/look.rs",
             "src/web/api/refunds.rs",
-            "src/web/office.rs"
+            "src/web/office/refund.rs"
         ]
     );
     let doors = sources("src/web");
     let (_, office) = doors
         .iter()
-        .find(|(path, _)| path.ends_with("web/office.rs"))
+        .find(|(path, _)| path.ends_with("office/refund.rs"))
         .unwrap();
     let form = office.split_once("pub async fn refund_order(").unwrap().1;
     let arguments = form.split_once(") ->").unwrap().0;

@@ -6,7 +6,7 @@ use super::Request;
 use super::address::order_path;
 use super::frame::Frame;
 use super::order::notices;
-use super::parts::{empty, fact, fact_if_known, foreign, id, stored_money, time};
+use super::parts::{empty, fact, fact_if_known, foreign, id, stored_money, table, time};
 use super::text::{Text, Who};
 use crate::domain::attention::{AttentionItem, NOTE_CHARS_MAX, Settled};
 use crate::domain::ids::PaymentId;
@@ -280,22 +280,6 @@ fn webhooks(text: &'static Text, received: Vec<ReceivedWebhook>) -> AnyView {
             <p class="office-hint">{text.attention.webhooks_hint}</p>
             {body}
         </section>
-    }
-    .into_any()
-}
-
-fn table(label: &'static str, columns: &[&'static str], rows: AnyView) -> AnyView {
-    let heads = columns
-        .iter()
-        .map(|column| view! { <th scope="col">{*column}</th> })
-        .collect_view();
-    view! {
-        <div class="office-scroll" role="region" aria-label=label tabindex="0">
-            <table class="office-table office-events">
-                <thead><tr>{heads}</tr></thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
     }
     .into_any()
 }

@@ -138,6 +138,13 @@ impl Frame {
         )
     }
 
+    /// No order has this number.
+    pub(super) fn no_such_order(self) -> AnyView {
+        let text = self.request.text();
+        let back = (self.request.address.link("/orders", &[]), text.order.back);
+        self.around_words(StatusCode::NOT_FOUND, &text.order.not_found, Some(back))
+    }
+
     /// The store does not answer.
     pub(super) fn unavailable(self) -> AnyView {
         let text = self.request.text();

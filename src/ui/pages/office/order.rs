@@ -1,13 +1,12 @@
 //! `GET /orders/{payment_id}`: one order, what came of it, and the whole record of why.
 
-use http::StatusCode;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::Request;
 use super::address::order_path;
 use super::frame::Frame;
-use super::parts::{fact, fact_if_known, foreign, id, status_chip, time};
+use super::parts::{fact, fact_if_known, foreign, id, status_chip, table, time};
 use super::refund::refunds_section;
 use super::text::{Notice, Text};
 use super::timeline::timeline;
@@ -57,10 +56,7 @@ async fn page(request: Request, frame: Frame, asked: String) -> AnyView {
             let frame = frame.counted(&core).await;
             frame.around(title, content(&request, &core, record))
         }
-        Ok(None) => {
-            let back = (request.address.link("/orders", &[]), text.order.back);
-            frame.around_words(StatusCode::NOT_FOUND, &text.order.not_found, Some(back))
-        }
+        Ok(None) => frame.no_such_order(),
         Err(error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
@@ -350,10 +346,6 @@ fn events_section(text: &'static Text, events: Vec<OutboxEvent>) -> AnyView {
             text.order.status_after,
             text.order.event_id,
         ];
-        let heads = columns
-            .map(|column| view! { <th scope="col">{column}</th> })
-            .into_iter()
-            .collect_view();
         let rows = events.into_iter().map(|OutboxEvent { event, .. }| {
             view! {
                 <tr>
@@ -364,15 +356,10 @@ fn events_section(text: &'static Text, events: Vec<OutboxEvent>) -> AnyView {
                 </tr>
             }
         });
-        let rows = rows.collect_view();
+        let rows = rows.collect_view().into_any();
         view! {
             <p class="office-hint">{text.order.events_note}</p>
-            <div class="office-scroll" role="region" aria-label=text.order.events tabindex="0">
-                <table class="office-table office-events">
-                    <thead><tr>{heads}</tr></thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {table(text.order.events, &columns, rows)}
         }
         .into_any()
     };

@@ -75,6 +75,23 @@ pub(super) fn id(text: &str) -> AnyView {
     view! { <code class="office-id"><bdi>{text}</bdi></code> }.into_any()
 }
 
+/// A table that scrolls sideways by itself, by keyboard too, where it does not fit.
+pub(super) fn table(label: &'static str, columns: &[&'static str], rows: AnyView) -> AnyView {
+    let heads = columns
+        .iter()
+        .map(|column| view! { <th scope="col">{*column}</th> })
+        .collect_view();
+    view! {
+        <div class="office-scroll" role="region" aria-label=label tabindex="0">
+            <table class="office-table office-events">
+                <thead><tr>{heads}</tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}
+
 /// What a page says instead of a list that has nothing in it.
 pub(super) fn empty(words: &'static Words) -> AnyView {
     view! {

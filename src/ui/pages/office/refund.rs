@@ -1,18 +1,15 @@
 //! `GET /orders/{payment_id}/refund`: giving money back, in two looks. The first asks how much; the second names the amount and
 //! what will happen, and its form is the one that moves money. The amount may stand in the address, an account may not.
 
-use std::str::FromStr;
-
 use http::StatusCode;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use rust_decimal::Decimal;
 
 use super::Request;
 use super::address::{Address, order_path};
 use super::frame::Frame;
-use super::parts::{fact, fact_if_known, foreign, id, stored_money, time};
-use super::text::{RefundFault, Text, Who};
+use super::parts::{fact, fact_if_known, foreign, id, stored_money, table, time};
+use super::text::{Text, Who};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::Portone;
@@ -24,6 +21,43 @@ use crate::i18n::{BANKS, Locale, institution, money};
 use crate::ports::entropy::draw;
 use crate::ports::store::Snapshot;
 use crate::service::Core;
+
+/// What is wrong with a refund as it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefundFault {
+    /// It is no amount above 0 of this currency.
+    NoAmount,
+    /// It is more than is left.
+    TooMuch,
+    /// It has to be said why.
+    NoReason,
+    /// The gateway has to be told where the money goes.
+    NoAccount,
+}
+
+impl RefundFault {
+    const ALL: [Self; 4] = [
+        Self::NoAmount,
+        Self::TooMuch,
+        Self::NoReason,
+        Self::NoAccount,
+    ];
+
+    /// How it travels in an address.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoAmount => "no_amount",
+            Self::TooMuch => "too_much",
+            Self::NoReason => "no_reason",
+            Self::NoAccount => "no_account",
+        }
+    }
+
+    fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| fault.code() == code)
+    }
+}
 
 /// One refund, before it is made.
 #[component]
@@ -50,10 +84,7 @@ async fn page(request: Request, frame: Frame, asked: String) -> AnyView {
     let text = request.text();
     let snapshot = match found {
         Ok(Some(snapshot)) => snapshot,
-        Ok(None) => {
-            let back = (request.address.link("/orders", &[]), text.order.back);
-            return frame.around_words(StatusCode::NOT_FOUND, &text.order.not_found, Some(back));
-        }
+        Ok(None) => return frame.no_such_order(),
         Err(error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
@@ -123,19 +154,12 @@ impl Subject {
     }
 }
 
-/// Reads an amount in the major unit, as a person types it.
+/// Reads an amount as a person types it.
 fn read_amount(typed: &str, left: Money) -> Result<Money, RefundFault> {
-    let plain: String = typed.chars().filter(|c| !matches!(c, ',' | ' ')).collect();
-    // Decimal reads exponents, which nobody types on purpose.
-    if !plain.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        return Err(RefundFault::NoAmount);
-    }
-    let major = Decimal::from_str(&plain).map_err(|_| RefundFault::NoAmount)?;
-    let amount = Money::from_major(major, left.currency).map_err(|_| RefundFault::NoAmount)?;
-    match amount.minor {
-        0 => Err(RefundFault::NoAmount),
-        minor if minor > left.minor => Err(RefundFault::TooMuch),
-        _ => Ok(amount),
+    match Money::typed(typed, left.currency) {
+        Ok(amount) if amount.minor > left.minor => Err(RefundFault::TooMuch),
+        Ok(amount) if amount.minor > 0 => Ok(amount),
+        Ok(_) | Err(_) => Err(RefundFault::NoAmount),
     }
 }
 
@@ -345,22 +369,16 @@ pub(super) fn refunds_section(request: &Request, refunds: Vec<Refund>) -> Option
             </tr>
         }
     });
-    let rows = rows.collect_view();
-    let heads = columns
-        .map(|column| view! { <th scope="col">{column}</th> })
-        .into_iter()
-        .collect_view();
-    Some(view! {
-        <section class="office-section">
-            <h2>{text.refund.heading}</h2>
-            <div class="office-scroll" role="region" aria-label=text.refund.heading tabindex="0">
-                <table class="office-table">
-                    <thead><tr>{heads}</tr></thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        </section>
-    }.into_any())
+    let rows = rows.collect_view().into_any();
+    Some(
+        view! {
+            <section class="office-section">
+                <h2>{text.refund.heading}</h2>
+                {table(text.refund.heading, &columns, rows)}
+            </section>
+        }
+        .into_any(),
+    )
 }
 
 #[cfg(test)]
@@ -368,28 +386,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_amount_is_read_as_it_is_typed() {
-        let left = |minor, code| {
-            Money::new(minor, Currency::parse(code).expect("a currency")).expect("an amount")
-        };
-        for (typed, of, minor) in [
-            ("20000", left(64_900, "KRW"), Ok(20_000)),
-            (" 64,900 ", left(64_900, "KRW"), Ok(64_900)),
-            ("64901", left(64_900, "KRW"), Err(RefundFault::TooMuch)),
-            (
-                "99999999999999999999",
-                left(64_900, "KRW"),
-                Err(RefundFault::NoAmount),
-            ),
-            ("0", left(64_900, "KRW"), Err(RefundFault::NoAmount)),
-            ("-1", left(64_900, "KRW"), Err(RefundFault::NoAmount)),
-            ("1.5", left(64_900, "KRW"), Err(RefundFault::NoAmount)),
-            ("1e3", left(64_900, "KRW"), Err(RefundFault::NoAmount)),
-            ("만원", left(64_900, "KRW"), Err(RefundFault::NoAmount)),
-            ("14.2", left(1_420, "USD"), Ok(1_420)),
-            ("14.205", left(1_500, "USD"), Err(RefundFault::NoAmount)),
+    fn an_amount_is_above_nothing_and_no_more_than_is_left() {
+        let left = Money::new(64_900, Currency::KRW).expect("an amount");
+        for (typed, minor) in [
+            ("1", Ok(1)),
+            ("64,900", Ok(64_900)),
+            ("64901", Err(RefundFault::TooMuch)),
+            ("0", Err(RefundFault::NoAmount)),
+            ("1e3", Err(RefundFault::NoAmount)),
         ] {
-            let read = read_amount(typed, of).map(|amount| amount.minor);
+            let read = read_amount(typed, left).map(|amount| amount.minor);
             assert_eq!(read, minor, "{typed}");
         }
     }

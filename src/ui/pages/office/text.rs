@@ -4,6 +4,7 @@ mod en;
 mod ko;
 pub(super) mod webhooks;
 
+use super::refund::RefundFault;
 use crate::domain::attention::{Arrival, AttentionKind};
 use crate::domain::confirmation::Stop;
 use crate::domain::event::EventType;
@@ -106,42 +107,6 @@ impl Notice {
             | Self::Busy
             | Self::Unavailable => true,
         }
-    }
-}
-
-/// What is wrong with a refund as it was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RefundFault {
-    /// It is no amount above 0 of this currency.
-    NoAmount,
-    /// It is more than is left.
-    TooMuch,
-    /// It has to be said why.
-    NoReason,
-    /// The gateway has to be told where the money goes.
-    NoAccount,
-}
-
-impl RefundFault {
-    const ALL: [Self; 4] = [
-        Self::NoAmount,
-        Self::TooMuch,
-        Self::NoReason,
-        Self::NoAccount,
-    ];
-
-    /// How it travels in an address.
-    pub(crate) const fn code(self) -> &'static str {
-        match self {
-            Self::NoAmount => "no_amount",
-            Self::TooMuch => "too_much",
-            Self::NoReason => "no_reason",
-            Self::NoAccount => "no_account",
-        }
-    }
-
-    pub(super) fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|fault| fault.code() == code)
     }
 }
 

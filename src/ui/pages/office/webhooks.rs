@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::Request;
 use super::address::order_path;
 use super::frame::Frame;
-use super::parts::{empty, fact, fact_if_known, foreign, id, time};
+use super::parts::{empty, fact, fact_if_known, foreign, id, table, time};
 use super::text::webhooks::{Report, WebhooksText, of};
 use crate::domain::delivery::{Attempt, Delivery, Endpoint, EndpointStatus};
 use crate::domain::event::EventType;
@@ -319,22 +319,6 @@ fn one_delivery(
             <p>{id(&delivery.event_id)}" "{(text.delivery_status)(delivery.status)}</p>
             {table(text.attempts, &heads, rows)}
         </section>
-    }
-    .into_any()
-}
-
-fn table(label: &'static str, heads: &[&'static str], rows: AnyView) -> AnyView {
-    let heads = heads
-        .iter()
-        .map(|head| view! { <th scope="col">{*head}</th> })
-        .collect_view();
-    view! {
-        <div class="office-scroll" role="region" aria-label=label tabindex="0">
-            <table class="office-table office-events">
-                <thead><tr>{heads}</tr></thead>
-                <tbody>{rows}</tbody>
-            </table>
-        </div>
     }
     .into_any()
 }

@@ -1,8 +1,8 @@
 //! English.
 
 use super::{
-    Attention, Frame, History, List, Login, LoginError, Notice, OrderText, RefundFault, RefundText,
-    Text, Who, Words,
+    Attention, Frame, History, List, Login, LoginError, Notice, OrderText, RefundText, Text, Who,
+    Words,
 };
 use crate::domain::attention::{Arrival, AttentionKind};
 use crate::domain::confirmation::Stop;
@@ -13,6 +13,7 @@ use crate::domain::outcome::{FailureReason, Outcome};
 use crate::domain::refund::RefundState;
 use crate::domain::transaction::{TransactionStatus, Verdict};
 use crate::domain::verification::CheckName;
+use crate::ui::pages::office::refund::RefundFault;
 
 pub(super) const TEXT: Text = Text {
     frame: Frame {

@@ -1,0 +1,179 @@
+//! The form that gives money back, by a person who is signed in.
+
+use axum::Form;
+use axum::extract::{Extension, Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::{App, see_other};
+use crate::domain::history::Actor;
+use crate::domain::ids::{PaymentId, TransactionId};
+use crate::domain::money::{Currency, Money};
+use crate::domain::refund::{ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, RefundAccount, RefundState};
+use crate::service::refunds::{self, AskError, Asked, NewRefund};
+use crate::ui::context::SignedIn;
+use crate::ui::pages::office::address::order_path;
+use crate::ui::pages::office::refund::RefundFault;
+
+/// Hexadecimal digits of the form's key.
+const KEY_CHARS: usize = 32;
+
+/// A refund, as a person confirmed it.
+#[derive(Deserialize)]
+pub struct RefundForm {
+    #[serde(default)]
+    transaction_id: String,
+    /// In the major unit, as the page before showed it.
+    #[serde(default)]
+    amount: String,
+    #[serde(default)]
+    reason: String,
+    /// Drawn for the form, so that sending it twice is asking once.
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    bank: String,
+    #[serde(default)]
+    number: String,
+    #[serde(default)]
+    holder: String,
+    #[serde(default)]
+    tel: String,
+}
+
+/// `POST /orders/{payment_id}/refund`
+pub async fn refund_order(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+    Form(form): Form<RefundForm>,
+) -> Response {
+    let Ok(payment_id) = PaymentId::parse(&id) else {
+        return see_other("/orders");
+    };
+    let actor = Actor::Staff(person.email);
+    match refund(&app, &payment_id, &form, actor).await {
+        Ok(result) => see_other(&format!("{}?{result}", order_path(&payment_id, None))),
+        Err(fault) => {
+            // Back to the form, which knows its amount and transaction; an account stays out of the address.
+            let query = form_urlencoded::Serializer::new(String::new())
+                .append_pair("transaction_id", &form.transaction_id)
+                .append_pair("amount", &form.amount)
+                .append_pair("error", fault.code())
+                .finish();
+            let page = order_path(&payment_id, Some("refund"));
+            see_other(&format!("{page}?{query}"))
+        }
+    }
+}
+
+/// What the order's page is to say, or what is wrong with the form.
+async fn refund(
+    app: &App,
+    payment_id: &PaymentId,
+    form: &RefundForm,
+    actor: Actor,
+) -> Result<&'static str, RefundFault> {
+    let Ok(transaction_id) = TransactionId::parse(&form.transaction_id) else {
+        return Ok("error=nothing_left");
+    };
+    let snapshot = match app.core.orders.find_order(payment_id).await {
+        Ok(snapshot) => snapshot,
+        Err(error) => return not_refunded(AskError::Store(error)),
+    };
+    let currency = snapshot
+        .iter()
+        .flat_map(|snapshot| &snapshot.transactions)
+        .find(|one| one.transaction_id == transaction_id)
+        .and_then(|one| Currency::parse(one.currency.as_deref()?).ok());
+    let Some(currency) = currency else {
+        return Ok("error=nothing_left");
+    };
+    let amount = Money::typed(&form.amount, currency)
+        .ok()
+        .filter(|amount| amount.minor > 0)
+        .ok_or(RefundFault::NoAmount)?;
+    let reason = form.reason.trim();
+    let fits = (1..=REASON_CHARS_MAX).contains(&reason.chars().count());
+    if !fits || reason.contains(char::is_control) {
+        return Err(RefundFault::NoReason);
+    }
+    let account = refund_account(form)?;
+    if form.key.len() != KEY_CHARS || !form.key.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Ok("error=unavailable");
+    }
+    let new = NewRefund {
+        payment_id: payment_id.clone(),
+        fingerprint: format!(
+            "staff {} {} {} {reason}",
+            transaction_id.as_str(),
+            amount.minor,
+            account.is_some()
+        ),
+        transaction_id: Some(transaction_id),
+        amount_minor: Some(amount.minor),
+        reason: reason.to_owned(),
+        account,
+        idempotency_key: format!("staff:{}", form.key),
+    };
+    match refunds::request(&app.core, new, actor).await {
+        Ok(Asked::New(refund) | Asked::Same(refund)) => Ok(match refund.state {
+            RefundState::Done => "done=refunded",
+            RefundState::Intended
+            | RefundState::Calling
+            | RefundState::Requested
+            | RefundState::InDoubt => "done=refund_under_way",
+            RefundState::Refused | RefundState::NotDone => "error=refund_refused",
+        }),
+        Err(error) => not_refunded(error),
+    }
+}
+
+/// All of it, or none where none is needed.
+fn refund_account(form: &RefundForm) -> Result<Option<RefundAccount>, RefundFault> {
+    let RefundForm {
+        bank,
+        number,
+        holder,
+        tel,
+        ..
+    } = form;
+    let fields = [bank, number, holder, tel].map(|field| field.trim());
+    if fields.iter().all(|field| field.is_empty()) {
+        return Ok(None);
+    }
+    let [bank, number, holder, tel] = fields;
+    let is_whole = [bank, number, holder].iter().all(|field| !field.is_empty());
+    let is_short = fields.iter().all(|field| {
+        field.chars().count() <= ACCOUNT_CHARS_MAX && !field.contains(char::is_control)
+    });
+    if !(is_whole && is_short) {
+        return Err(RefundFault::NoAccount);
+    }
+    Ok(Some(RefundAccount {
+        bank: bank.to_owned(),
+        number: number.to_owned(),
+        holder: holder.to_owned(),
+        tel: Some(tel.to_owned()).filter(|tel| !tel.is_empty()),
+    }))
+}
+
+fn not_refunded(error: AskError) -> Result<&'static str, RefundFault> {
+    match error {
+        AskError::TooMuch(_) => Err(RefundFault::TooMuch),
+        AskError::AccountNeeded => Err(RefundFault::NoAccount),
+        AskError::NoSuchOrder | AskError::NoSuchTransaction | AskError::NotPaid => {
+            Ok("error=nothing_left")
+        }
+        AskError::KeyReused | AskError::KeyInUse | AskError::UnderWay => Ok("error=other_refund"),
+        AskError::Unavailable => Ok("error=refund_unasked"),
+        AskError::Store(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a refund could not be written for the back office"
+            );
+            Ok("error=unavailable")
+        }
+    }
+}
