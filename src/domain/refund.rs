@@ -51,7 +51,7 @@ pub const TRY_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// How long PortOne may show nothing of a call in doubt before the refund counts as not made. PortOne asks its callers to wait
 /// a minute for an answer; an hour leaves room for a gateway that is slow on top.
 pub const IN_DOUBT_FOR: SignedDuration = SignedDuration::from_hours(1);
-/// How long, a week, after its call a refund that PortOne took, and does not show, waits although a person gave it up. It passed the
+/// How long, a week, after PortOne took it a refund that it does not show waits although a person gave it up. It passed the
 /// guard when it was taken, so that the guard does not hold it any more: nothing but time does. Gateways decide in hours or days.
 pub const TAKEN_FOR: SignedDuration = SignedDuration::from_hours(168);
 
@@ -616,7 +616,8 @@ impl Next<'_> {
             .reserved_minor
             .saturating_sub(self.refund.reserved_minor);
         let is_settled_balance = !has_one_under_way(balance);
-        let is_over = self.since_the_call() >= TAKEN_FOR;
+        // A refund is what it is since PortOne took it: its call may have been answered long after it was made.
+        let is_over = self.now.duration_since(self.refund.updated_at) >= TAKEN_FOR;
         match (trace(self.refund, balance), word) {
             (Trace::Shown(Stage::Done, _), _) => self.done(),
             (Trace::Shown(Stage::Failed, _), _) => self.refused(trouble(CANCELLATION_FAILED)),

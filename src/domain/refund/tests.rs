@@ -503,6 +503,29 @@ fn a_persons_word_ends_what_portone_does_not_show() {
     }
 }
 
+/// The answer to a call may come long after the call: what was taken just then is no older than that.
+#[test]
+fn what_was_taken_late_waits_a_week_from_then() {
+    let doubt = refund(RefundState::InDoubt);
+    let week = TAKEN_FOR.as_secs();
+    let answer = Input::Answered(Answer::Taken {
+        cancellation_id: None,
+    });
+    let taken = next(&doubt, &answer, at(week), 0).expect("a step").refund;
+    for (second, state) in [
+        (week, RefundState::Requested),
+        (2 * week - 1, RefundState::Requested),
+        (2 * week, RefundState::NotDone),
+    ] {
+        let looked = next(&taken, &settled(&seen(&[])), at(second), 0).expect("a step");
+        assert_eq!(looked.refund.state, state, "after {second} s");
+    }
+    // A look in vain makes it no younger.
+    let looked = next(&taken, &seen(&[]), at(2 * week - 1), 0).expect("a step");
+    let ended = next(&looked.refund, &settled(&seen(&[])), at(2 * week), 0).expect("a step");
+    assert_eq!(ended.refund.state, RefundState::NotDone);
+}
+
 /// What was taken and is not in the list by its id is done once the sum has it, and nothing that may fail is left in the sum.
 #[test]
 fn what_was_taken_is_not_done_while_something_may_still_fail() {

@@ -50,9 +50,7 @@ impl Bucket {
         let now = now.as_microsecond();
         let patience = i64::try_from(patience.as_micros()).ok()?;
         let empty = now + self.rate.micros(self.rate.burst);
-        // A clock that was set back must not leave the bucket empty for as long.
-        self.full_at_micros = self.full_at_micros.clamp(now, empty + patience);
-        let after = self.full_at_micros + self.rate.micros(tokens);
+        let after = self.follow_clock(now, empty + patience) + self.rate.micros(tokens);
         let wait = (after - empty).max(0);
         if wait > patience {
             return None;
@@ -62,12 +60,19 @@ impl Bucket {
     }
 
     /// How many could be taken now without a wait.
-    pub(super) fn left(&self, now: Timestamp) -> u16 {
+    pub(super) fn left(&mut self, now: Timestamp) -> u16 {
         let now = now.as_microsecond();
         let whole = self.rate.micros(self.rate.burst);
-        let taken = self.full_at_micros.clamp(now, now + whole) - now;
+        let taken = self.follow_clock(now, now + whole) - now;
         let left = (whole - taken) * i64::from(self.rate.per_minute) / MINUTE_MICROS;
         u16::try_from(left).unwrap_or(u16::MAX)
+    }
+
+    /// When the bucket is full again, by this clock: a clock that was set back must not leave it empty for as long, whether or not
+    /// anybody takes of it meanwhile.
+    fn follow_clock(&mut self, now_micros: i64, latest_micros: i64) -> i64 {
+        self.full_at_micros = self.full_at_micros.clamp(now_micros, latest_micros);
+        self.full_at_micros
     }
 }
 
@@ -240,8 +245,12 @@ mod tests {
             let left = bucket.left(at(second));
             assert_eq!(i64::from(left), (second / 6).min(10), "{second}");
         }
-        // A clock that is set back finds an empty one.
-        assert_eq!(bucket.left(at(-3_600)), 0);
+        // A clock that is set back finds an empty one, which fills by it as ever.
+        bucket.take(10, NOW, at(3_600));
+        for second in [0, 5, 6, 30, 60] {
+            let left = bucket.left(at(second - 3_600));
+            assert_eq!(i64::from(left), (second / 6).min(10), "{second}");
+        }
     }
 
     #[test]

@@ -544,13 +544,16 @@ impl World {
         self.of(payment_id).any(what)
     }
 
-    /// Whether the API shows money for a payment.
-    #[must_use]
-    pub fn shows_money(&self, payment_id: &PaymentId, now: i64) -> bool {
-        self.of(payment_id).any(|attempt| {
-            attempt
-                .shown(now)
-                .is_some_and(|view| view.holds_money(attempt.amount()))
-        })
+    /// The attempts of a payment for which the API shows money.
+    pub fn with_money<'w>(
+        &'w self,
+        payment_id: &'w PaymentId,
+        now: i64,
+    ) -> impl Iterator<Item = &'w TransactionId> {
+        let attempts = self.of(payment_id).filter(move |attempt| {
+            let shown = attempt.shown(now);
+            shown.is_some_and(|view| view.holds_money(attempt.amount()))
+        });
+        attempts.map(|attempt| &attempt.id)
     }
 }

@@ -700,8 +700,9 @@ impl<'c> Story<'c> {
             brought: transaction_id.cloned(),
             own: redirect && own,
             money: payment_id
-                .as_ref()
-                .is_some_and(|id| world.portone.shows_money(id, world.now)),
+                .iter()
+                .flat_map(|id| world.portone.with_money(id, world.now).cloned())
+                .collect(),
             status: order.map(|found| found.order.status),
             payment_id,
             redirect,

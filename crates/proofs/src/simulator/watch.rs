@@ -84,8 +84,8 @@ pub struct Visit {
     pub payment_id: Option<PaymentId>,
     /// When.
     pub began: i64,
-    /// PortOne's API showed money for the order.
-    pub money: bool,
+    /// The attempts of the order for which PortOne's API showed money.
+    pub money: Vec<TransactionId>,
     /// Where the order stood here.
     pub status: Option<OrderStatus>,
     /// Way in: by redirect, with a budget for everything, or by the lasting link.
@@ -118,6 +118,8 @@ pub struct Watch {
     listed_at: [i64; INSTANCES],
     /// The last sweep that came to its end.
     pub swept: Option<Swept>,
+    /// When the sweep that goes on began.
+    sweep_began: i64,
 }
 
 impl Watch {
@@ -710,8 +712,11 @@ impl World {
             return;
         };
         let told = |what: &dyn Fn(&Attempt) -> bool| self.portone.has_told(id, what);
-        // What goes back between the visit and the answer may be paid again.
-        let money = visit.money && self.portone.shows_money(id, self.now);
+        // What goes back between the visit and the answer may be paid again, and what was paid meanwhile need not be known yet.
+        let money = self
+            .portone
+            .with_money(id, self.now)
+            .any(|id| visit.money.contains(id));
         let true_word = match outcome {
             Outcome::Paid | Outcome::PartiallyRefunded => {
                 told(&|a| a.told_money && is_good(&order, a)) && paid_rank(order.status).is_some()

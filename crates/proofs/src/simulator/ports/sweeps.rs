@@ -140,7 +140,7 @@ impl SweepStore for Server {
     ) -> Result<Option<Sweep>, StoreError> {
         self.statement("take a step of the sweep", |world| {
             world.leases(now, lease_until);
-            Ok(world.tables.lease_sweep(now, lease_until))
+            Ok(world.lease_sweep(now, lease_until))
         })
         .await
     }

@@ -4,10 +4,13 @@ use jiff::Timestamp;
 
 use super::super::watch::Violation;
 use super::super::world::INSTANCES;
-use super::{Chance, HOUR, OnMismatch, Passage, SECOND, Story};
+use super::{ATTEMPTS_MAX, Chance, HOUR, OnMismatch, Passage, SECOND, Story};
 
 /// Turns that every order gets to come to rest: one may be a lease that a dead server left behind.
 const TURNS: usize = 2;
+/// From one turn of the orders to the next, at the least: longer than the reconciler's budget needs to fill, which a clock that was
+/// set back leaves empty.
+const ORDERS_TURN: i64 = 15 * SECOND;
 /// Turns of an hour and more that every refund gets: before its call, after a call that got lost, in doubt, and taken.
 const REFUND_TURNS: usize = 5;
 /// From one turn of a refund to the next: longer than one is in doubt.
@@ -51,15 +54,19 @@ impl Story<'_> {
         self.pass_time(now + 70 * SECOND);
         self.refunds_end();
         let since = self.world.lock().now;
-        // What a turn gives back by policy moves the order once more.
-        let by_policy = self.settings.on_mismatch == OnMismatch::Refund;
-        for _ in 0..TURNS + usize::from(by_policy) {
-            self.orders_turn(since);
+        for _ in 0..TURNS {
+            self.orders_turn();
         }
-        self.refunds_end();
-        // And an order whose held payment went back so late may have run out of time meanwhile.
-        if by_policy {
-            self.orders_turn(since);
+        // What a turn gives back by policy moves its order once more, and by then the order may have run out of time, or a sweep
+        // that is still going on may have come to the next payment. Each payment is given back once.
+        if self.settings.on_mismatch == OnMismatch::Refund {
+            for _ in 0..=ATTEMPTS_MAX {
+                self.refunds_end();
+                self.orders_turn();
+                if !self.is_refunding() {
+                    break;
+                }
+            }
         }
         if self.world.lock().watch.broken.is_none() {
             self.world.lock().at_rest(since);
@@ -69,17 +76,22 @@ impl Story<'_> {
         }
     }
 
+    fn is_refunding(&self) -> bool {
+        let world = self.world.lock();
+        let mut refunds = world.tables.refunds.iter();
+        refunds.any(|refund| refund.state.is_in_flight())
+    }
+
     /// Every order gets its turn.
-    fn orders_turn(&mut self, since: i64) {
-        let last = {
+    fn orders_turn(&mut self) {
+        let (now, last) = {
             let world = self.world.lock();
             let orders = world.tables.orders.values();
-            orders
-                .filter_map(|row| row.snapshot.order.next_check_at)
-                .max()
-                .map_or(world.now, Timestamp::as_microsecond)
+            let checks = orders.filter_map(|row| row.snapshot.order.next_check_at);
+            (world.now, checks.max())
         };
-        self.pass_time(last.max(since) + SECOND);
+        let last = last.map_or(now, Timestamp::as_microsecond);
+        self.pass_time((last + SECOND).max(now + ORDERS_TURN));
         self.round(0);
         self.run_until_idle();
     }
@@ -95,13 +107,12 @@ impl Story<'_> {
                     let mut chance = Chance::new(world.chance.bits());
                     world.gateway_decides(which, &mut chance);
                 }
-                let mut refunds = world.tables.refunds.iter();
-                if !refunds.any(|refund| refund.state.is_in_flight()) {
-                    return;
-                }
                 world.consoles_end();
                 world.now
             };
+            if !self.is_refunding() {
+                return;
+            }
             self.pass_time(now + REFUND_TURN);
             self.round(0);
             self.run_until_idle();

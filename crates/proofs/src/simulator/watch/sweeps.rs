@@ -1,5 +1,6 @@
 //! What the sweep finds is there, what is there it finds, and it comes to its end.
 
+use jiff::Timestamp;
 use wanryo::domain::attention::{AttentionKind, Finding};
 use wanryo::domain::history::Entry;
 use wanryo::domain::ids::{PaymentId, TransactionId};
@@ -18,7 +19,7 @@ const PARTIAL: u64 = 500;
 /// A sweep that came to its end.
 #[derive(Debug, Clone, Copy)]
 pub struct Swept {
-    /// When it began.
+    /// When it began, by the true time.
     pub began: i64,
     /// What it covered.
     pub span: Span,
@@ -101,10 +102,19 @@ impl World {
     }
 
     /// What was looked for and not seen is gone.
-    pub fn withdraw_unseen(&mut self, from: jiff::Timestamp, paid_from: jiff::Timestamp) {
+    pub fn withdraw_unseen(&mut self, from: Timestamp, paid_from: Timestamp) {
         if self.tables.withdraw_unseen(from, paid_from) > 0 {
             self.did(Deed::FindingWithdrawn);
         }
+    }
+
+    /// A server takes the sweep's next step: perhaps its first.
+    pub fn lease_sweep(&mut self, now: Timestamp, lease_until: Timestamp) -> Option<Sweep> {
+        let leased = self.tables.lease_sweep(now, lease_until)?;
+        if leased.run.is_none() {
+            self.watch.sweep_began = self.now;
+        }
+        Some(leased)
     }
 
     /// Writes where the sweep stands.
@@ -116,7 +126,7 @@ impl World {
             self.did(Deed::SweepFinished);
             self.note("the sweep ends", &[], String::new);
             self.watch.swept = Some(Swept {
-                began: run.started_at.as_microsecond(),
+                began: self.watch.sweep_began,
                 span: run.span,
                 left_out: finished.left_out,
             });
