@@ -1,6 +1,6 @@
 //! Runs the program of `crates/proofs`, one proof at a time.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -53,6 +53,17 @@ pub(crate) struct Proof {
     pub(crate) full: u64,
     /// Where it runs.
     pub(crate) database: Database,
+}
+
+impl Proof {
+    /// What the program is told to run it in a size.
+    pub(crate) fn arguments(&self, size: u64, postgres: &str) -> Vec<String> {
+        let mut arguments = vec![self.name.to_owned(), self.size.to_owned(), size.to_string()];
+        if self.database == Database::Postgres {
+            arguments.extend(["--database-url".to_owned(), postgres.to_owned()]);
+        }
+        arguments
+    }
 }
 
 /// The proofs, by what they are worth: when there is little time, those at the end are cut.
@@ -124,18 +135,10 @@ impl Program {
         Self { path }
     }
 
-    /// Where it lies.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The command that runs a proof in a size.
     fn command(&self, proof: &Proof, size: u64, postgres: &str) -> Command {
         let mut command = Command::new(&self.path);
-        command.args([proof.name, proof.size, &size.to_string()]);
-        if proof.database == Database::Postgres {
-            command.args(["--database-url", postgres]);
-        }
+        command.args(proof.arguments(size, postgres));
         command
     }
 
@@ -195,7 +198,7 @@ mod tests {
 
     fn report(program: &Program) -> Result<Report> {
         let result = program.report(&PROOFS[0], 7, "postgres://nowhere");
-        fs::remove_file(program.path()).unwrap();
+        fs::remove_file(&program.path).unwrap();
         result
     }
 

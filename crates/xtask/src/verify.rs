@@ -148,8 +148,10 @@ fn scaled(proof: &Proof, minutes: u64) -> u64 {
 fn one(program: &Program, proof: &Proof, minutes: u64, postgres: &str) -> Line {
     let size = scaled(proof, minutes);
     eprintln!("{} {} {size}: {} …", proof.name, proof.size, proof.about);
-    let replay = format!("`{} {} {size}`", program.path().display(), proof.name);
-    let replay = replay.replace(&format!(" {size}"), &format!(" {} {size}", proof.size));
+    let replay = format!(
+        "`cargo run --release --package proofs -- {}`",
+        proof.arguments(size, "URL").join(" ")
+    );
     match program.report(proof, size, postgres) {
         Ok(report) => {
             let held = report.failures.is_empty() && report.count > 0;
