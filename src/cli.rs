@@ -6,12 +6,16 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 use crate::adapters::store;
 use crate::adapters::system::SystemClock;
 use crate::compose;
 use crate::config::{LogFormat, LogSettings, RawSettings, Settings};
+use crate::developer::{listen, trigger};
 use crate::doctor::{self, Level};
+use crate::domain::event::EventType;
+use crate::domain::order::Portone;
 use crate::ports::operations::{Kept, OperationsStore};
 use crate::service::access;
 
@@ -66,6 +70,28 @@ enum Command {
     Replay {
         /// Number of the webhook, as the list has it
         id: Option<i64>,
+        #[command(flatten)]
+        settings: Box<RawSettings>,
+    },
+    /// For a shop's developer: show events as they are delivered, and hand them on to a server that only this machine can reach
+    Listen {
+        /// Where to post them, such as http://localhost:8080/webhooks
+        #[arg(long, value_name = "URL")]
+        forward_to: Option<Url>,
+        /// Only these events, separated by commas; all of them when absent
+        #[arg(long, value_delimiter = ',', value_parser = event_type)]
+        events: Vec<EventType>,
+        #[command(flatten)]
+        settings: Box<RawSettings>,
+    },
+    /// For a shop's developer: make an event happen to a new order, with portone-sandbox as PortOne
+    Trigger {
+        /// Which one, such as order.paid
+        #[arg(value_parser = event_type)]
+        event: EventType,
+        /// PortOne's generation to pay through: v1 or v2; the one that is set up when absent
+        #[arg(long, value_parser = generation)]
+        portone: Option<Portone>,
         #[command(flatten)]
         settings: Box<RawSettings>,
     },
@@ -132,6 +158,22 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Doctor { settings } => examine(*settings).await,
         Command::Replay { id, settings } => replay(&settings.check()?, id).await,
+        Command::Listen {
+            forward_to,
+            events,
+            settings,
+        } => {
+            let events = (!events.is_empty()).then_some(events);
+            listen::run(&settings.check()?, forward_to, events).await
+        }
+        Command::Trigger {
+            event,
+            portone,
+            settings,
+        } => {
+            let id = trigger::run(&settings.check()?, event, portone).await?;
+            print_line(id.as_str())
+        }
         Command::Backup { file, settings } => {
             store::back_up(&settings.check()?.database_url, &file)
                 .await
@@ -279,8 +321,20 @@ fn read_password(from_stdin: bool) -> anyhow::Result<SecretString> {
     Ok(SecretString::from(first))
 }
 
+fn event_type(word: &str) -> Result<EventType, String> {
+    EventType::from_word(word).ok_or_else(|| one_of(EventType::ALL.iter().map(|one| one.as_str())))
+}
+
+fn generation(word: &str) -> Result<Portone, String> {
+    Portone::from_word(word).ok_or_else(|| one_of(Portone::ALL.iter().map(|one| one.as_str())))
+}
+
+fn one_of<'w>(words: impl Iterator<Item = &'w str>) -> String {
+    format!("must be one of {}", words.collect::<Vec<_>>().join(", "))
+}
+
 /// What a command makes goes to standard output, alone on its line; the log goes to standard error.
-fn print_line(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print_line(text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     writeln!(std::io::stdout().lock(), "{text}").context("standard output cannot be written")
 }

@@ -21,6 +21,8 @@ pub mod config;
 #[cfg(feature = "ssr")]
 pub mod demo;
 #[cfg(feature = "ssr")]
+pub mod developer;
+#[cfg(feature = "ssr")]
 pub mod doctor;
 #[cfg(feature = "ssr")]
 pub mod domain;

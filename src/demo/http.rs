@@ -1,19 +1,13 @@
 //! The shop's API as a shop's server calls it: the whole integration is these few lines.
 
-use std::time::Duration;
-
 use anyhow::{Context, bail};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Client, RequestBuilder, redirect};
-use rustls::crypto::{CryptoProvider, ring};
+use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Time for one call.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Largest answer that is read.
-const BODY_BYTES_MAX: usize = 256 * 1024;
+use crate::developer::buyer::{client, read};
 
 /// The order as far as the sample shop looks at it.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,11 +36,6 @@ impl Api {
             app_url: app_url.to_owned(),
             key,
         })
-    }
-
-    /// The client itself, for what goes elsewhere.
-    pub(super) fn client(&self) -> &Client {
-        &self.client
     }
 
     /// The app's address.
@@ -118,31 +107,4 @@ impl Api {
             ),
         }
     }
-}
-
-/// Reads a whole answer, up to the limit.
-pub(super) async fn read(mut answer: reqwest::Response) -> anyhow::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.context("an answer broke off")? {
-        anyhow::ensure!(
-            body.len() + chunk.len() <= BODY_BYTES_MAX,
-            "an answer is longer than {BODY_BYTES_MAX} bytes"
-        );
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// Follows no redirects: where one leads is what the samples want to know.
-fn client() -> anyhow::Result<Client> {
-    if CryptoProvider::get_default().is_none() {
-        // An error means that somebody else installed one in the meantime, which serves as well.
-        let _installed = ring::default_provider().install_default();
-    }
-    Client::builder()
-        .timeout(CALL_TIMEOUT)
-        .redirect(redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .context("no HTTP client can be made")
 }

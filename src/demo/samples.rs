@@ -2,13 +2,13 @@
 //!
 //! Webhooks are answered before the redirect meanwhile, so that every run tells the same histories.
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use portone_sandbox::{Sandbox, WebhookMode};
-use reqwest::header::{ACCEPT, LOCATION};
 use serde_json::{Value, json};
 
-use super::http::{self, Api, Order};
-use crate::domain::order::Portone;
+use super::http::{Api, Order};
+use crate::developer::buyer::{Buyer, Purchase};
+use crate::domain::order::{Mode, Portone};
 
 /// Addresses that the introduction names.
 pub(super) struct Samples {
@@ -197,7 +197,7 @@ pub(super) async fn make(api: &Api, sandbox: &Sandbox, shop_url: &str) -> anyhow
     sandbox.set_webhook(WebhookMode::Before);
     let stage = Stage {
         api,
-        sandbox,
+        buyer: Buyer::new(sandbox.url().clone(), api.app_url(), Mode::Live)?,
         shop_url,
     };
     let mut made = Vec::with_capacity(SAMPLES.len());
@@ -232,49 +232,62 @@ pub(super) async fn make(api: &Api, sandbox: &Sandbox, shop_url: &str) -> anyhow
 
 struct Stage<'s> {
     api: &'s Api,
-    sandbox: &'s Sandbox,
+    buyer: Buyer,
     shop_url: &'s str,
 }
 
 impl Stage<'_> {
     async fn play(&self, sample: &Sample) -> anyhow::Result<Order> {
         let order = self.api.make_order(&self.order_of(sample)).await?;
-        let id = sample.payment_id;
+        let (portone, id) = (sample.portone, sample.payment_id);
+        let purchase = Purchase {
+            portone,
+            payment_id: id,
+            name: sample.name,
+            amount: sample.amount,
+            buyer: sample.buyer,
+        };
         match sample.story {
             Story::Open => {}
             Story::Closed => self.api.close(id).await?,
             Story::Window(choice) => {
-                self.visit(sample, choice).await?;
+                self.buyer.visit(purchase, choice).await?;
             }
             Story::Windows(first, second) => {
-                self.visit(sample, first).await?;
-                self.visit(sample, second).await?;
+                self.buyer.visit(purchase, first).await?;
+                self.buyer.visit(purchase, second).await?;
             }
             Story::PaidTwice => {
-                let windows = [self.open(sample).await?, self.open(sample).await?];
+                let windows = [
+                    self.buyer.open(purchase).await?,
+                    self.buyer.open(purchase).await?,
+                ];
                 for window in &windows {
-                    self.end(sample, window, "pay").await?;
+                    self.buyer.end(portone, window, "pay").await?;
                 }
             }
             Story::Deposited => {
-                let transaction = self.visit(sample, "issue_vbank").await?;
-                self.drive(sample, &transaction, "deposit", &json!({}))
+                let transaction = self.buyer.visit(purchase, "issue_vbank").await?;
+                self.buyer
+                    .drive(portone, &transaction, "deposit", &json!({}))
                     .await?;
                 self.api.sync(id).await?;
             }
             Story::Refunded(part) => {
-                let transaction = self.visit(sample, "pay").await?;
+                let transaction = self.buyer.visit(purchase, "pay").await?;
                 let body = part.map_or_else(
                     || json!({ "reason": "단순 변심" }),
                     |amount| json!({ "amount": amount, "reason": "1개 파손" }),
                 );
-                self.drive(sample, &transaction, "cancel", &body).await?;
+                self.buyer
+                    .drive(portone, &transaction, "cancel", &body)
+                    .await?;
                 self.api.sync(id).await?;
             }
             Story::PaidLate => {
-                let window = self.open(sample).await?;
+                let window = self.buyer.open(purchase).await?;
                 self.api.close(id).await?;
-                self.end(sample, &window, "pay").await?;
+                self.buyer.end(portone, &window, "pay").await?;
             }
         }
         Ok(order)
@@ -292,139 +305,8 @@ impl Stage<'_> {
             "metadata": { "sample": true },
         });
         if sample.portone == Portone::V2 {
-            order["channel_key"] = json!(Sandbox::V2_LIVE_CHANNEL_KEY);
+            order["channel_key"] = json!(Buyer::channel_key(Mode::Live));
         }
         order
-    }
-
-    /// Opens the window, ends it, and comes back. Returns PortOne's id.
-    async fn visit(&self, sample: &Sample, choice: &str) -> anyhow::Result<String> {
-        let window = self.open(sample).await?;
-        self.end(sample, &window, choice).await?;
-        Ok(window)
-    }
-
-    /// What the browser SDK does on a phone.
-    async fn open(&self, sample: &Sample) -> anyhow::Result<String> {
-        let redirect_url = format!("{}/payments/complete", self.api.app_url());
-        let (parameters, id_name) = match sample.portone {
-            Portone::V1 => (
-                json!({
-                    "merchant_uid": sample.payment_id,
-                    "name": sample.name,
-                    "amount": sample.amount,
-                    "pay_method": "card",
-                    "buyer_name": sample.buyer,
-                    "buyer_email": "buyer@example.com",
-                    "buyer_tel": "010-0000-0000",
-                    "m_redirect_url": redirect_url,
-                }),
-                "imp_uid",
-            ),
-            Portone::V2 => (
-                json!({
-                    "storeId": Sandbox::V2_STORE_ID,
-                    "channelKey": Sandbox::V2_LIVE_CHANNEL_KEY,
-                    "paymentId": sample.payment_id,
-                    "orderName": sample.name,
-                    "totalAmount": sample.amount,
-                    "currency": "KRW",
-                    "payMethod": "CARD",
-                    "customer": { "fullName": sample.buyer, "email": "buyer@example.com", "phoneNumber": "010-0000-0000" },
-                    "redirectUrl": redirect_url,
-                }),
-                "txId",
-            ),
-        };
-        let url = self.sandbox_url(sample, "checkout")?;
-        let answer = self
-            .api
-            .client()
-            .post(url)
-            .json(&parameters)
-            .send()
-            .await
-            .context("the sandbox does not answer")?;
-        let opened: Value = serde_json::from_slice(&http::read(answer).await?)
-            .context("the sandbox's answer is no JSON")?;
-        let id = opened.get(id_name).and_then(Value::as_str);
-        Ok(id
-            .with_context(|| format!("the sandbox opened no window: {opened}"))?
-            .to_owned())
-    }
-
-    /// Chooses how the window ends, and goes where the browser is sent. A window that was left sends nobody anywhere.
-    async fn end(&self, sample: &Sample, transaction: &str, choice: &str) -> anyhow::Result<()> {
-        let url = self.sandbox_url(sample, &format!("window/{transaction}"))?;
-        let answer = self
-            .api
-            .client()
-            .post(url)
-            .form(&[("choice", choice)])
-            .send()
-            .await
-            .context("the sandbox does not answer")?;
-        let Some(location) = answer.headers().get(LOCATION) else {
-            ensure!(
-                answer.status().is_success(),
-                "the window answered {}",
-                answer.status()
-            );
-            return Ok(());
-        };
-        let location = location
-            .to_str()
-            .context("the window sends the buyer to no address")?
-            .to_owned();
-        let page = self
-            .api
-            .client()
-            .get(location)
-            .header(ACCEPT, "application/json")
-            .send()
-            .await
-            .context("the app does not answer")?;
-        ensure!(
-            page.status().is_success(),
-            "the completion page answered {}",
-            page.status()
-        );
-        Ok(())
-    }
-
-    /// Does in the sandbox what a bank, or the merchant in PortOne's console, would do.
-    async fn drive(
-        &self,
-        sample: &Sample,
-        transaction: &str,
-        action: &str,
-        body: &Value,
-    ) -> anyhow::Result<()> {
-        let url = self.sandbox_url(sample, &format!("payments/{transaction}/{action}"))?;
-        let answer = self
-            .api
-            .client()
-            .post(url)
-            .json(body)
-            .send()
-            .await
-            .context("the sandbox does not answer")?;
-        ensure!(
-            answer.status().is_success(),
-            "the sandbox answered {} to {action}",
-            answer.status()
-        );
-        Ok(())
-    }
-
-    fn sandbox_url(&self, sample: &Sample, path: &str) -> anyhow::Result<url::Url> {
-        let root = match sample.portone {
-            Portone::V1 => "_sandbox",
-            Portone::V2 => "_sandbox/v2",
-        };
-        self.sandbox
-            .url()
-            .join(&format!("{root}/{path}"))
-            .context("the sandbox's address is no URL")
     }
 }

@@ -74,6 +74,8 @@ pub enum Made {
 /// [`StoreError`] when it could not be written.
 pub async fn make(core: &Arc<Core>, new: NewOrder, actor: Actor) -> Result<Made, StoreError> {
     let now = core.clock.now();
+    // A deadline is a moment to look, also one that comes before the first look otherwise would.
+    let first_check = now.checked_add(FIRST_CHECK).ok();
     let order = Order {
         payment_id: new.payment_id,
         version: 0,
@@ -96,7 +98,7 @@ pub async fn make(core: &Arc<Core>, new: NewOrder, actor: Actor) -> Result<Made,
         expired_at: None,
         closed_at: None,
         checked_at: None,
-        next_check_at: now.checked_add(FIRST_CHECK).ok(),
+        next_check_at: first_check.into_iter().chain(new.expires_at).min(),
         checks_without_change: 0,
         prepared_at: None,
         created_at: now,

@@ -4,7 +4,7 @@ mod api;
 mod failures;
 mod order;
 mod pages;
-mod receiver;
+pub(crate) mod receiver;
 mod targets;
 
 use std::sync::Arc;

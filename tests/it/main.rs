@@ -14,6 +14,7 @@ mod confirm;
 mod crash;
 mod deadlines;
 mod description;
+mod developer;
 mod disk;
 mod doctor;
 mod dropped;
