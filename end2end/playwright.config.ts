@@ -1,6 +1,7 @@
 // Every page must work on a phone and on a desktop, with JavaScript and without it, so every test runs four times.
 // What cannot or need not be asked everywhere says so by a tag: @scripts where there are scripts, @desktop and @phone where there
-// is one with scripts.
+// is one with scripts. What is tagged @engines drives browsers beside Chromium, each a project of its own, and
+// @lighthouse lets Lighthouse drive.
 import { defineConfig, devices } from "@playwright/test";
 
 const phone = {
@@ -45,9 +46,12 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: "phone", use: { ...phone }, grepInvert: /@desktop/ },
-    { name: "phone-nojs", use: { ...phone, javaScriptEnabled: false }, grepInvert: /@desktop|@phone|@scripts/ },
-    { name: "desktop", use: { ...desktop }, grepInvert: /@phone/ },
-    { name: "desktop-nojs", use: { ...desktop, javaScriptEnabled: false }, grepInvert: /@desktop|@phone|@scripts/ },
+    { name: "phone", use: { ...phone }, grepInvert: /@desktop|@engines|@lighthouse/ },
+    { name: "phone-nojs", use: { ...phone, javaScriptEnabled: false }, grepInvert: /@desktop|@phone|@scripts|@engines|@lighthouse/ },
+    { name: "desktop", use: { ...desktop }, grepInvert: /@phone|@engines|@lighthouse/ },
+    { name: "desktop-nojs", use: { ...desktop, javaScriptEnabled: false }, grepInvert: /@desktop|@phone|@scripts|@engines|@lighthouse/ },
+    { name: "firefox", grep: /@engines/ },
+    { name: "webkit", grep: /@engines/ },
+    { name: "lighthouse", grep: /@lighthouse/ },
   ],
 });

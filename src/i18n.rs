@@ -30,7 +30,7 @@ const ACCEPT_LANGUAGE_RANGES_MAX: usize = 16;
 pub const KOREA: Offset = Offset::constant(9);
 
 /// A language that pages are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Locale {
     /// Korean.
     Ko,

@@ -15,4 +15,5 @@ pub mod say;
 pub mod shell;
 
 pub use app::App;
-pub use shell::{gallery_shell, shell};
+pub use pages::refusal::Refusal;
+pub use shell::{gallery_shell, refusal_document, shell};

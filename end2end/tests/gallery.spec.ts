@@ -3,56 +3,12 @@ import type { Browser, Page } from "@playwright/test";
 
 import { expect, galleryTest as test } from "../fixtures.ts";
 import { expectAccessible, expectNoSidewaysScroll, expectOwnRequestsOnly, expectReadable, expectTargets, record } from "../helpers/pages.ts";
+import { states } from "../helpers/states.ts";
 import { fetchRaw } from "../helpers/wire.ts";
 
 /** What arrives in the first round trip of a new TCP connection (RFC 6928): about 14 kB. */
 const PAGE_BYTES_MAX = 14 * 1024;
 const languages = ["ko", "en", "ja", "zh-CN"] as const;
-const states = [
-  "paid",
-  "paid_despite_window",
-  "paid_with_test_money",
-  "paid_by_order_number",
-  "virtual_account_issued",
-  "virtual_account_without_deadline",
-  "approving",
-  "in_review",
-  "left",
-  "left_with_account",
-  "left_without_link",
-  "unconfirmed",
-  "unconfirmed_without_order",
-  "buyer_cancelled",
-  "declined",
-  "limit_exceeded",
-  "insufficient_balance",
-  "invalid_card",
-  "window_error",
-  "refused_by_shop",
-  "unknown",
-  "failed_and_over",
-  "failed_with_account",
-  "refunded",
-  "partially_refunded",
-  "held",
-  "duplicate",
-  "late",
-  "expired",
-  "closed",
-  "not_found",
-  "invalid",
-  "our_error",
-  "no_page",
-  "pay",
-  "pay_awaits_deposit",
-  "pay_in_review",
-  "pay_paid",
-  "pay_refunded",
-  "pay_held",
-  "pay_expired",
-  "pay_closed",
-  "pay_unavailable",
-];
 
 // Colours are judged where they end up, not on their way there.
 test.use({ contextOptions: { reducedMotion: "reduce" } });

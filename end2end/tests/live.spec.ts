@@ -4,6 +4,8 @@ import { completePath, deposit, pay } from "../helpers/portone.ts";
 
 /** From the deposit to a page that says paid. */
 const LIVE_MS_MAX = 2_000;
+/** The same where nothing listens, and the page refreshes itself. */
+const LIVE_WITHOUT_SCRIPTS_MS_MAX = 15_000;
 
 test.describe("with scripts", { tag: "@scripts" }, () => {
   for (const way of ["the lasting link", "the redirect"] as const) {
@@ -43,6 +45,18 @@ test.describe("with scripts", { tag: "@scripts" }, () => {
 
     await expect(page.getByRole("main")).toHaveAttribute("data-outcome", "paid", { timeout: 15_000 });
   });
+});
+
+test("a deposit is on the page within a quarter of a minute, with scripts or without", async ({ page, stack }) => {
+  const order = await stack.createOrder();
+  const vbank = { status: "ready", pay_method: "vbank", vbank_num: "56212345678901", vbank_date: Date.UTC(2100, 0, 1) / 1000 };
+  const impUid = await pay(stack, order, vbank);
+  await page.goto(completePath(order, impUid));
+  await expect(page.getByRole("main")).toHaveAttribute("data-outcome", "virtual_account_issued");
+
+  await deposit(stack, impUid);
+
+  await expect(page.getByRole("main")).toHaveAttribute("data-outcome", "paid", { timeout: LIVE_WITHOUT_SCRIPTS_MS_MAX });
 });
 
 test("the deadline is saved to a calendar, and the page opens on another device", async ({ page, stack, javaScriptEnabled }) => {

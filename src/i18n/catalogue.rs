@@ -236,12 +236,25 @@ pub struct Messages {
 }
 
 /// What the server says when it answers before any page is made.
-#[derive(Debug)]
 pub struct EdgeMessages {
     /// Too many others ask at once.
     pub busy: StoryText,
+    /// Too much is asked at once from where this was asked.
+    pub too_many: StoryText,
+    /// The server's own fault.
+    pub broken: StoryText,
     /// What the browser sent cannot be used.
     pub unreadable: StoryText,
+    /// The result is not shown where it was asked for: in a frame.
+    pub framed: StoryText,
+    /// What became of the money of whoever has paid. Nothing was looked up, so it is all that can be said.
+    pub if_paid: &'static str,
+    /// When to ask again, in seconds.
+    pub again_in: fn(u32) -> String,
+    /// Link: the same page again.
+    pub again: &'static str,
+    /// Link: the same page, out of its frame.
+    pub see_result: &'static str,
 }
 
 /// What the pay page says.

@@ -207,12 +207,28 @@ pub(super) static MESSAGES: Messages = Messages {
     edge: EdgeMessages {
         busy: StoryText {
             heading: "Many people are here right now",
-            next: "Please open this page again in a moment. If you have already paid, don’t pay again: your payment is on record.",
+            next: "This page could not be opened just now.",
+        },
+        too_many: StoryText {
+            heading: "Too many requests at once",
+            next: "Many requests came from your internet connection in a short time.",
+        },
+        broken: StoryText {
+            heading: "We can’t show this page right now",
+            next: "Something went wrong on our side.",
         },
         unreadable: StoryText {
             heading: "The request could not be read",
-            next: "Please start again from the shop. If you have already paid, don’t pay again, and look at your orders first.",
+            next: "Please start again from the shop.",
         },
+        framed: StoryText {
+            heading: "See the result in the whole window",
+            next: "The result is not shown inside this frame.",
+        },
+        if_paid: "If you have already paid, it is safely on record. Please don’t pay again.",
+        again_in: |seconds| format!("Please open this page again in {seconds} seconds."),
+        again: "Open again",
+        see_result: "See the result",
     },
     pay: PayMessages {
         heading: "Check your order and pay",

@@ -212,12 +212,28 @@ pub(super) static MESSAGES: Messages = Messages {
     edge: EdgeMessages {
         busy: StoryText {
             heading: "ただいまアクセスが集中しています",
-            next: "しばらくしてから、このページをもう一度開いてください。お支払い済みの場合は、もう一度支払わないでください。記録は残っています。",
+            next: "アクセスが多いため、このページをすぐに開けませんでした。",
+        },
+        too_many: StoryText {
+            heading: "リクエストが集中しています",
+            next: "お使いのインターネット回線から、短い時間に多くのリクエストがありました。",
+        },
+        broken: StoryText {
+            heading: "現在、このページを表示できません",
+            next: "こちら側で問題が発生しました。",
         },
         unreadable: StoryText {
             heading: "リクエストを読み取れませんでした",
-            next: "ショップからもう一度やり直してください。お支払い済みの場合は、もう一度支払わずに、まず注文履歴をご確認ください。",
+            next: "ショップからもう一度やり直してください。",
         },
+        framed: StoryText {
+            heading: "結果は画面全体でご確認ください",
+            next: "この枠の中には結果を表示しません。",
+        },
+        if_paid: "お支払い済みの場合、記録は安全に残っています。もう一度支払わないでください。",
+        again_in: |seconds| format!("{seconds}秒後にもう一度開いてください。"),
+        again: "もう一度開く",
+        see_result: "結果を見る",
     },
     pay: PayMessages {
         heading: "注文内容を確認してお支払いください",

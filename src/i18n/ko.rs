@@ -212,12 +212,28 @@ pub(super) static MESSAGES: Messages = Messages {
     edge: EdgeMessages {
         busy: StoryText {
             heading: "지금 이용하는 분이 많아요",
-            next: "잠시 뒤 이 페이지를 다시 열어 주세요. 이미 결제하셨다면 다시 결제하지 마세요. 결제 기록은 그대로 남아 있어요.",
+            next: "접속이 몰려 이 페이지를 바로 열지 못했어요.",
+        },
+        too_many: StoryText {
+            heading: "요청이 한꺼번에 몰렸어요",
+            next: "지금 쓰시는 인터넷 연결에서 짧은 시간에 요청이 많이 왔어요.",
+        },
+        broken: StoryText {
+            heading: "지금은 이 페이지를 보여드릴 수 없어요",
+            next: "저희 쪽에 문제가 생겼어요.",
         },
         unreadable: StoryText {
             heading: "요청을 읽지 못했어요",
-            next: "결제한 쇼핑몰에서 다시 시작해 주세요. 이미 결제하셨다면 다시 결제하지 말고 주문 내역을 먼저 확인해 주세요.",
+            next: "결제한 쇼핑몰에서 다시 시작해 주세요.",
         },
+        framed: StoryText {
+            heading: "결제 결과를 전체 화면에서 볼 수 있어요",
+            next: "이 작은 창 안에는 결과를 표시하지 않아요.",
+        },
+        if_paid: "이미 결제하셨다면 기록이 안전하게 남아 있어요. 다시 결제하지 마세요.",
+        again_in: |seconds| format!("{seconds}초 뒤에 다시 열어 주세요."),
+        again: "다시 열기",
+        see_result: "결과 보기",
     },
     pay: PayMessages {
         heading: "주문 내용을 확인하고 결제해 주세요",

@@ -190,12 +190,28 @@ pub(super) static MESSAGES: Messages = Messages {
     edge: EdgeMessages {
         busy: StoryText {
             heading: "当前访问人数较多",
-            next: "请稍后重新打开本页面。如果您已经付款，请不要重复付款，付款记录会保留。",
+            next: "访问人数较多，暂时无法打开本页面。",
+        },
+        too_many: StoryText {
+            heading: "请求过于频繁",
+            next: "您的网络连接在短时间内发出了很多请求。",
+        },
+        broken: StoryText {
+            heading: "目前无法显示本页面",
+            next: "我们这边出现了问题。",
         },
         unreadable: StoryText {
             heading: "无法读取请求",
-            next: "请从商店重新开始。如果您已经付款，请不要重复付款，并先查看订单记录。",
+            next: "请从商店重新开始。",
         },
+        framed: StoryText {
+            heading: "请在完整页面中查看结果",
+            next: "此框架内不显示结果。",
+        },
+        if_paid: "如果您已经付款，记录会安全保留。请不要重复付款。",
+        again_in: |seconds| format!("请在{seconds}秒后重新打开。"),
+        again: "重新打开",
+        see_result: "查看结果",
     },
     pay: PayMessages {
         heading: "请确认订单并付款",

@@ -9,9 +9,9 @@ mod samples;
 use leptos::prelude::*;
 use leptos_meta::{Html, Meta, Title, provide_meta_context};
 
-use super::components::frame::Surroundings;
+use super::components::frame::{Frame, Surroundings};
 use super::context::from_request;
-use super::pages::{no_page, pay, result};
+use super::pages::{no_page, pay, refusal, result};
 use crate::i18n::Locale;
 
 use samples::Sample;
@@ -91,6 +91,12 @@ pub fn Gallery() -> impl IntoView {
         Some(state) => match samples::sample(&state, &around.site.public_url) {
             Some(Sample::Result(view, arrival)) => result::result_page(&around, &view, arrival),
             Some(Sample::OurError) => result::our_error_page(&around),
+            Some(Sample::Refusal(refusal)) => {
+                let locale = around.visitor.locale(None);
+                let main = refusal::refusal_main(&around, refusal, locale, true);
+                let title = refusal.heading(locale);
+                view! { <Frame around locale title>{main}</Frame> }.into_any()
+            }
             Some(Sample::Pay(view)) => pay::pay_page(&around, *view, None),
             Some(Sample::NoPage) | None => view! { <no_page::NoPage /> }.into_any(),
         },

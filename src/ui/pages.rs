@@ -4,5 +4,6 @@ pub mod complete;
 pub mod no_page;
 pub mod office;
 pub mod pay;
+pub(super) mod refusal;
 pub(super) mod result;
 pub mod status;

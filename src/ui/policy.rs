@@ -3,10 +3,13 @@
 //! It names nobody to report to: a report carries the page's whole address, with a payment's ids or the token of its link.
 //! <https://www.w3.org/TR/CSP3/>
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use http::header::CONTENT_SECURITY_POLICY;
 use leptos::prelude::{use_context, use_nonce};
 use leptos_axum::ResponseOptions;
+use sha2::{Digest, Sha256};
 use url::Url;
 
 /// Lets nothing in from outside. Every page begins with it.
@@ -18,6 +21,25 @@ pub fn let_nothing_in() {
 /// the button that opens them.
 pub fn let_in(sdk_url: &str) {
     send(Some(&origin(sdk_url)));
+}
+
+/// The policy of a page that is nothing but text: these styles, pictures of this site, and no script, unless it is the one that
+/// leads out of a frame, for which it has to be let into one.
+#[must_use]
+pub fn for_text<'s>(styles: impl Iterator<Item = &'s str>, leads_out: Option<&str>) -> String {
+    let styles: Vec<String> = styles.map(digest).collect();
+    let styles = styles.join(" ");
+    let rest = match leads_out {
+        Some(script) => format!("script-src {}", digest(script)),
+        None => "frame-ancestors 'none'".to_owned(),
+    };
+    format!(
+        "default-src 'none'; style-src {styles}; img-src 'self' data:; form-action 'none'; base-uri 'none'; {rest}"
+    )
+}
+
+fn digest(text: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
 }
 
 /// The later policy takes the place of the earlier one.
@@ -41,9 +63,10 @@ fn policy(nonce: &str, sdk_origin: Option<&str>) -> String {
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
     );
     match sdk_origin {
-        // Gateways style their frames' hosts inline, which a nonce beside it would forbid, and post forms to themselves.
+        // Gateways style their frames' hosts inline, which a nonce beside it would forbid, post forms to themselves, and some
+        // send their frame back to us.
         Some(sdk) => format!(
-            "{common}; style-src 'self' 'unsafe-inline'; img-src 'self' data: https: {sdk}; font-src 'self'; connect-src 'self' https: {sdk}; frame-src https: {sdk}; form-action 'self' https: {sdk}"
+            "{common}; style-src 'self' 'unsafe-inline'; img-src 'self' data: https: {sdk}; font-src 'self'; connect-src 'self' https: {sdk}; frame-src 'self' https: {sdk}; form-action 'self' https: {sdk}"
         ),
         None => format!(
             "{common}; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'"
@@ -65,7 +88,7 @@ mod tests {
             "{closed}"
         );
         assert!(
-            pay.contains("frame-src https: http://127.0.0.1:3900"),
+            pay.contains("frame-src 'self' https: http://127.0.0.1:3900"),
             "{pay}"
         );
         assert!(

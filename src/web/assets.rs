@@ -3,7 +3,7 @@
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// One file.
 pub(crate) struct Asset {
@@ -35,17 +35,7 @@ pub(crate) async fn asset_route(request: Request) -> Response {
     let Some(asset) = find(request.uri().path()) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let takes_brotli = request
-        .headers()
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .any(|value| {
-            value.to_str().is_ok_and(|value| {
-                value
-                    .split(',')
-                    .any(|part| part.trim() == "br" || part.trim().starts_with("br;"))
-            })
-        });
+    let takes_brotli = takes_encoding(request.headers(), "br");
     let cache = if asset.immutable {
         "public, max-age=31536000, immutable"
     } else {
@@ -61,4 +51,14 @@ pub(crate) async fn asset_route(request: Request) -> Response {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
     }
     response
+}
+
+/// Whether the client takes an encoding.
+pub(super) fn takes_encoding(headers: &HeaderMap, name: &str) -> bool {
+    headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|part| part.split(';').next().unwrap_or_default().trim() == name)
 }

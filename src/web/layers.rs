@@ -1,6 +1,8 @@
 //! What every answer carries, and what every request must be before a handler sees it.
 
+use std::any::Any;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -9,22 +11,25 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, Uri, Version};
-use tokio::sync::{Semaphore, SemaphorePermit, TryAcquireError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument;
 
-use super::App;
+use super::client::{Peer, client_address, is_trusted};
+use super::framed::MayBeFramed;
 use super::limits::{
-    BODY_BYTES_MAX, FORM_BYTES_MAX, HEADER_BYTES_MAX, Limits, has_too_many_parameters, is_form,
+    BODY_BYTES_MAX, FORM_BYTES_MAX, HEADER_BYTES_MAX, has_too_many_parameters, is_form,
 };
 use super::problem::{Problem, takes_pages};
+use super::refusals::{Asked, Refusals};
 use super::router::{COMPLETE_PATH, CONFIRM_PATH, HEALTH_PATH, WEBHOOK_PATH};
 use super::server::close_after;
+use super::shares::{Share, Shares};
 use super::wire::Ambiguity;
-use crate::i18n::Locale;
+use super::{App, Network};
 use crate::ports::entropy::draw;
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
@@ -39,6 +44,7 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 pub async fn safe_headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let pay_page = request.uri().path().starts_with("/pay/");
     let mut response = next.run(request).await;
+    let may_be_framed = response.extensions().get::<MayBeFramed>().is_some();
     let headers = response.headers_mut();
     let mut default = |name: HeaderName, value: &'static str| {
         headers
@@ -47,7 +53,9 @@ pub async fn safe_headers(State(app): State<App>, request: Request, next: Next) 
     };
     default(CACHE_CONTROL, "no-store");
     default(X_CONTENT_TYPE_OPTIONS, "nosniff");
-    default(X_FRAME_OPTIONS, "DENY");
+    if !may_be_framed {
+        default(X_FRAME_OPTIONS, "DENY");
+    }
     default(REFERRER_POLICY, "same-origin");
     default(
         CONTENT_SECURITY_POLICY,
@@ -202,37 +210,76 @@ pub async fn form_limit(request: Request, next: Next) -> Response {
 pub struct Gate {
     all: Semaphore,
     of_portone: Semaphore,
+    by_client: Shares,
+    network: Arc<Network>,
 }
 
 impl Gate {
     /// As many places as the limits say.
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(network: Arc<Network>) -> Self {
+        let limits = &network.limits;
         Self {
             all: Semaphore::new(limits.requests),
             of_portone: Semaphore::new(limits.requests_of_portone),
+            by_client: Shares::of(limits.requests_per_client),
+            network,
         }
     }
 
-    fn enter(&self, path: &str) -> Result<SemaphorePermit<'_>, TryAcquireError> {
-        let place = self.all.try_acquire();
-        if place.is_err() && [WEBHOOK_PATH, CONFIRM_PATH].contains(&path) {
-            return self.of_portone.try_acquire();
+    fn enter(&self, request: &Request) -> Result<Place<'_>, Problem> {
+        let is_of_portone = [WEBHOOK_PATH, CONFIRM_PATH].contains(&request.uri().path());
+        let client = self
+            .client(request)
+            .filter(|_| !is_of_portone && !is_of_programs(request));
+        let of_client = match client {
+            Some(client) => Some(
+                self.by_client
+                    .take(client)
+                    .ok_or(Problem::TooManyRequests)?,
+            ),
+            None => None,
+        };
+        let mut of_all = self.all.try_acquire();
+        if of_all.is_err() && is_of_portone {
+            of_all = self.of_portone.try_acquire();
         }
-        place
+        Ok(Place {
+            _of_all: of_all.map_err(|_full| Problem::Unavailable)?,
+            _of_client: of_client,
+        })
+    }
+
+    /// Who asks; `None` when it is a proxy that does not say for whom.
+    fn client(&self, request: &Request) -> Option<IpAddr> {
+        let Peer(peer) = request.extensions().get::<Peer>()?;
+        let trusted = &self.network.trusted_proxies;
+        let client = client_address(peer.ip(), request.headers(), trusted);
+        (!is_trusted(client, trusted)).then_some(client)
     }
 }
 
-/// Answers 503 when there is no place, for all but the question whether the server is alive: a server that is restarted because
-/// it is busy is busier afterwards.
+/// A request's place, free again when it is answered.
+struct Place<'g> {
+    _of_all: SemaphorePermit<'g>,
+    _of_client: Option<Share>,
+}
+
+/// Answers 503 when there is no place, and 429 when the client has all of its own, for all but the question whether the server
+/// is alive: a server that is restarted because it is busy is busier afterwards.
 pub async fn shed_load(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    if path == HEALTH_PATH {
+    if request.uri().path() == HEALTH_PATH {
         return next.run(request).await;
     }
-    let Ok(_place) = gate.enter(path) else {
-        tracing::warn!("a request was refused: too many are worked on already");
-        return Problem::Unavailable.response();
+    let _place = match gate.enter(&request) {
+        Ok(place) => place,
+        Err(problem) => {
+            tracing::warn!(
+                problem = problem.slug(),
+                "a request was refused: too many are worked on already"
+            );
+            return problem.response();
+        }
     };
     next.run(request).await
 }
@@ -246,20 +293,27 @@ pub async fn time_limit(State(app): State<App>, request: Request, next: Next) ->
 }
 
 /// Says a refusal in a person's language to whoever asked for a page: the edge refuses before any page is rendered.
-pub async fn refuse_politely(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let takes_pages = takes_pages(headers);
-    let locale = Locale::negotiate(
-        headers
-            .get(ACCEPT_LANGUAGE)
-            .and_then(|value| value.to_str().ok()),
-    );
-    let is_of_programs = request.uri().path().starts_with("/api/");
+pub(super) async fn refuse_politely(
+    State(refusals): State<Arc<Refusals>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let asked =
+        (takes_pages(request.headers()) && !is_of_programs(&request)).then(|| Asked::of(&request));
     let response = next.run(request).await;
-    match response.extensions().get::<Problem>() {
-        Some(problem) if takes_pages && !is_of_programs => problem.page(locale, response),
-        _ => response,
+    match (asked, response.extensions().get::<Problem>().copied()) {
+        (Some(asked), Some(problem)) => refusals.page(problem.refusal(), &asked, response).await,
+        (None, _) | (_, None) => response,
     }
+}
+
+fn is_of_programs(request: &Request) -> bool {
+    request.uri().path().starts_with("/api/")
+}
+
+/// The answer when the code behind a page broke: this server's fault, said as such.
+pub fn broken(_panic: Box<dyn Any + Send>) -> Response {
+    Problem::Broken.response()
 }
 
 /// An answer after which the connection is of no more use: where the next request would begin is not known.

@@ -39,6 +39,10 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Requests that are worked on at once.
     pub requests: usize,
+    /// Requests of one client (one network of 64 bits with IPv6) that are worked on at once, PortOne's calls and the API's aside.
+    /// A page asks for one thing at a time, so it is room for the many whom a mobile carrier gives one address; trusted proxies
+    /// that do not say whom they speak for are exempt.
+    pub requests_per_client: usize,
     /// Requests beyond [`requests`](Self::requests) that only PortOne's own calls may take: what buyers do to the server must
     /// not keep out the webhook that says they paid.
     pub requests_of_portone: usize,
@@ -59,6 +63,7 @@ impl Default for Limits {
             connections: 4096,
             connections_per_address: 256,
             requests: 512,
+            requests_per_client: 128,
             requests_of_portone: 128,
             calls_per_key: 12_000,
             drain_timeout: Duration::from_secs(7),

@@ -7,7 +7,6 @@
 //! A stream holds a place of its own kind, of which there are so many in all and for one client, and it ends: when the order will
 //! not move by itself any more, after a while, when the browser has gone, and when the server stops.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -21,13 +20,12 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{Extensions, HeaderMap, HeaderName, StatusCode};
 use hyper::body::{Bytes, Frame};
-use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Peer, client_address};
 use super::problem::Problem;
-use super::server::holder;
+use super::shares::{Share, Shares};
 use super::{App, claim};
 use crate::domain::ids::StatusToken;
 use crate::ports::store::StoreError;
@@ -55,7 +53,7 @@ const BEAT: &str = ":\n\n";
 #[derive(Debug, Clone)]
 pub struct Streams {
     all: Arc<Semaphore>,
-    by_client: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    by_client: Shares,
     stop: CancellationToken,
 }
 
@@ -65,24 +63,16 @@ impl Streams {
     pub fn until(stop: CancellationToken) -> Self {
         Self {
             all: Arc::new(Semaphore::new(STREAMS_MAX)),
-            by_client: Arc::default(),
+            by_client: Shares::of(STREAMS_PER_CLIENT_MAX),
             stop,
         }
     }
 
     fn take(&self, client: IpAddr) -> Option<Place> {
         let of_all = Arc::clone(&self.all).try_acquire_owned().ok()?;
-        let client = holder(client);
-        let mut by_client = self.by_client.lock();
-        let held = by_client.entry(client).or_default();
-        if *held >= STREAMS_PER_CLIENT_MAX {
-            return None;
-        }
-        *held += 1;
         Some(Place {
             _of_all: of_all,
-            client,
-            by_client: Arc::clone(&self.by_client),
+            _of_client: self.by_client.take(client)?,
         })
     }
 }
@@ -90,20 +80,7 @@ impl Streams {
 /// A stream's place, free again when it is dropped.
 struct Place {
     _of_all: OwnedSemaphorePermit,
-    client: IpAddr,
-    by_client: Arc<Mutex<HashMap<IpAddr, usize>>>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut by_client = self.by_client.lock();
-        if let Some(held) = by_client.get_mut(&self.client) {
-            *held -= 1;
-            if *held == 0 {
-                by_client.remove(&self.client);
-            }
-        }
-    }
+    _of_client: Share,
 }
 
 /// `GET /o/{token}/events`
@@ -255,7 +232,7 @@ mod tests {
         mine.pop();
         assert!(streams.take(client(1)).is_some(), "its place is free again");
         drop(mine);
-        assert!(streams.by_client.lock().is_empty());
+        assert!(streams.by_client.is_empty());
         assert_eq!(streams.all.available_permits(), STREAMS_MAX);
     }
 

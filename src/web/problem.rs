@@ -2,12 +2,12 @@
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::api::docs;
-use crate::i18n::{Locale, StoryText};
+use crate::ui::Refusal;
 
 /// What went wrong, with a stable name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,13 +62,17 @@ pub enum Problem {
     SourceRefused,
     /// The key has called more often than it may.
     TooManyCalls,
+    /// The client has more requests under way than it may.
+    TooManyRequests,
     /// The server cannot answer now.
     Unavailable,
+    /// The server's own code broke.
+    Broken,
 }
 
 impl Problem {
     /// Every problem.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::Unauthorized,
         Self::MalformedBody,
         Self::InvalidField,
@@ -94,7 +98,9 @@ impl Problem {
         Self::InvalidSignature,
         Self::SourceRefused,
         Self::TooManyCalls,
+        Self::TooManyRequests,
         Self::Unavailable,
+        Self::Broken,
     ];
 
     const fn parts(self) -> (StatusCode, &'static str, &'static str, &'static str) {
@@ -249,11 +255,23 @@ impl Problem {
                 "The key has made too many calls",
                 "Each key may make so many calls in a minute as `RateLimit-Policy` says. Wait as many seconds as `Retry-After` says.",
             ),
+            Self::TooManyRequests => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "The client has too many requests under way",
+                "Wait as many seconds as `Retry-After` says; nothing was lost.",
+            ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "The server cannot answer now",
                 "Try again in a moment; nothing was lost.",
+            ),
+            Self::Broken => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "broken",
+                "The server made a mistake",
+                "Try again in a moment; nothing was lost. Should it happen again, the log has more at the time and the `x-request-id` of the answer.",
             ),
         }
     }
@@ -282,13 +300,13 @@ impl Problem {
         self.with(json!({}))
     }
 
-    /// The answer for a person, with the status and the headers of the answer that it takes the place of. Needs nothing that
-    /// could fail or wait: it is said when the server is busy, too.
+    /// What a person is told of it.
     #[must_use]
-    pub fn page(self, locale: Locale, answer: Response) -> Response {
-        let edge = &locale.messages().edge;
-        let StoryText { heading, next } = match self {
-            Self::Unavailable => &edge.busy,
+    pub const fn refusal(self) -> Refusal {
+        match self {
+            Self::Unavailable => Refusal::Busy,
+            Self::TooManyRequests | Self::TooManyCalls => Refusal::TooMany,
+            Self::Broken => Refusal::Broken,
             Self::Unauthorized
             | Self::MalformedBody
             | Self::InvalidField
@@ -312,20 +330,8 @@ impl Problem {
             | Self::EndpointOff
             | Self::PortoneNotConfigured
             | Self::InvalidSignature
-            | Self::SourceRefused
-            | Self::TooManyCalls => &edge.unreadable,
-        };
-        let language = locale.tag();
-        let page = format!(
-            "<!DOCTYPE html>\n<html lang=\"{language}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\"><title>{heading}</title></head><body><main><h1>{heading}</h1><p>{next}</p></main></body></html>\n"
-        );
-        let (mut parts, _problem) = answer.into_parts();
-        parts.headers.remove(CONTENT_LENGTH);
-        parts.headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("text/html; charset=utf-8"),
-        );
-        Response::from_parts(parts, page.into())
+            | Self::SourceRefused => Refusal::Unreadable,
+        }
     }
 
     /// The answer with a field and what would be right for it.
@@ -352,10 +358,11 @@ impl Problem {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if self == Self::Unavailable {
+        // A page says the same number in words.
+        if let Some(seconds) = self.refusal().again_in_seconds() {
             response
                 .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("5"));
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self == Self::Unauthorized {
             response.headers_mut().insert(

@@ -18,10 +18,11 @@ use super::complete::{complete_route, status_route};
 use super::confirm::confirm_route;
 use super::logo::{LOGO_PATH, logo_route};
 use super::pages::{page_route, server_function_route};
+use super::refusals::Refusals;
 use super::webhook::webhook_route;
 use super::{
-    App, api, assets, calendar, gallery, language, layers, live, metrics, office, problem, rates,
-    webhook_settings,
+    App, api, assets, calendar, framed, gallery, language, layers, live, metrics, office, problem,
+    rates, webhook_settings,
 };
 
 /// Where buyers come back.
@@ -37,16 +38,20 @@ pub const HEALTH_PATH: &str = "/healthz";
 pub fn router(app: App) -> Router {
     // A gateway may send the buyer back by a cross-site POST, and webhooks have no origin: neither changes anything by
     // itself, so neither stands behind the cross-site check. Everything that a signed-in person does stands behind it.
-    let payments = Router::new()
+    let refusals = Arc::new(Refusals::new(Arc::clone(&app.site)));
+    let results = Router::new()
         .route(COMPLETE_PATH, get(complete_route).post(complete_route))
         // A shop's redirect URL may end in a slash; a buyer must not pay for that.
         .route(
             "/payments/complete/",
             get(complete_route).post(complete_route),
         )
+        .route("/o/{token}", get(status_route))
+        .layer(from_fn_with_state(Arc::clone(&refusals), framed::break_out));
+    let payments = Router::new()
+        .merge(results)
         .route(WEBHOOK_PATH, post(webhook_route))
         .route(CONFIRM_PATH, post(confirm_route))
-        .route("/o/{token}", get(status_route))
         .route("/payments/complete/events", get(live::of_redirect))
         .route("/o/{token}/events", get(live::of_link))
         .route(
@@ -131,15 +136,15 @@ pub fn router(app: App) -> Router {
         let path = site_pkg_dir_service_route_path(options);
         site = site.route_service(&path, site_pkg_dir_service(options));
     }
-    let gate = Arc::new(layers::Gate::new(&app.network.limits));
+    let gate = Arc::new(layers::Gate::new(Arc::clone(&app.network)));
     site.fallback(page_route)
         .layer(CompressionLayer::new().quality(CompressionLevel::Precise(6)))
         .layer(from_fn_with_state(app.clone(), layers::time_limit))
         .layer(from_fn_with_state(gate, layers::shed_load))
         .layer(from_fn_with_state(app.clone(), layers::whole_body))
         .layer(from_fn(layers::well_formed))
-        .layer(CatchPanicLayer::new())
-        .layer(from_fn(layers::refuse_politely))
+        .layer(CatchPanicLayer::custom(layers::broken))
+        .layer(from_fn_with_state(refusals, layers::refuse_politely))
         .layer(from_fn_with_state(app.clone(), layers::safe_headers))
         .layer(from_fn_with_state(app.clone(), layers::log_request))
         .with_state(app)

@@ -2,8 +2,7 @@
 //! ever (<https://github.com/tokio-rs/axum/issues/2741>); this one has, and more: see [`Limits`]. What a request is refused for
 //! once its headers are here is in [`super::layers`].
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
-use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +24,7 @@ use tower::ServiceExt;
 use super::Network;
 use super::client::{Peer, is_trusted};
 use super::limits::{HEADER_BYTES_MAX, HEADERS_MAX, Limits};
+use super::shares::{Share, Shares};
 use super::wire::Wire;
 
 /// Pause after the system refused a connection, so that a lack of file descriptors does not become a busy loop.
@@ -95,16 +94,14 @@ fn refuse(stream: &TcpStream) {
 /// The places for connections: so many in all, and so many from each address.
 struct Places {
     all: Arc<Semaphore>,
-    by_address: OfAddresses,
-    per_address: usize,
+    by_address: Shares,
 }
 
 impl Places {
     fn new(limits: &Limits) -> Self {
         Self {
             all: Arc::new(Semaphore::new(limits.connections)),
-            by_address: Arc::default(),
-            per_address: limits.connections_per_address,
+            by_address: Shares::of(limits.connections_per_address),
         }
     }
 
@@ -113,54 +110,19 @@ impl Places {
         let of_address = if speaks_for_many {
             None
         } else {
-            let address = holder(address);
-            let mut by_address = self.by_address.lock();
-            let held = by_address.entry(address).or_default();
-            if *held >= self.per_address {
-                return None;
-            }
-            *held += 1;
-            Some((address, Arc::clone(&self.by_address)))
+            Some(self.by_address.take(address)?)
         };
         Some(Place {
             _of_all: of_all,
-            of_address,
+            _of_address: of_address,
         })
     }
 }
 
-/// Whose address it is: with IPv6 whoever has one address has its network of 64 bits (RFC 6177).
-pub(super) fn holder(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
-        }
-        address @ IpAddr::V4(_) => address,
-    }
-}
-
-/// How many connections each address has.
-type OfAddresses = Arc<Mutex<HashMap<IpAddr, usize>>>;
-
 /// A connection's place, free again when it is dropped.
 struct Place {
     _of_all: OwnedSemaphorePermit,
-    of_address: Option<(IpAddr, OfAddresses)>,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some((address, by_address)) = &self.of_address else {
-            return;
-        };
-        let mut by_address = by_address.lock();
-        if let Some(held) = by_address.get_mut(address) {
-            *held -= 1;
-            if *held == 0 {
-                by_address.remove(address);
-            }
-        }
-    }
+    _of_address: Option<Share>,
 }
 
 fn connection(
@@ -250,7 +212,7 @@ mod tests {
         drop(mine);
         assert!(places.take(address("192.0.2.1"), false).is_some());
         drop(others);
-        assert!(places.by_address.lock().is_empty());
+        assert!(places.by_address.is_empty());
     }
 
     #[test]

@@ -177,7 +177,9 @@ const BARE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 
 const DOCS_POLICY: &str =
     "default-src 'none'; style-src 'sha256-D'; frame-ancestors 'none'; base-uri 'none'";
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'nonce-N' 'strict-dynamic' 'wasm-unsafe-eval'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; style-src 'self' 'nonce-N'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'";
-const PAY_POLICY: &str = "default-src 'none'; script-src 'nonce-N' 'strict-dynamic' 'wasm-unsafe-eval'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data: https: SDK; font-src 'self'; connect-src 'self' https: SDK; frame-src https: SDK; form-action 'self' https: SDK";
+const PAY_POLICY: &str = "default-src 'none'; script-src 'nonce-N' 'strict-dynamic' 'wasm-unsafe-eval'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data: https: SDK; font-src 'self'; connect-src 'self' https: SDK; frame-src 'self' https: SDK; form-action 'self' https: SDK";
+/// A page that says why there is none.
+const REFUSAL_POLICY: &str = "default-src 'none'; style-src 'sha256-D'; img-src 'self' data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The first argument of every `.route(` in the router.
 fn routes_of_the_router() -> Vec<String> {
@@ -298,7 +300,11 @@ fn check(name: &str, answer: &Answer, class: Class, secure: bool, sdk: &str) {
         .get("content-type")
         .is_some_and(|value| value.to_str().unwrap().starts_with("text/html"));
     let is_page = answer.text.contains("<style nonce") || (answer.text.is_empty() && says_html);
+    let is_refusal = says_html
+        && answer.text.contains("<style>")
+        && answer.text.contains("<main class=\"slip\">");
     let wanted = match class {
+        _ if is_refusal => REFUSAL_POLICY,
         Class::Pay if is_page => PAY_POLICY,
         Class::Page if is_page => PAGE_POLICY,
         Class::Docs if says_html && answer.status == StatusCode::OK => DOCS_POLICY,

@@ -45,10 +45,14 @@ async fn said(stream: &mut Response, patience: Duration) -> Option<String> {
 
 /// Hears that the order moved, and that there will be no more to hear.
 async fn hears_the_end(stream: &mut Response) {
-    assert_eq!(
-        said(stream, SOON).await.as_deref(),
-        Some("event: moved\ndata: look\n\n")
-    );
+    // A hint of what was known when the stream began may still be on its way; it says nothing, so there is nothing to hear.
+    let told = loop {
+        match said(stream, SOON).await {
+            Some(beat) if beat == ":\n\n" => {}
+            told => break told,
+        }
+    };
+    assert_eq!(told.as_deref(), Some("event: moved\ndata: look\n\n"));
     assert_eq!(
         said(stream, SOON).await,
         None,

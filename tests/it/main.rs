@@ -36,6 +36,7 @@ mod payments;
 mod payments_v2;
 mod races;
 mod refunds;
+mod refusals;
 mod scenarios;
 mod shop;
 mod store;

@@ -1,4 +1,4 @@
-//! Task runner: `cargo xtask demo`, `test`, `verify`, `zoo`, `mutants`, `bench`, `build`, `wasm`.
+//! Task runner: `cargo xtask demo`, `test`, `verify`, `zoo`, `mutants`, `bench`, `lighthouse`, `build`, `wasm`.
 //!
 //! Each command first sets up what this machine lacks (the wasm target, npm and Python packages, Debian packages), so that
 //! a fresh clone needs nothing but rustup's stable toolchain, a C compiler and node. Nothing is fetched from anywhere but
@@ -11,6 +11,7 @@ mod bench;
 mod demo;
 mod fuzz;
 mod interop;
+mod lighthouse;
 mod mutants;
 mod postgres;
 mod process;
@@ -40,17 +41,18 @@ Commands:
   test lints      formatting and clippy, for the server and for the browser
   test rust       Rust tests, with a temporary PostgreSQL
   test interop    other people's PortOne clients against our sandbox, and ours against PortOne's API descriptions
-  test browser    browser tests, in Debian's Chromium
+  test browser    browser tests, in Debian's Chromium, Firefox and WebKitGTK
   test proofs     the proofs of crates/proofs, in quick sizes
   verify [--minutes N]
                   every proof in large sizes, written down in verification.md (60 minutes unless told otherwise)
   mutants         breaks every expression of src/domain in turn and wants its tests to notice (takes a while)
   bench           what a payment costs, in processor time, beside the least it could cost
+  lighthouse      what Lighthouse says of every result page of the release build
   zoo             plant bugs in a copy of the shipped code, and let the simulator find each
   build           release build of the server with the browser code inside
   wasm            the browser code alone, into target/site/pkg
 
-What is missing on this machine (wasm target, npm and Python packages, Chromium, PostgreSQL) is set up first.
+What is missing on this machine (wasm target, npm and Python packages, browsers, PostgreSQL) is set up first.
 That takes root for Debian packages; as a normal user the command to run is printed.";
 
 /// What the command line asks for.
@@ -61,6 +63,7 @@ enum Task {
     Test(Part),
     Mutants,
     Bench,
+    Lighthouse,
     Verify { minutes: u64 },
     Build,
     Wasm,
@@ -90,6 +93,7 @@ fn run(args: Vec<String>) -> Result<()> {
         Task::Test(part) => test::run(&workspace, part),
         Task::Mutants => mutants::run_all(&workspace),
         Task::Bench => bench::run(&workspace),
+        Task::Lighthouse => lighthouse::run(&workspace),
         Task::Verify { minutes } => verify::run(&workspace, minutes),
         Task::Build => wasm::run_with_server(&workspace),
         Task::Wasm => wasm::run(&workspace),
@@ -105,9 +109,10 @@ fn parse(mut args: Vec<String>) -> Result<Task> {
     let rest: Vec<&str> = args.iter().map(String::as_str).collect();
     match (command.as_str(), rest.as_slice()) {
         ("help" | "--help" | "-h", _)
-        | ("test" | "verify" | "zoo" | "mutants" | "bench" | "build" | "wasm", ["--help" | "-h"]) => {
-            Ok(Task::Help)
-        }
+        | (
+            "test" | "verify" | "zoo" | "mutants" | "bench" | "lighthouse" | "build" | "wasm",
+            ["--help" | "-h"],
+        ) => Ok(Task::Help),
         ("demo", _) => Ok(Task::Demo(args)),
         ("test", []) => Ok(Task::Test(Part::All)),
         ("test", ["lints"]) => Ok(Task::Test(Part::Lints)),
@@ -116,6 +121,7 @@ fn parse(mut args: Vec<String>) -> Result<Task> {
         ("test", ["browser"]) => Ok(Task::Test(Part::Browser)),
         ("mutants", []) => Ok(Task::Mutants),
         ("bench", []) => Ok(Task::Bench),
+        ("lighthouse", []) => Ok(Task::Lighthouse),
         ("test", ["proofs"]) => Ok(Task::Test(Part::Proofs)),
         ("verify", []) => Ok(Task::Verify {
             minutes: verify::MINUTES,
@@ -155,6 +161,7 @@ mod tests {
         check("test browser", Task::Test(Part::Browser));
         check("mutants", Task::Mutants);
         check("bench", Task::Bench);
+        check("lighthouse", Task::Lighthouse);
         check("test proofs", Task::Test(Part::Proofs));
         check("verify", Task::Verify { minutes: 60 });
         check("verify --minutes 5", Task::Verify { minutes: 5 });

@@ -22,6 +22,15 @@ const NODE_MAJOR_MIN: u32 = 20;
 /// Debian's Chromium: Playwright's own browsers come from a vendor's server, Debian's from the Debian registry.
 const CHROMIUM: &str = "/usr/bin/chromium";
 
+/// The other engines that the pages are tested in, Debian's for the same reason.
+const FIREFOX: &str = "/usr/bin/firefox-esr";
+
+/// Drives WebKitGTK; its little browser comes with it.
+const WEBKIT_DRIVER: &str = "/usr/bin/WebKitWebDriver";
+
+/// A display for WebKitGTK, which has no mode without one.
+const XVFB: &str = "/usr/bin/Xvfb";
+
 /// Where Debian keeps the server programs of each PostgreSQL version.
 const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 
@@ -138,10 +147,14 @@ fn node_major(version: &str) -> Option<u32> {
     major.parse().ok()
 }
 
-/// Installs Chromium, PostgreSQL, Korean fonts, strace, curl and Python from Debian. Only root can; for others the command is in the error.
+/// Installs the browsers, PostgreSQL, Korean fonts, strace, curl and Python from Debian. Only root can; for others the command is
+/// in the error.
 pub(crate) fn debian_packages() -> Result<()> {
     let missing: Vec<&str> = [
         ("chromium", Path::new(CHROMIUM).exists()),
+        ("firefox-esr", Path::new(FIREFOX).exists()),
+        ("webkit2gtk-driver", Path::new(WEBKIT_DRIVER).exists()),
+        ("xvfb", Path::new(XVFB).exists()),
         ("postgresql", postgres_programs().is_some()),
         ("fonts-noto-cjk", Path::new(KOREAN_FONT).exists()),
         ("strace", Path::new(STRACE).exists()),

@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 const POSTGRES_URL_VARIABLE: &str = "WANRYO_TEST_POSTGRES_URL";
 
 /// The browser tests and their npm packages.
-const BROWSER_TESTS_DIR: &str = "end2end";
+pub(crate) const BROWSER_TESTS_DIR: &str = "end2end";
 
 /// Which tests to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +143,7 @@ fn browser_steps(workspace: &Workspace) -> [Step<'_>; 2] {
 }
 
 /// `--no-install`: only what the lock file names, nothing fetched on the way.
-fn npx(workspace: &Workspace) -> Command {
+pub(crate) fn npx(workspace: &Workspace) -> Command {
     let mut command = Command::new("npx");
     command
         .current_dir(workspace.root().join(BROWSER_TESTS_DIR))

@@ -56,7 +56,16 @@ fn in_language(path: &str, locale: Locale) -> String {
     format!("{path}{separator}lang={}", locale.tag())
 }
 
-/// The page around its `<main>`.
+/// A page's title: what it says, and whose it is.
+#[must_use]
+pub fn title_of(site: &Site, title: &str) -> String {
+    match &site.shop_name {
+        Some(shop) => format!("{title} · {shop}"),
+        None => title.to_owned(),
+    }
+}
+
+/// The page around its `<main>`, with what its document says of it.
 #[component]
 pub fn Frame(
     /// What the page knows of its request.
@@ -77,12 +86,38 @@ pub fn Frame(
     /// The `<main>`.
     children: Children,
 ) -> impl IntoView {
+    let title = title_of(&around.site, title);
+    let scripts = around.scripts.clone().filter(|_| live);
+    view! {
+        <Html attr:lang=locale.tag() />
+        <Title text=title />
+        <Meta name="robots" content="noindex" />
+        <Furniture around locale test same_page>
+            {children()}
+        </Furniture>
+        // At the end, so that nothing of it delays what there is to read.
+        {scripts.map(|options| view! { <HydrationScripts options islands=true /> })}
+    }
+}
+
+/// What stands around every `<main>`: the shop above, help and the other languages below.
+#[component]
+pub fn Furniture(
+    /// What the page knows of its request.
+    around: Surroundings,
+    /// The page's language.
+    locale: Locale,
+    /// Whether the payment was made with test money.
+    #[prop(default = false)]
+    test: bool,
+    /// Path of the same page without a language; `None` where the address cannot be repeated.
+    #[prop(default = None)]
+    same_page: Option<String>,
+    /// The `<main>`.
+    children: Children,
+) -> impl IntoView {
     let words = locale.messages();
-    let Surroundings { site, scripts, .. } = around;
-    let title = match &site.shop_name {
-        Some(shop) => format!("{title} · {shop}"),
-        None => title.to_owned(),
-    };
+    let Surroundings { site, .. } = around;
     let shop = site.shop_name.clone().map(|name| {
         // The name stands beside it, so there is nothing more to say about the picture.
         let logo = site
@@ -106,14 +141,9 @@ pub fn Frame(
         view! { <nav class="languages" aria-label=words.languages>{links.collect_view()}</nav> }
     });
     view! {
-        <Html attr:lang=locale.tag() />
-        <Title text=title />
-        <Meta name="robots" content="noindex" />
         <header class="site-header">{shop}</header>
         {test.then(|| view! { <p class="test-notice">{words.test_notice}</p> })}
         {children()}
         <footer class="site-footer">{help} {languages}</footer>
-        // At the end, so that nothing of it delays what there is to read.
-        {scripts.filter(|_| live).map(|options| view! { <HydrationScripts options islands=true /> })}
     }
 }

@@ -10,9 +10,10 @@ use crate::domain::outcome::{FailureReason, Outcome};
 use crate::domain::transaction::VirtualAccount;
 use crate::service::completion::{Arrival, CompletionView, PaymentFacts, TransactionFacts};
 use crate::service::orders::{PayView, PaymentWindow, UnderWay};
+use crate::ui::Refusal;
 
 /// Every state, by the name it has in addresses.
-pub const STATES: [&str; 43] = [
+pub const STATES: [&str; 48] = [
     "paid",
     "paid_despite_window",
     "paid_with_test_money",
@@ -47,6 +48,11 @@ pub const STATES: [&str; 43] = [
     "invalid",
     "our_error",
     "no_page",
+    "too_many_requests",
+    "busy",
+    "broken",
+    "unreadable",
+    "framed",
     "pay",
     "pay_awaits_deposit",
     "pay_in_review",
@@ -66,6 +72,8 @@ pub(super) enum Sample {
     OurError,
     /// The page for an address that has none.
     NoPage,
+    /// The page of a server that makes no page.
+    Refusal(Refusal),
     /// The pay page.
     Pay(Box<PayView>),
 }
@@ -147,6 +155,11 @@ pub(super) fn sample(state: &str, public_url: &str) -> Option<Sample> {
         "invalid" => stage.bare(Outcome::Invalid),
         "our_error" => Sample::OurError,
         "no_page" => Sample::NoPage,
+        "too_many_requests" => Sample::Refusal(Refusal::TooMany),
+        "busy" => Sample::Refusal(Refusal::Busy),
+        "broken" => Sample::Refusal(Refusal::Broken),
+        "unreadable" => Sample::Refusal(Refusal::Unreadable),
+        "framed" => Sample::Refusal(Refusal::Framed),
         "pay" => stage.pay(OrderStatus::Open, |view| {
             view.window = Some(stage.window(Portone::V1));
         }),
@@ -174,7 +187,7 @@ pub(super) fn sample(state: &str, public_url: &str) -> Option<Sample> {
 pub fn result_of(state: &str, public_url: &str) -> Option<CompletionView> {
     match sample(state, public_url)? {
         Sample::Result(view, _) => Some(*view),
-        Sample::OurError | Sample::NoPage | Sample::Pay(_) => None,
+        Sample::OurError | Sample::NoPage | Sample::Refusal(_) | Sample::Pay(_) => None,
     }
 }
 
@@ -381,7 +394,8 @@ mod tests {
             .into_iter()
             .filter_map(|state| match sample(state, "http://pay.example") {
                 Some(Sample::Result(view, _)) => Some(format!("{:?}", view.outcome)),
-                Some(Sample::OurError | Sample::NoPage | Sample::Pay(_)) | None => None,
+                Some(Sample::OurError | Sample::NoPage | Sample::Refusal(_) | Sample::Pay(_))
+                | None => None,
             })
             .collect();
         for outcome in Outcome::every() {

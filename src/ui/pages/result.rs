@@ -18,8 +18,9 @@ use crate::ui::components::qr::Qr;
 use crate::ui::respond::{respond, retry_after};
 use crate::ui::say::{Said, Step, keeps_looking, say, say_our_error, speaks_of_a_payment};
 
-/// How often the page of an issued account looks again without scripts. A deposit takes people minutes.
-const ACCOUNT_REFRESH_SECONDS: u16 = 60;
+/// How often the page of an issued account looks again without scripts: who has just sent the money is to see it within a quarter
+/// of a minute, and who still reads the number is not to be disturbed at every turn.
+const ACCOUNT_REFRESH_SECONDS: u16 = 12;
 
 /// The page of a view.
 pub(in crate::ui) fn result_page(
