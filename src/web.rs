@@ -16,6 +16,7 @@ pub mod logo;
 pub mod metrics;
 pub mod office;
 pub mod pages;
+pub mod people_settings;
 pub mod problem;
 pub mod rates;
 pub mod router;

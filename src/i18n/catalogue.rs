@@ -242,6 +242,8 @@ pub struct EdgeMessages {
     pub busy: StoryText,
     /// What the browser sent cannot be used.
     pub unreadable: StoryText,
+    /// The back office has it, and not for this person.
+    pub not_allowed: StoryText,
 }
 
 /// What the pay page says.

@@ -213,6 +213,10 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "The request could not be read",
             next: "Please start again from the shop. If you have already paid, don’t pay again, and look at your orders first.",
         },
+        not_allowed: StoryText {
+            heading: "You may not do this",
+            next: "Ask an owner of the shop for the role that it needs.",
+        },
     },
     pay: PayMessages {
         heading: "Check your order and pay",

@@ -218,6 +218,10 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "リクエストを読み取れませんでした",
             next: "ショップからもう一度やり直してください。お支払い済みの場合は、もう一度支払わずに、まず注文履歴をご確認ください。",
         },
+        not_allowed: StoryText {
+            heading: "この操作を行う権限がありません",
+            next: "必要な場合は、ショップのオーナーに権限を依頼してください。",
+        },
     },
     pay: PayMessages {
         heading: "注文内容を確認してお支払いください",

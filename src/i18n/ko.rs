@@ -218,6 +218,10 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "요청을 읽지 못했어요",
             next: "결제한 쇼핑몰에서 다시 시작해 주세요. 이미 결제하셨다면 다시 결제하지 말고 주문 내역을 먼저 확인해 주세요.",
         },
+        not_allowed: StoryText {
+            heading: "이 작업을 할 권한이 없어요",
+            next: "권한이 필요하면 쇼핑몰의 소유자에게 요청해 주세요.",
+        },
     },
     pay: PayMessages {
         heading: "주문 내용을 확인하고 결제해 주세요",

@@ -196,6 +196,10 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "无法读取请求",
             next: "请从商店重新开始。如果您已经付款，请不要重复付款，并先查看订单记录。",
         },
+        not_allowed: StoryText {
+            heading: "您没有权限执行此操作",
+            next: "如有需要，请联系商店的所有者授予权限。",
+        },
     },
     pay: PayMessages {
         heading: "请确认订单并付款",

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::domain::access::Role;
 use crate::domain::event::Event;
 use crate::domain::history::{Entry, StoredEntry};
 use crate::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
@@ -327,6 +328,99 @@ pub struct User {
     pub email: String,
     /// Argon2id hash in PHC format.
     pub password_hash: String,
+    /// What the person may do.
+    pub role: Role,
+    /// Until when the password counts, when somebody else has made it.
+    pub password_until: Option<Timestamp>,
+}
+
+/// A person as the list of people shows one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Row id.
+    pub id: i64,
+    /// Lower-case e-mail address.
+    pub email: String,
+    /// What the person may do.
+    pub role: Role,
+    /// Since when the person may not sign in.
+    pub disabled_at: Option<Timestamp>,
+    /// Until when the password counts, when somebody else has made it.
+    pub password_until: Option<Timestamp>,
+    /// When the person was added.
+    pub created_at: Timestamp,
+    /// When one of the sessions that are open was last seen.
+    pub seen_at: Option<Timestamp>,
+}
+
+/// A person to add.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// Lower-case e-mail address.
+    pub email: String,
+    /// Argon2id hash in PHC format.
+    pub password_hash: String,
+    /// What the person may do.
+    pub role: Role,
+    /// Until when the password counts; `None` is for good.
+    pub password_until: Option<Timestamp>,
+}
+
+/// What is to become of a person. All but a role's change end the person's sessions.
+#[derive(Debug, Clone)]
+pub enum UserChange {
+    /// Another role, which counts from the next request on.
+    Role(Role),
+    /// May not sign in any more.
+    Disable,
+    /// May sign in again.
+    Enable,
+    /// Another password.
+    Password {
+        /// Argon2id hash in PHC format.
+        hash: String,
+        /// Until when it counts; `None` is for good.
+        until: Option<Timestamp>,
+    },
+    /// Every session ends.
+    SignOut,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserChanged {
+    /// Written.
+    Done,
+    /// Nobody has this id.
+    NotFound,
+    /// Nobody would be left who may do everything: nothing was written.
+    LastOwner,
+}
+
+/// A key to add.
+#[derive(Debug, Clone)]
+pub struct NewApiKey {
+    /// What the key is for.
+    pub name: String,
+    /// SHA-256 of the key.
+    pub hash: [u8; 32],
+    /// How the key begins.
+    pub hint: String,
+}
+
+/// A key as the list of keys shows one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptKey {
+    /// The beginning of its hash, in hexadecimal digits.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// How it begins.
+    pub hint: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last used, to the hour.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// A shop's key, without the key.
@@ -339,27 +433,53 @@ pub struct ApiKey {
 /// Who may come in: people with sessions, shops with keys. Tokens and keys are stored as SHA-256 alone.
 #[async_trait]
 pub trait AccessStore: Send + Sync {
-    /// Adds a person, or gives an existing one a new password (and ends that person's sessions).
+    /// Adds a person as an owner, or gives an existing one a new password (and ends that person's sessions, and lets one who
+    /// was disabled in again). A role that is named is the person's from then on.
     async fn put_user(
         &self,
         email: &str,
         password_hash: &str,
+        role: Option<Role>,
         at: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<UserChanged, StoreError>;
 
-    /// Finds a person by lower-case address.
+    /// Adds a person; `false` when there is one with the address.
+    async fn add_user(&self, new: &NewUser, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Changes a person. An owner who is let in is left, whatever is asked for at the same time.
+    async fn change_user(
+        &self,
+        id: i64,
+        change: &UserChange,
+        at: Timestamp,
+    ) -> Result<UserChanged, StoreError>;
+
+    /// Everybody, by address, as many as `limit`.
+    async fn users(&self, now: Timestamp, limit: u32) -> Result<Vec<Person>, StoreError>;
+
+    /// Finds a person who may sign in by lower-case address.
     async fn find_user(&self, email: &str) -> Result<Option<User>, StoreError>;
 
-    /// Adds a key.
+    /// Adds a key; `false` when so many have its name already. The same key again is the same key.
     async fn put_api_key(
         &self,
-        name: &str,
-        hash: &[u8; 32],
+        new: &NewApiKey,
+        of_name_max: u32,
         at: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
-    /// Finds a key by its hash.
-    async fn find_api_key(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError>;
+    /// The keys that open something, the newest first, as many as `limit`.
+    async fn api_keys(&self, limit: u32) -> Result<Vec<KeptKey>, StoreError>;
+
+    /// Revokes a key; `false` when none has the id.
+    async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError>;
+
+    /// Finds a key by its hash, and notes that it was used `now` (at most once an hour).
+    async fn find_api_key(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<ApiKey>, StoreError>;
 
     /// Opens a session.
     async fn put_session(

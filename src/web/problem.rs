@@ -60,6 +60,8 @@ pub enum Problem {
     InvalidSignature,
     /// The sender may not post webhooks.
     SourceRefused,
+    /// The person who is signed in may not do this.
+    NotAllowed,
     /// The key has called more often than it may.
     TooManyCalls,
     /// The server cannot answer now.
@@ -68,7 +70,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Unauthorized,
         Self::MalformedBody,
         Self::InvalidField,
@@ -93,6 +95,7 @@ impl Problem {
         Self::PortoneNotConfigured,
         Self::InvalidSignature,
         Self::SourceRefused,
+        Self::NotAllowed,
         Self::TooManyCalls,
         Self::Unavailable,
     ];
@@ -243,6 +246,12 @@ impl Problem {
                 "Webhooks are not taken from this address",
                 "WANRYO_WEBHOOK_SOURCES lists the networks that may post webhooks.",
             ),
+            Self::NotAllowed => (
+                StatusCode::FORBIDDEN,
+                "not-allowed",
+                "This may not be done here",
+                "The person who is signed in to the back office has a role that does not allow it, or the request does not say which site it comes from.",
+            ),
             Self::TooManyCalls => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-calls",
@@ -289,6 +298,7 @@ impl Problem {
         let edge = &locale.messages().edge;
         let StoryText { heading, next } = match self {
             Self::Unavailable => &edge.busy,
+            Self::NotAllowed => &edge.not_allowed,
             Self::Unauthorized
             | Self::MalformedBody
             | Self::InvalidField

@@ -20,8 +20,8 @@ use super::logo::{LOGO_PATH, logo_route};
 use super::pages::{page_route, server_function_route};
 use super::webhook::webhook_route;
 use super::{
-    App, api, assets, calendar, gallery, language, layers, live, metrics, office, problem, rates,
-    webhook_settings,
+    App, api, assets, calendar, gallery, language, layers, live, metrics, office, people_settings,
+    problem, rates, webhook_settings,
 };
 
 /// Where buyers come back.
@@ -68,6 +68,7 @@ pub fn router(app: App) -> Router {
         .route("/attention", get(page_route))
         .route("/attention/settle", post(office::settle_attention))
         .merge(webhook_settings::routes())
+        .merge(people_settings::routes())
         .layer(from_fn_with_state(app.clone(), office::require_person));
     let office = Router::new()
         .route("/login", get(page_route).post(office::sign_in))
