@@ -2,7 +2,7 @@
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
@@ -331,6 +331,8 @@ impl Problem {
         );
         let (mut parts, _problem) = answer.into_parts();
         parts.headers.remove(CONTENT_LENGTH);
+        // The answer may have been compressed; this page is not.
+        parts.headers.remove(CONTENT_ENCODING);
         parts.headers.insert(
             CONTENT_TYPE,
             HeaderValue::from_static("text/html; charset=utf-8"),

@@ -157,7 +157,7 @@ on_both_databases! {
             let there = sign_in(&app, "192.0.2.1", EMAIL, "wrong", "").await;
             let nowhere = sign_in(&app, "192.0.2.2", "nobody@example.com", "wrong", "").await;
             assert_eq!(seen(&there), seen(&nowhere), "{round}");
-            assert_eq!(there.status, if round < 5 || round > 6 { StatusCode::SEE_OTHER } else { StatusCode::TOO_MANY_REQUESTS }, "{round}");
+            assert_eq!(there.status, if (5..=6).contains(&round) { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::SEE_OTHER }, "{round}");
             if round == 6 {
                 clock.push(Duration::from_secs(2));
             }
@@ -189,7 +189,7 @@ on_both_databases! {
         assert!((1..=5).contains(&one_account), "{one_account} of 120 were looked at");
         assert!((1..=20).contains(&one_source), "{one_source} of 120 were looked at");
         let everybody = all(|n| format!("else{n}@example.com"), |n| format!("203.0.113.{n}")).await;
-        assert!(everybody >= PASSWORD_HASHES_MAX && everybody < 120, "{everybody} of 120 were looked at, and the others not kept waiting");
+        assert!((PASSWORD_HASHES_MAX..120).contains(&everybody), "{everybody} of 120 were looked at, and the others not kept waiting");
         clock.push(Duration::from_secs(60));
         assert!(is_in(&sign_in(&app, "192.0.2.9", "STAFF@example.com ", PASSWORD, "").await), "every place is given back");
     }
