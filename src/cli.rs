@@ -110,6 +110,9 @@ enum UserCommand {
         /// What the person may do: viewer, staff or owner; left out, a new person is an owner, and another keeps the role
         #[arg(long, value_parser = role)]
         role: Option<Role>,
+        /// Take the person's second factor away, for one who has lost it
+        #[arg(long)]
+        drop_second_factor: bool,
         /// Read the password from standard input instead of asking for it
         #[arg(long)]
         password_stdin: bool,
@@ -153,10 +156,14 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
                 UserCommand::Add {
                     email,
                     role,
+                    drop_second_factor,
                     password_stdin,
                     settings,
                 },
-        } => add_user(&settings.check()?, &email, role, password_stdin).await,
+        } => {
+            let settings = settings.check()?;
+            add_user(&settings, &email, role, drop_second_factor, password_stdin).await
+        }
     }
 }
 
@@ -262,11 +269,15 @@ async fn add_user(
     settings: &Settings,
     email: &str,
     role: Option<Role>,
+    drop_second_factor: bool,
     password_stdin: bool,
 ) -> anyhow::Result<()> {
     let password = read_password(password_stdin)?;
     let (core, database) = compose::offline(settings).await?;
     access::put_user(&core, email, password, role).await?;
+    if drop_second_factor {
+        access::factor::drop_of(&core, email).await?;
+    }
     database.close().await;
     Ok(())
 }

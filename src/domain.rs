@@ -11,6 +11,7 @@ pub mod history;
 pub mod ids;
 pub mod look;
 pub mod money;
+pub mod one_time_code;
 pub mod order;
 pub mod outcome;
 pub mod pace;

@@ -41,6 +41,12 @@ impl Pace {
         first: SignedDuration::from_secs(1),
         longest: SignedDuration::from_secs(60),
     };
+    /// Codes of a second factor: three of a million count at any time.
+    pub const CODE: Self = Self {
+        free: 5,
+        first: SignedDuration::from_secs(1),
+        longest: SignedDuration::from_mins(15),
+    };
     /// Tries are forgotten when there was none for so long.
     pub const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 

@@ -10,6 +10,7 @@ use crate::domain::access::Role;
 use crate::domain::event::Event;
 use crate::domain::history::{Entry, StoredEntry};
 use crate::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
+use crate::domain::one_time_code::CodeSecret;
 use crate::domain::order::{Order, OrderStatus, Portone};
 use crate::domain::refund::Refund;
 use crate::domain::transaction::Transaction;
@@ -332,6 +333,19 @@ pub struct User {
     pub role: Role,
     /// Until when the password counts, when somebody else has made it.
     pub password_until: Option<Timestamp>,
+    /// What has to be given beside the password.
+    pub second_factor: Option<SecondFactor>,
+}
+
+/// What has to be given beside a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecondFactor {
+    /// What codes are made with.
+    pub secret: CodeSecret,
+    /// Step of the last code that was used.
+    pub used_step: Option<i64>,
+    /// Recovery codes that were not used.
+    pub recovery_left: i64,
 }
 
 /// A person as the list of people shows one.
@@ -351,6 +365,8 @@ pub struct Person {
     pub created_at: Timestamp,
     /// When one of the sessions that are open was last seen.
     pub seen_at: Option<Timestamp>,
+    /// Whether a code has to be given beside the password.
+    pub has_second_factor: bool,
 }
 
 /// A person to add.
@@ -384,6 +400,17 @@ pub enum UserChange {
     },
     /// Every session ends.
     SignOut,
+    /// A code has to be given beside the password, from now on.
+    SecondFactor {
+        /// What codes are made with.
+        secret: CodeSecret,
+        /// Step of the code that proved that the person has the secret.
+        step: i64,
+        /// SHA-256 of each recovery code.
+        recovery: Vec<[u8; 32]>,
+    },
+    /// The password alone is enough.
+    DropSecondFactor,
 }
 
 /// What came of it.
@@ -502,7 +529,31 @@ pub trait AccessStore: Send + Sync {
     /// Ends a session.
     async fn delete_session(&self, hash: &[u8; 32]) -> Result<(), StoreError>;
 
-    /// Removes sessions that are over.
+    /// Keeps in mind who gave the right password and owes a code.
+    async fn put_half_sign_in(
+        &self,
+        hash: &[u8; 32],
+        user_id: i64,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Who owes a code, until it expires.
+    async fn find_half_sign_in(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// Forgets one.
+    async fn delete_half_sign_in(&self, hash: &[u8; 32]) -> Result<(), StoreError>;
+
+    /// Notes that the code of a step was used; `false` when it, or a later one, was used before.
+    async fn use_code(&self, user_id: i64, step: i64) -> Result<bool, StoreError>;
+
+    /// Uses a recovery code up; `false` when the person has none such.
+    async fn use_recovery_code(&self, user_id: i64, hash: &[u8; 32]) -> Result<bool, StoreError>;
+
+    /// Removes sessions that are over, and sign-ins that stopped half-way.
     async fn purge_sessions(&self, now: Timestamp) -> Result<(), StoreError>;
 }
 

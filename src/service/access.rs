@@ -1,6 +1,7 @@
 //! Who may come in: people by password and session, shops by key.
 
 mod door;
+pub mod factor;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -133,7 +134,15 @@ pub struct CameIn {
     pub browser: SessionToken,
 }
 
-/// Signs a person in and opens a fresh session.
+/// How far a password leads.
+pub enum Entered {
+    /// In.
+    In(CameIn),
+    /// To the question for the code, which is answered with this token.
+    CodeNeeded(SessionToken),
+}
+
+/// Signs a person in and opens a fresh session, or asks for the second factor.
 ///
 /// Wrong passwords are counted by account and by where they come from, and cost growing waits. A browser that signed in to the
 /// account before has a count of its own instead: whoever guesses at an account does not keep its owner out.
@@ -141,7 +150,7 @@ pub struct CameIn {
 ///
 /// # Errors
 /// [`AccessError::Refused`] for an unknown address as for a wrong password, after the same work and the same waits.
-pub async fn sign_in(core: &Core, sign_in: SignIn<'_>) -> Result<CameIn, AccessError> {
+pub async fn sign_in(core: &Core, sign_in: SignIn<'_>) -> Result<Entered, AccessError> {
     let email = sign_in
         .email
         .trim()
@@ -179,7 +188,10 @@ pub async fn sign_in(core: &Core, sign_in: SignIn<'_>) -> Result<CameIn, AccessE
     // Not where it comes from: whoever has an account could guess at the others without end.
     core.door.forgive(&account);
 
-    open_session(core, &user).await
+    if user.second_factor.is_some() {
+        return Ok(Entered::CodeNeeded(factor::half_way(core, &user).await?));
+    }
+    Ok(Entered::In(open_session(core, &user).await?))
 }
 
 async fn open_session(core: &Core, user: &User) -> Result<CameIn, AccessError> {

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::access::{Deed, Role};
 use crate::domain::look::Accent;
+use crate::domain::one_time_code::CodeSecret;
 use crate::domain::order::Mode;
 use crate::i18n::Locale;
 
@@ -124,6 +125,20 @@ impl NewSecret {
     pub fn expose(&self) -> &str {
         self.secret.expose_secret()
     }
+}
+
+/// What the page of one's account shows of a second factor, once.
+#[derive(Debug, Clone)]
+pub enum FactorShown {
+    /// A secret to set up an app with.
+    SetUp {
+        /// It.
+        secret: CodeSecret,
+        /// Whether the code that was given for it is not of it.
+        is_wrong: bool,
+    },
+    /// The recovery codes.
+    Recovery(Vec<SecretString>),
 }
 
 /// What a handler or a layer put into the request for the page.

@@ -26,7 +26,7 @@ use crate::domain::access::Deed;
 use crate::domain::attention::AttentionKind;
 use crate::domain::history::Actor;
 use crate::domain::ids::{PaymentId, TransactionId};
-use crate::service::access::{self, AccessError, CameIn, SignIn};
+use crate::service::access::{self, AccessError, CameIn, Entered, SignIn, factor};
 use crate::service::attention::{self, SettleError};
 use crate::service::orders::{self, CloseError};
 use crate::service::sync::{Ask, SyncError, sync};
@@ -130,7 +130,20 @@ pub async fn sign_in(
     };
     let next = own_page(&next);
     let code = match access::sign_in(&app.core, sign_in).await {
-        Ok(came_in) => return let_in(&app.network, next, &came_in),
+        Ok(Entered::In(came_in)) => return let_in(&app.network, next, &came_in),
+        Ok(Entered::CodeNeeded(half)) => {
+            let next = utf8_percent_encode(next, NON_ALPHANUMERIC);
+            let mut response = see_other(&format!("/login/code?next={next}"));
+            let seconds = factor::HALF_SIGN_IN_LASTS.as_secs();
+            let cookie = cookie(
+                half_cookie(&app.network),
+                &app.network,
+                half.expose(),
+                seconds,
+            );
+            set_cookie(&mut response, &cookie);
+            return response;
+        }
         Err(AccessError::Refused) => "refused",
         Err(AccessError::Busy) => {
             let wait = TryAgain::Busy;
@@ -163,6 +176,12 @@ fn source(network: &Network, peer: Option<Extension<Peer>>, headers: &HeaderMap)
 
 pub(super) fn let_in(network: &Network, next: &str, came_in: &CameIn) -> Response {
     let mut response = see_other(next);
+    set_cookies(network, &mut response, came_in);
+    response
+}
+
+/// Gives the browser its fresh session.
+pub(super) fn set_cookies(network: &Network, response: &mut Response, came_in: &CameIn) {
     let session = cookie(
         session_cookie(network),
         network,
@@ -176,12 +195,59 @@ pub(super) fn let_in(network: &Network, next: &str, came_in: &CameIn) -> Respons
         access::BROWSER_KNOWN.as_secs(),
     );
     for cookie in [session, browser] {
-        if let Ok(mut value) = HeaderValue::from_str(&cookie) {
-            value.set_sensitive(true);
-            response.headers_mut().append(SET_COOKIE, value);
-        }
+        set_cookie(response, &cookie);
     }
-    response
+}
+
+fn set_cookie(response: &mut Response, cookie: &str) {
+    if let Ok(mut value) = HeaderValue::from_str(cookie) {
+        value.set_sensitive(true);
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+}
+
+/// The second factor.
+#[derive(Deserialize)]
+pub struct CodeForm {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /login/code`
+pub async fn give_code(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Form(form): Form<CodeForm>,
+) -> Response {
+    let next = own_page(&form.next);
+    let Some(half) = cookie_value(&headers, half_cookie(&app.network)) else {
+        return see_other("/login");
+    };
+    let browser = cookie_value(&headers, browser_cookie(&app.network));
+    let given = factor::give_code(&app.core, &half, &form.code, browser.as_deref()).await;
+    let code = match given {
+        Ok(came_in) => {
+            let mut response = let_in(&app.network, next, &came_in);
+            let over = cookie(half_cookie(&app.network), &app.network, "", 0);
+            set_cookie(&mut response, &over);
+            return response;
+        }
+        // It took too long, or everything was ended meanwhile.
+        Err(AccessError::NotFound) => return see_other("/login"),
+        Err(AccessError::Refused) => "refused",
+        Err(AccessError::Wait(_)) => "wait",
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a code could not be looked at"
+            );
+            "unavailable"
+        }
+    };
+    let next = utf8_percent_encode(next, NON_ALPHANUMERIC);
+    see_other(&format!("/login/code?error={code}&next={next}"))
 }
 
 /// The sign-in page itself, and when it may be used again.
@@ -370,6 +436,14 @@ fn browser_cookie(network: &Network) -> &'static str {
         "__Host-wanryo-browser"
     } else {
         "wanryo-browser"
+    }
+}
+
+fn half_cookie(network: &Network) -> &'static str {
+    if network.secure {
+        "__Host-wanryo-half"
+    } else {
+        "wanryo-half"
     }
 }
 

@@ -11,12 +11,13 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::App;
-use super::office::{let_in, see_other};
+use super::office::{let_in, see_other, set_cookies};
 use super::pages::{page_route, render_with};
 use crate::domain::access::Role;
+use crate::domain::one_time_code::CodeSecret;
 use crate::ports::store::{StoreError, UserChange};
-use crate::service::access::{self, AccessError};
-use crate::ui::context::{NewSecret, SignedIn};
+use crate::service::access::{self, AccessError, factor};
+use crate::ui::context::{FactorShown, NewSecret, SignedIn};
 
 const USERS: &str = "/settings/users";
 const KEYS: &str = "/settings/keys";
@@ -31,10 +32,23 @@ pub fn routes() -> Router<App> {
         .route("/settings/users/{user_id}/enable", post(enable))
         .route("/settings/users/{user_id}/password", post(hand_password))
         .route("/settings/users/{user_id}/sign-out", post(sign_out))
+        .route(
+            "/settings/users/{user_id}/drop-second-factor",
+            post(drop_second_factor),
+        )
         .route("/settings/keys", get(page_route).post(make_key))
         .route("/settings/keys/{key_id}/revoke", post(revoke_key))
         .route("/settings/account", get(page_route))
         .route("/settings/account/password", post(change_password))
+        .route("/settings/account/second-factor", post(begin_second_factor))
+        .route(
+            "/settings/account/second-factor/confirm",
+            post(confirm_second_factor),
+        )
+        .route(
+            "/settings/account/second-factor/remove",
+            post(remove_second_factor),
+        )
         .route("/settings/account/sign-out", post(sign_out_everywhere))
 }
 
@@ -52,7 +66,13 @@ impl Asked {
         }
     }
 
-    async fn show(self, app: &App, page: &str, person: SignedIn, secret: NewSecret) -> Response {
+    async fn show<Shown: Clone + Send + Sync + 'static>(
+        self,
+        app: &App,
+        page: &str,
+        person: SignedIn,
+        secret: Shown,
+    ) -> Response {
         let language = self.headers.get(ACCEPT_LANGUAGE).cloned();
         let query = self.query.as_deref();
         let rendered = render_with(app, page, query, language, (person, secret)).await;
@@ -124,6 +144,17 @@ async fn enable(State(app): State<App>, Path(id): Path<String>) -> Response {
 /// `POST /settings/users/{user_id}/sign-out`
 async fn sign_out(State(app): State<App>, Path(id): Path<String>) -> Response {
     change(&app, &id, UserChange::SignOut, "done=signed_out").await
+}
+
+/// `POST /settings/users/{user_id}/drop-second-factor`
+async fn drop_second_factor(State(app): State<App>, Path(id): Path<String>) -> Response {
+    change(
+        &app,
+        &id,
+        UserChange::DropSecondFactor,
+        "done=factor_dropped",
+    )
+    .await
 }
 
 async fn change(app: &App, id: &str, change: UserChange, done: &'static str) -> Response {
@@ -245,6 +276,80 @@ async fn change_password(
             let page = format!("{ACCOUNT}?done=password");
             let_in(&app.network, &page, &came_in)
         }
+        Err(error) => back(ACCOUNT, failed(&error)),
+    }
+}
+
+/// `POST /settings/account/second-factor`
+async fn begin_second_factor(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    request: Request,
+) -> Response {
+    let secret = factor::draw_secret(&app.core);
+    let shown = FactorShown::SetUp {
+        secret,
+        is_wrong: false,
+    };
+    let asked = Asked::read(&request);
+    asked.show(&app, ACCOUNT, person, shown).await
+}
+
+/// A code of the secret that the page before has shown.
+#[derive(Deserialize)]
+struct FactorForm {
+    #[serde(default)]
+    secret: String,
+    #[serde(default)]
+    code: String,
+}
+
+/// `POST /settings/account/second-factor/confirm`
+async fn confirm_second_factor(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    request: Request,
+) -> Response {
+    let asked = Asked::read(&request);
+    let form = form::<FactorForm>(request).await;
+    let secret = form
+        .as_ref()
+        .and_then(|form| CodeSecret::from_base32(&form.secret));
+    let (Some(form), Some(secret)) = (form, secret) else {
+        return back(ACCOUNT, "error=unavailable");
+    };
+    match factor::turn_on(&app.core, &person.email, secret.clone(), &form.code).await {
+        Ok((came_in, codes)) => {
+            let shown = FactorShown::Recovery(codes);
+            let mut response = asked.show(&app, ACCOUNT, person, shown).await;
+            set_cookies(&app.network, &mut response, &came_in);
+            response
+        }
+        Err(AccessError::Refused) => {
+            let shown = FactorShown::SetUp {
+                secret,
+                is_wrong: true,
+            };
+            asked.show(&app, ACCOUNT, person, shown).await
+        }
+        Err(AccessError::Exists) => back(ACCOUNT, "error=factor_exists"),
+        Err(error) => back(ACCOUNT, failed(&error)),
+    }
+}
+
+/// `POST /settings/account/second-factor/remove`
+async fn remove_second_factor(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Form(form): Form<FactorForm>,
+) -> Response {
+    match factor::turn_off(&app.core, &person.email, &form.code).await {
+        Ok(came_in) => {
+            let page = format!("{ACCOUNT}?done=factor_removed");
+            let_in(&app.network, &page, &came_in)
+        }
+        Err(AccessError::Refused) => back(ACCOUNT, "error=code"),
+        Err(AccessError::Wait(_)) => back(ACCOUNT, "error=code_wait"),
         Err(error) => back(ACCOUNT, failed(&error)),
     }
 }

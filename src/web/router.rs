@@ -72,6 +72,7 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), office::require_person));
     let office = Router::new()
         .route("/login", get(page_route).post(office::sign_in))
+        .route("/login/code", get(page_route).post(office::give_code))
         .route("/logout", post(office::sign_out))
         .merge(signed_in)
         .layer(from_fn(language::keep_language))

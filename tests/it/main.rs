@@ -38,6 +38,7 @@ mod races;
 mod refunds;
 mod roles;
 mod scenarios;
+mod second_factor;
 mod shop;
 mod sign_in;
 mod store;

@@ -24,7 +24,9 @@ pub(crate) async fn sign_in(app: &TestApp, role: Role) -> String {
         source: std::net::Ipv4Addr::LOCALHOST.into(),
         browser: None,
     };
-    let came_in = access::sign_in(core, sign_in).await.unwrap();
+    let access::Entered::In(came_in) = access::sign_in(core, sign_in).await.unwrap() else {
+        panic!("the password is enough");
+    };
     format!("wanryo={}", came_in.session.expose())
 }
 

@@ -19,10 +19,14 @@ const EMAIL: &str = "staff@example.com";
 const PASSWORD: &str = "correct horse battery";
 
 /// Stands still until it is pushed: hashing takes longer than the waits that are measured.
-struct Still(AtomicI64);
+pub(crate) struct Still(AtomicI64);
 
 impl Still {
-    fn push(&self, by: Duration) {
+    pub(crate) fn now() -> Self {
+        Self(AtomicI64::new(SystemClock.now().as_millisecond()))
+    }
+
+    pub(crate) fn push(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap();
         self.0.fetch_add(by, Ordering::SeqCst);
     }
@@ -41,8 +45,7 @@ impl Clock for Still {
 
 /// Behind a proxy, so that a test may come from anywhere; with one person, and a clock that can be pushed.
 async fn start(db: &TestDatabase) -> (TestApp, Arc<Still>) {
-    let now = SystemClock.now().as_millisecond();
-    let clock = Arc::new(Still(AtomicI64::new(now)));
+    let clock = Arc::new(Still::now());
     let app = TestApp::start_at(
         db,
         TestApp::new_sandbox().await,

@@ -405,6 +405,46 @@ impl AccessStore for Fused<dyn AccessStore> {
     async fn delete_session(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
         through!(self, "access.delete_session", delete_session(hash))
     }
+    async fn put_half_sign_in(
+        &self,
+        hash: &[u8; 32],
+        user_id: i64,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        through!(
+            self,
+            "access.put_half_sign_in",
+            put_half_sign_in(hash, user_id, expires_at)
+        )
+    }
+    async fn find_half_sign_in(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        through!(
+            self,
+            "access.find_half_sign_in",
+            find_half_sign_in(hash, now)
+        )
+    }
+    async fn delete_half_sign_in(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
+        through!(
+            self,
+            "access.delete_half_sign_in",
+            delete_half_sign_in(hash)
+        )
+    }
+    async fn use_code(&self, user_id: i64, step: i64) -> Result<bool, StoreError> {
+        through!(self, "access.use_code", use_code(user_id, step))
+    }
+    async fn use_recovery_code(&self, user_id: i64, hash: &[u8; 32]) -> Result<bool, StoreError> {
+        through!(
+            self,
+            "access.use_recovery_code",
+            use_recovery_code(user_id, hash)
+        )
+    }
     async fn purge_sessions(&self, now: Timestamp) -> Result<(), StoreError> {
         through!(self, "access.purge_sessions", purge_sessions(now))
     }
@@ -506,7 +546,10 @@ impl Place {
             source: std::net::Ipv4Addr::LOCALHOST.into(),
             browser: None,
         };
-        let came_in = access::sign_in(&world.core, sign_in).await.unwrap();
+        let access::Entered::In(came_in) = access::sign_in(&world.core, sign_in).await.unwrap()
+        else {
+            panic!("the password is enough");
+        };
         came_in.session.expose().clone_into(&mut place.session);
         world.close().await;
         place

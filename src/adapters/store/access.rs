@@ -9,9 +9,10 @@ use super::rows::{Table, micros};
 use super::write::{Change, Verdict};
 use super::{Database, Tx};
 use crate::domain::access::Role;
+use crate::domain::one_time_code::CodeSecret;
 use crate::ports::store::{
-    AccessStore, ApiKey, KeptKey, NewApiKey, NewUser, Person, StoreError, User, UserChange,
-    UserChanged,
+    AccessStore, ApiKey, KeptKey, NewApiKey, NewUser, Person, SecondFactor, StoreError, User,
+    UserChange, UserChanged,
 };
 
 /// How exact "last seen" is: a page view writes at most this often.
@@ -31,6 +32,17 @@ struct UserRow {
     password_hash: String,
     role: String,
     password_until: Option<i64>,
+    code_secret: Option<String>,
+    code_step: Option<i64>,
+    recovery_left: i64,
+}
+
+/// Every column of a user that signs in.
+macro_rules! user_columns {
+    () => {
+        "users.id, users.email, users.password_hash, users.role, users.password_until, users.code_secret, users.code_step, \
+         (SELECT COUNT(*) FROM recovery_codes WHERE recovery_codes.user_id = users.id) AS recovery_left"
+    };
 }
 
 impl UserRow {
@@ -41,6 +53,16 @@ impl UserRow {
             password_hash: self.password_hash,
             role: USERS.read("role", Role::from_word(&self.role))?,
             password_until: USERS.time_or_none("password_until", self.password_until)?,
+            second_factor: self
+                .code_secret
+                .map(|secret| {
+                    Ok::<_, Failure>(SecondFactor {
+                        secret: USERS.read("code_secret", CodeSecret::from_base32(&secret))?,
+                        used_step: self.code_step,
+                        recovery_left: self.recovery_left,
+                    })
+                })
+                .transpose()?,
         })
     }
 }
@@ -54,6 +76,7 @@ struct PersonRow {
     password_until: Option<i64>,
     created_at: i64,
     seen_at: Option<i64>,
+    code_secret: Option<String>,
 }
 
 impl PersonRow {
@@ -66,6 +89,7 @@ impl PersonRow {
             password_until: USERS.time_or_none("password_until", self.password_until)?,
             created_at: USERS.time("created_at", self.created_at)?,
             seen_at: USERS.time_or_none("seen_at", self.seen_at)?,
+            has_second_factor: self.code_secret.is_some(),
         })
     }
 }
@@ -145,7 +169,7 @@ impl AccessStore for Database {
             let mut conn = self.reader().await?;
             let rows: Vec<PersonRow> = fetch_all!(
                 &mut conn,
-                "SELECT id, email, role, disabled_at, password_until, created_at,
+                "SELECT id, email, role, disabled_at, password_until, created_at, code_secret,
                     (SELECT MAX(seen_at) FROM sessions WHERE user_id = users.id AND expires_at > $1) AS seen_at
                 FROM users ORDER BY email LIMIT $2",
                 micros(now),
@@ -161,7 +185,11 @@ impl AccessStore for Database {
             let mut conn = self.reader().await?;
             let found: Option<UserRow> = fetch_optional!(
                 &mut conn,
-                "SELECT id, email, password_hash, role, password_until FROM users WHERE email = $1 AND disabled_at IS NULL",
+                concat!(
+                    "SELECT ",
+                    user_columns!(),
+                    " FROM users WHERE email = $1 AND disabled_at IS NULL"
+                ),
                 email
             )?;
             found.map(UserRow::into_domain).transpose()
@@ -285,6 +313,59 @@ impl AccessStore for Database {
         self.write(DeleteSession { hash: *hash }).await
     }
 
+    async fn put_half_sign_in(
+        &self,
+        hash: &[u8; 32],
+        user_id: i64,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(PutHalfSignIn {
+            hash: *hash,
+            user_id,
+            expires_at,
+        })
+        .await
+    }
+
+    async fn find_half_sign_in(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let found: Option<UserRow> = fetch_optional!(
+                &mut conn,
+                concat!(
+                    "SELECT ",
+                    user_columns!(),
+                    " FROM half_sign_ins JOIN users ON users.id = half_sign_ins.user_id
+                    WHERE half_sign_ins.token_hash = $1 AND half_sign_ins.expires_at > $2 AND users.disabled_at IS NULL"
+                ),
+                hash.as_slice(),
+                micros(now),
+            )?;
+            found.map(UserRow::into_domain).transpose()
+        })
+        .await
+    }
+
+    async fn delete_half_sign_in(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
+        self.write(DeleteHalfSignIn { hash: *hash }).await
+    }
+
+    async fn use_code(&self, user_id: i64, step: i64) -> Result<bool, StoreError> {
+        self.write(UseCode { user_id, step }).await
+    }
+
+    async fn use_recovery_code(&self, user_id: i64, hash: &[u8; 32]) -> Result<bool, StoreError> {
+        self.write(UseRecoveryCode {
+            user_id,
+            hash: *hash,
+        })
+        .await
+    }
+
     async fn purge_sessions(&self, now: Timestamp) -> Result<(), StoreError> {
         self.write(PurgeSessions { now }).await
     }
@@ -300,9 +381,12 @@ impl Database {
         let mut conn = self.reader().await?;
         Ok(fetch_optional!(
             &mut conn,
-            "SELECT sessions.seen_at, users.id, users.email, users.password_hash, users.role, users.password_until
-            FROM sessions JOIN users ON users.id = sessions.user_id
-            WHERE sessions.token_hash = $1 AND sessions.expires_at > $2 AND sessions.seen_at >= $3 AND users.disabled_at IS NULL",
+            concat!(
+                "SELECT sessions.seen_at, ",
+                user_columns!(),
+                " FROM sessions JOIN users ON users.id = sessions.user_id
+                WHERE sessions.token_hash = $1 AND sessions.expires_at > $2 AND sessions.seen_at >= $3 AND users.disabled_at IS NULL"
+            ),
             hash.as_slice(),
             micros(now),
             micros(idle_since),
@@ -411,6 +495,20 @@ impl Change for ChangeUser {
                 until.map(micros),
                 at
             )?,
+            UserChange::SecondFactor { secret, step, .. } => execute!(
+                tx,
+                "UPDATE users SET code_secret = $2, code_step = $3, updated_at = $4 WHERE id = $1",
+                id,
+                secret.to_base32(),
+                *step,
+                at
+            )?,
+            UserChange::DropSecondFactor => execute!(
+                tx,
+                "UPDATE users SET code_secret = NULL, code_step = NULL, updated_at = $2 WHERE id = $1",
+                id,
+                at
+            )?,
             UserChange::SignOut => {
                 execute!(tx, "UPDATE users SET updated_at = $2 WHERE id = $1", id, at)?
             }
@@ -423,7 +521,20 @@ impl Change for ChangeUser {
             UserChange::Disable
             | UserChange::Enable
             | UserChange::Password { .. }
+            | UserChange::SecondFactor { .. }
+            | UserChange::DropSecondFactor
             | UserChange::SignOut => end_sessions(tx, id).await?,
+        }
+        match &self.change {
+            UserChange::SecondFactor { recovery, .. } => {
+                put_recovery_codes(tx, id, recovery).await?;
+            }
+            UserChange::DropSecondFactor => put_recovery_codes(tx, id, &[]).await?,
+            UserChange::Role(_)
+            | UserChange::Disable
+            | UserChange::Enable
+            | UserChange::Password { .. }
+            | UserChange::SignOut => {}
         }
         if had_owner && !has_owner(tx).await? {
             return Ok(Verdict::Undo(UserChanged::LastOwner));
@@ -452,7 +563,103 @@ async fn has_owner(tx: &mut Tx) -> Result<bool, Failure> {
 
 async fn end_sessions(tx: &mut Tx, user_id: i64) -> Result<(), Failure> {
     execute!(tx, "DELETE FROM sessions WHERE user_id = $1", user_id)?;
+    execute!(tx, "DELETE FROM half_sign_ins WHERE user_id = $1", user_id)?;
     Ok(())
+}
+
+/// In the place of those that were there.
+async fn put_recovery_codes(tx: &mut Tx, user_id: i64, codes: &[[u8; 32]]) -> Result<(), Failure> {
+    execute!(tx, "DELETE FROM recovery_codes WHERE user_id = $1", user_id)?;
+    for code in codes {
+        execute!(
+            tx,
+            "INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)",
+            user_id,
+            code.as_slice()
+        )?;
+    }
+    Ok(())
+}
+
+struct PutHalfSignIn {
+    hash: [u8; 32],
+    user_id: i64,
+    expires_at: Timestamp,
+}
+
+#[async_trait]
+impl Change for PutHalfSignIn {
+    type Answer = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        execute!(
+            tx,
+            "INSERT INTO half_sign_ins (token_hash, user_id, expires_at) VALUES ($1, $2, $3)",
+            self.hash.as_slice(),
+            self.user_id,
+            micros(self.expires_at),
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct DeleteHalfSignIn {
+    hash: [u8; 32],
+}
+
+#[async_trait]
+impl Change for DeleteHalfSignIn {
+    type Answer = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        execute!(
+            tx,
+            "DELETE FROM half_sign_ins WHERE token_hash = $1",
+            self.hash.as_slice()
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct UseCode {
+    user_id: i64,
+    step: i64,
+}
+
+#[async_trait]
+impl Change for UseCode {
+    type Answer = bool;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        // Of two who bring the same code at the same time, one is too late.
+        let used = execute!(
+            tx,
+            "UPDATE users SET code_step = $2 WHERE id = $1 AND code_secret IS NOT NULL AND (code_step IS NULL OR code_step < $2)",
+            self.user_id,
+            self.step,
+        )?;
+        Ok(Verdict::Keep(used == 1))
+    }
+}
+
+struct UseRecoveryCode {
+    user_id: i64,
+    hash: [u8; 32],
+}
+
+#[async_trait]
+impl Change for UseRecoveryCode {
+    type Answer = bool;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        let used = execute!(
+            tx,
+            "DELETE FROM recovery_codes WHERE user_id = $1 AND code_hash = $2",
+            self.user_id,
+            self.hash.as_slice(),
+        )?;
+        Ok(Verdict::Keep(used == 1))
+    }
 }
 
 struct PutApiKey {
@@ -606,6 +813,11 @@ impl Change for PurgeSessions {
         execute!(
             tx,
             "DELETE FROM sessions WHERE expires_at <= $1",
+            micros(self.now)
+        )?;
+        execute!(
+            tx,
+            "DELETE FROM half_sign_ins WHERE expires_at <= $1",
             micros(self.now)
         )?;
         Ok(Verdict::Keep(()))

@@ -50,6 +50,16 @@ impl Key {
         Self::new("present", &user_id.to_be_bytes(), Pace::BROWSER)
     }
 
+    /// Codes of a person's second factor.
+    pub(super) fn code(user_id: i64) -> Self {
+        Self::new("code", &user_id.to_be_bytes(), Pace::CODE)
+    }
+
+    /// Codes from a browser that is known.
+    pub(super) fn code_by_browser(nonce: &[u8]) -> Self {
+        Self::new("code by browser", nonce, Pace::CODE)
+    }
+
     /// A browser that is known.
     pub(super) fn browser(nonce: &[u8]) -> Self {
         Self::new("browser", nonce, Pace::BROWSER)

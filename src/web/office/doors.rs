@@ -33,7 +33,7 @@ const fn form(path: &'static str, deed: Deed) -> Door {
 }
 
 /// Every address behind the sign-in.
-pub static DOORS: [Door; 29] = [
+pub static DOORS: [Door; 33] = [
     page("/orders", Deed::Look),
     page("/orders/{payment_id}", Deed::Look),
     form("/orders/{payment_id}/sync", Deed::Sync),
@@ -72,11 +72,18 @@ pub static DOORS: [Door; 29] = [
     form("/settings/users/{user_id}/enable", Deed::ManageUsers),
     form("/settings/users/{user_id}/password", Deed::ManageUsers),
     form("/settings/users/{user_id}/sign-out", Deed::ManageUsers),
+    form(
+        "/settings/users/{user_id}/drop-second-factor",
+        Deed::ManageUsers,
+    ),
     page("/settings/keys", Deed::ManageKeys),
     form("/settings/keys", Deed::ManageKeys),
     form("/settings/keys/{key_id}/revoke", Deed::ManageKeys),
     page("/settings/account", Deed::OwnAccount),
     form("/settings/account/password", Deed::OwnAccount),
+    form("/settings/account/second-factor", Deed::OwnAccount),
+    form("/settings/account/second-factor/confirm", Deed::OwnAccount),
+    form("/settings/account/second-factor/remove", Deed::OwnAccount),
     form("/settings/account/sign-out", Deed::OwnAccount),
 ];
 

@@ -27,7 +27,9 @@ async fn sign_in(shop: &Shop) -> String {
         source: std::net::Ipv4Addr::LOCALHOST.into(),
         browser: None,
     };
-    let came_in = access::sign_in(shop.core(), sign_in).await.unwrap();
+    let access::Entered::In(came_in) = access::sign_in(shop.core(), sign_in).await.unwrap() else {
+        panic!("the password is enough");
+    };
     format!("wanryo={}", came_in.session.expose())
 }
 

@@ -1,7 +1,10 @@
 //! People with sessions, shops with keys.
 
 use wanryo::domain::access::Role;
-use wanryo::ports::store::{AccessStore, NewApiKey, NewUser, UserChange, UserChanged};
+use wanryo::domain::one_time_code::CodeSecret;
+use wanryo::ports::store::{
+    AccessStore, NewApiKey, NewUser, SecondFactor, UserChange, UserChanged,
+};
 
 use super::fixtures::at;
 use crate::support::{TestDatabase, on_both_databases};
@@ -142,5 +145,40 @@ on_both_databases! {
         let back = database.find_user("lee@example.com").await.unwrap().unwrap();
         assert_eq!((back.password_hash.as_str(), back.password_until), ("new", None));
         assert!(!is_open(9).await);
+    }
+
+    async fn a_code_is_used_once_by_whoever_brings_it_first(test: TestDatabase) {
+        let database = test.open().await;
+        database.put_user("kim@example.com", "hash", None, at(0)).await.unwrap();
+        let kim = database.find_user("kim@example.com").await.unwrap().unwrap();
+        assert_eq!(kim.second_factor, None);
+        assert!(!database.use_code(kim.id, 5).await.unwrap(), "there is no factor");
+        let secret = CodeSecret::new([7; 20]);
+        let on = UserChange::SecondFactor { secret: secret.clone(), step: 5, recovery: vec![[1; 32], [2; 32]] };
+        database.put_session(&[3; 32], kim.id, at(0), at(1000)).await.unwrap();
+        database.put_half_sign_in(&[4; 32], kim.id, at(100)).await.unwrap();
+        assert!(database.find_half_sign_in(&[4; 32], at(99)).await.unwrap().is_some());
+        assert!(database.find_half_sign_in(&[4; 32], at(100)).await.unwrap().is_none(), "over");
+        assert_eq!(database.change_user(kim.id, &on, at(1)).await.unwrap(), UserChanged::Done);
+        assert!(database.find_session(&[3; 32], at(1), at(0)).await.unwrap().is_none());
+        assert!(database.find_half_sign_in(&[4; 32], at(1)).await.unwrap().is_none());
+        let factor = async || database.find_user("kim@example.com").await.unwrap().unwrap().second_factor.unwrap();
+        assert_eq!(factor().await, SecondFactor { secret, used_step: Some(5), recovery_left: 2 });
+
+        assert!(!database.use_code(kim.id, 5).await.unwrap());
+        for step in 6..16 {
+            let (one, other) = tokio::join!(database.use_code(kim.id, step), database.use_code(kim.id, step));
+            assert_eq!(u8::from(one.unwrap()) + u8::from(other.unwrap()), 1, "{step}");
+        }
+        let (one, other) = tokio::join!(database.use_recovery_code(kim.id, &[1; 32]), database.use_recovery_code(kim.id, &[1; 32]));
+        assert_eq!(u8::from(one.unwrap()) + u8::from(other.unwrap()), 1);
+        assert!(!database.use_recovery_code(kim.id + 1, &[2; 32]).await.unwrap(), "another's");
+        assert_eq!((factor().await.used_step, factor().await.recovery_left), (Some(15), 1));
+        database.put_half_sign_in(&[5; 32], kim.id, at(100)).await.unwrap();
+        database.purge_sessions(at(100)).await.unwrap();
+        assert!(database.find_half_sign_in(&[5; 32], at(50)).await.unwrap().is_none(), "purged");
+        database.change_user(kim.id, &UserChange::DropSecondFactor, at(2)).await.unwrap();
+        assert_eq!(database.find_user("kim@example.com").await.unwrap().unwrap().second_factor, None);
+        assert!(!database.use_recovery_code(kim.id, &[2; 32]).await.unwrap());
     }
 }

@@ -418,6 +418,30 @@ impl AccessStore for Server {
         Ok(())
     }
 
+    async fn put_half_sign_in(&self, _: &[u8; 32], _: i64, _: Timestamp) -> Result<(), StoreError> {
+        Err(unavailable())
+    }
+
+    async fn find_half_sign_in(
+        &self,
+        _: &[u8; 32],
+        _: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        Ok(None)
+    }
+
+    async fn delete_half_sign_in(&self, _: &[u8; 32]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn use_code(&self, _: i64, _: i64) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn use_recovery_code(&self, _: i64, _: &[u8; 32]) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     async fn purge_sessions(&self, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
     }

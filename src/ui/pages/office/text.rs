@@ -1,6 +1,7 @@
 //! Every word of the back office, in each language. A language that lacks a message does not compile.
 
 mod en;
+pub(super) mod factor;
 mod ko;
 pub(super) mod people;
 pub(super) mod webhooks;

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::Request;
 use super::frame::Frame;
 use super::parts::{button, fact, fact_if_known, foreign, id, reports, time};
+use super::text::factor;
 use super::text::people::{PeopleText, of};
 use crate::domain::access::{Deed, Role};
 use crate::ports::store::Person;
@@ -103,6 +104,14 @@ fn one(
             {button(action("password"), words.hand_password)}
         }
     });
+    let second = factor::of(request.locale);
+    let factor = user.has_second_factor.then(|| {
+        view! {
+            <p class="office-hint">{second.drop_hint}</p>
+            {button(action("drop-second-factor"), second.drop)}
+        }
+    });
+    let has_factor = user.has_second_factor.then_some(second.state_on);
     let field = format!("role-{}", user.id);
     let until = user.password_until.filter(|until| now < *until);
     view! {
@@ -110,6 +119,7 @@ fn one(
             <h2>{foreign(&user.email)}{you}</h2>
             <dl class="office-facts">
                 {fact(words.role, (text.role)(user.role))}
+                {fact_if_known(second.state, has_factor)}
                 {fact_if_known(words.disabled, user.disabled_at.map(time))}
                 {fact_if_known(words.password_until, until.map(time))}
                 {fact_if_known(words.seen, user.seen_at.map(time))}
@@ -125,6 +135,7 @@ fn one(
                     <button class="button" type="submit">{words.change_role}</button>
                 </form>
                 {password}
+                {factor}
                 <p class="office-hint">{words.sign_out_hint}</p>
                 {button(action("sign-out"), words.sign_out)}
                 {switch}

@@ -27,6 +27,11 @@ pub(in super::super) enum Report {
     Differ,
     Same,
     ChoosePassword,
+    FactorRemoved,
+    FactorDropped,
+    FactorExists,
+    Code,
+    CodeWait,
     Unavailable,
 }
 
@@ -40,6 +45,8 @@ impl Report {
             "signed_out" => Self::SignedOut,
             "revoked" => Self::Revoked,
             "password" => Self::PasswordChanged,
+            "factor_removed" => Self::FactorRemoved,
+            "factor_dropped" => Self::FactorDropped,
             _ => return None,
         })
     }
@@ -61,6 +68,9 @@ impl Report {
             "differ" => Self::Differ,
             "same" => Self::Same,
             "choose_password" => Self::ChoosePassword,
+            "factor_exists" => Self::FactorExists,
+            "code" => Self::Code,
+            "code_wait" => Self::CodeWait,
             "unavailable" => Self::Unavailable,
             _ => return None,
         })
@@ -178,6 +188,11 @@ static EN: PeopleText = PeopleText {
         Report::Differ => "The two new passwords differ.",
         Report::Same => "Choose another password than the present one.",
         Report::ChoosePassword => "Choose a password of your own first.",
+        Report::FactorRemoved => "The second factor is removed.",
+        Report::FactorDropped => "This person signs in with the password alone.",
+        Report::FactorExists => "There is a second factor already. Remove it first.",
+        Report::Code => "The code is not right, or was used before.",
+        Report::CodeWait => "There were too many wrong codes. Please try again later.",
         Report::Unavailable => "That could not be done now. Try again in a moment.",
     },
     not_allowed: Words {
@@ -278,6 +293,11 @@ static KO: PeopleText = PeopleText {
         Report::Differ => "새 비밀번호 두 개가 서로 달라요.",
         Report::Same => "지금과 다른 비밀번호를 정해 주세요.",
         Report::ChoosePassword => "먼저 새 비밀번호를 정해 주세요.",
+        Report::FactorRemoved => "2단계 인증을 껐어요.",
+        Report::FactorDropped => "이제 비밀번호만으로 로그인해요.",
+        Report::FactorExists => "이미 2단계 인증을 쓰고 있어요. 먼저 꺼 주세요.",
+        Report::Code => "코드가 맞지 않거나 이미 쓴 코드예요.",
+        Report::CodeWait => "코드를 여러 번 틀렸어요. 나중에 다시 해 주세요.",
         Report::Unavailable => "지금은 할 수 없어요. 잠시 뒤에 다시 해 주세요.",
     },
     not_allowed: Words {
