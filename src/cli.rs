@@ -14,10 +14,11 @@ use crate::compose;
 use crate::config::{LogFormat, LogSettings, RawSettings, Settings};
 use crate::developer::{listen, trigger};
 use crate::doctor::{self, Level};
+use crate::domain::access::Role;
 use crate::domain::event::EventType;
 use crate::domain::order::Portone;
 use crate::ports::operations::{Kept, OperationsStore};
-use crate::service::access;
+use crate::service::access::{self, AccessError};
 
 /// Webhooks in one list.
 const REPLAY_LISTED_MAX: u32 = 20;
@@ -128,16 +129,26 @@ enum KeyCommand {
 
 #[derive(Debug, Subcommand)]
 enum UserCommand {
-    /// Add a person, or give one a new password
+    /// Add a person, or give one a new password; one who was disabled may sign in again
     Add {
         /// E-mail address
         email: String,
+        /// What the person may do: viewer, staff or owner; left out, a new person is an owner, and another keeps the role
+        #[arg(long, value_parser = role)]
+        role: Option<Role>,
+        /// Take the person's second factor away, for one who has lost it
+        #[arg(long)]
+        drop_second_factor: bool,
         /// Read the password from standard input instead of asking for it
         #[arg(long)]
         password_stdin: bool,
         #[command(flatten)]
         settings: Box<RawSettings>,
     },
+}
+
+fn role(word: &str) -> Result<Role, &'static str> {
+    Role::from_word(word).ok_or("it must be viewer, staff or owner")
 }
 
 /// Runs the command.
@@ -186,10 +197,15 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             command:
                 UserCommand::Add {
                     email,
+                    role,
+                    drop_second_factor,
                     password_stdin,
                     settings,
                 },
-        } => add_user(&settings.check()?, &email, password_stdin).await,
+        } => {
+            let settings = settings.check()?;
+            add_user(&settings, &email, role, drop_second_factor, password_stdin).await
+        }
     }
 }
 
@@ -279,22 +295,31 @@ pub async fn stop_asked() -> anyhow::Result<()> {
 }
 
 async fn make_key(settings: &Settings, name: &str) -> anyhow::Result<()> {
-    let name = name.trim();
-    anyhow::ensure!(
-        (1..=60).contains(&name.chars().count()) && !name.chars().any(char::is_control),
-        "--name must have 1 to 60 characters, none of them control characters"
-    );
     let (core, database) = compose::offline(settings).await?;
-    let key = access::make_api_key(&core, name).await?;
+    let key = match access::make_api_key(&core, name).await {
+        Err(AccessError::TooMany) => anyhow::bail!(
+            "two keys are called {name:?} already; revoke one on the back office's page of keys, or choose another name"
+        ),
+        made => made?,
+    };
     print_line(key.expose_secret())?;
     database.close().await;
     Ok(())
 }
 
-async fn add_user(settings: &Settings, email: &str, password_stdin: bool) -> anyhow::Result<()> {
+async fn add_user(
+    settings: &Settings,
+    email: &str,
+    role: Option<Role>,
+    drop_second_factor: bool,
+    password_stdin: bool,
+) -> anyhow::Result<()> {
     let password = read_password(password_stdin)?;
     let (core, database) = compose::offline(settings).await?;
-    access::put_user(&core, email, password).await?;
+    access::put_user(&core, email, password, role).await?;
+    if drop_second_factor {
+        access::factor::drop_of(&core, email).await?;
+    }
     database.close().await;
     Ok(())
 }

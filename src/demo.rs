@@ -135,7 +135,7 @@ impl Demo {
         sandbox.set_webhook_url(webhook_url);
 
         let password = random_text();
-        access::put_user(&app.core, STAFF_EMAIL, password.clone())
+        access::put_user(&app.core, STAFF_EMAIL, password.clone(), None)
             .await
             .context("nobody could be let into the back office")?;
         let key = access::make_api_key(&app.core, "sample shop")

@@ -1,5 +1,6 @@
 //! What a payment is and what may become of it. Pure: no I/O, no clock, no PortOne types, nothing of the web.
 
+pub mod access;
 pub mod attention;
 pub mod confirmation;
 pub mod decision;
@@ -10,8 +11,10 @@ pub mod history;
 pub mod ids;
 pub mod look;
 pub mod money;
+pub mod one_time_code;
 pub mod order;
 pub mod outcome;
+pub mod pace;
 pub mod refund;
 pub mod schedule;
 pub mod sweep;

@@ -37,6 +37,8 @@ use crate::ports::store::{AccessStore, InboxStore, OrderStore, RefundStore};
 pub const PAGE_BUDGET: Duration = Duration::from_millis(2_400);
 /// Passwords hashed at once: each takes 19 MiB and a core.
 pub const PASSWORD_HASHES_MAX: usize = 2;
+/// Sign-ins that wait for their turn. Beyond them one is refused at once.
+pub const PASSWORD_QUEUE_MAX: usize = 32;
 /// How long a sign-in waits for its turn.
 pub const PASSWORD_WAIT: Duration = Duration::from_secs(3);
 /// History entries that visitors can cause per order.
@@ -110,6 +112,8 @@ pub struct Core {
     pub(crate) flights: sync::Flights,
     pub(crate) lanes: deliveries::Lanes,
     pub(crate) admission: sync::Admission,
+    pub(crate) door: access::Door,
+    pub(crate) password_places: Semaphore,
     pub(crate) password_hashes: Arc<Semaphore>,
 }
 
@@ -154,6 +158,8 @@ impl Core {
             flights: sync::Flights::default(),
             lanes: deliveries::Lanes::default(),
             admission: sync::Admission::default(),
+            door: access::Door::default(),
+            password_places: Semaphore::new(PASSWORD_HASHES_MAX + PASSWORD_QUEUE_MAX),
             password_hashes: Arc::new(Semaphore::new(PASSWORD_HASHES_MAX)),
         }
     }

@@ -17,6 +17,7 @@ pub mod logo;
 pub mod metrics;
 pub mod office;
 pub mod pages;
+pub mod people_settings;
 pub mod problem;
 pub mod rates;
 mod refusals;

@@ -235,6 +235,7 @@ impl Staff {
             .client
             .post(format!("{}{path}", self.app_url))
             .header("cookie", &self.cookie)
+            .header("sec-fetch-site", "same-origin")
             .send()
             .await
             .unwrap();

@@ -255,6 +255,8 @@ pub struct EdgeMessages {
     pub again: &'static str,
     /// Link: the same page, out of its frame.
     pub see_result: &'static str,
+    /// The back office has it, and not for this person.
+    pub not_allowed: StoryText,
 }
 
 /// What the pay page says.

@@ -225,6 +225,10 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "See the result in the whole window",
             next: "The result is not shown inside this frame.",
         },
+        not_allowed: StoryText {
+            heading: "You may not do this",
+            next: "Ask an owner of the shop for the role that it needs.",
+        },
         if_paid: "If you have already paid, it is safely on record. Please don’t pay again.",
         again_in: |seconds| format!("Please open this page again in {seconds} seconds."),
         again: "Open again",

@@ -230,6 +230,10 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "結果は画面全体でご確認ください",
             next: "この枠の中には結果を表示しません。",
         },
+        not_allowed: StoryText {
+            heading: "この操作を行う権限がありません",
+            next: "必要な場合は、ショップのオーナーに権限を依頼してください。",
+        },
         if_paid: "お支払い済みの場合、記録は安全に残っています。もう一度支払わないでください。",
         again_in: |seconds| format!("{seconds}秒後にもう一度開いてください。"),
         again: "もう一度開く",

@@ -230,6 +230,10 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "결제 결과를 전체 화면에서 볼 수 있어요",
             next: "이 작은 창 안에는 결과를 표시하지 않아요.",
         },
+        not_allowed: StoryText {
+            heading: "이 작업을 할 권한이 없어요",
+            next: "권한이 필요하면 쇼핑몰의 소유자에게 요청해 주세요.",
+        },
         if_paid: "이미 결제하셨다면 기록이 안전하게 남아 있어요. 다시 결제하지 마세요.",
         again_in: |seconds| format!("{seconds}초 뒤에 다시 열어 주세요."),
         again: "다시 열기",

@@ -6,9 +6,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::domain::access::Role;
 use crate::domain::event::Event;
 use crate::domain::history::{Entry, StoredEntry};
 use crate::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
+use crate::domain::one_time_code::CodeSecret;
 use crate::domain::order::{Order, OrderStatus, Portone};
 use crate::domain::refund::Refund;
 use crate::domain::transaction::Transaction;
@@ -327,6 +329,125 @@ pub struct User {
     pub email: String,
     /// Argon2id hash in PHC format.
     pub password_hash: String,
+    /// What the person may do.
+    pub role: Role,
+    /// Until when the password counts, when somebody else has made it.
+    pub password_until: Option<Timestamp>,
+    /// What has to be given beside the password.
+    pub second_factor: Option<SecondFactor>,
+}
+
+/// What has to be given beside a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecondFactor {
+    /// What codes are made with.
+    pub secret: CodeSecret,
+    /// Step of the last code that was used.
+    pub used_step: Option<i64>,
+    /// Recovery codes that were not used.
+    pub recovery_left: i64,
+}
+
+/// A person as the list of people shows one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Row id.
+    pub id: i64,
+    /// Lower-case e-mail address.
+    pub email: String,
+    /// What the person may do.
+    pub role: Role,
+    /// Since when the person may not sign in.
+    pub disabled_at: Option<Timestamp>,
+    /// Until when the password counts, when somebody else has made it.
+    pub password_until: Option<Timestamp>,
+    /// When the person was added.
+    pub created_at: Timestamp,
+    /// When one of the sessions that are open was last seen.
+    pub seen_at: Option<Timestamp>,
+    /// Whether a code has to be given beside the password.
+    pub has_second_factor: bool,
+}
+
+/// A person to add.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// Lower-case e-mail address.
+    pub email: String,
+    /// Argon2id hash in PHC format.
+    pub password_hash: String,
+    /// What the person may do.
+    pub role: Role,
+    /// Until when the password counts; `None` is for good.
+    pub password_until: Option<Timestamp>,
+}
+
+/// What is to become of a person. All but a role's change end the person's sessions.
+#[derive(Debug, Clone)]
+pub enum UserChange {
+    /// Another role, which counts from the next request on.
+    Role(Role),
+    /// May not sign in any more.
+    Disable,
+    /// May sign in again.
+    Enable,
+    /// Another password.
+    Password {
+        /// Argon2id hash in PHC format.
+        hash: String,
+        /// Until when it counts; `None` is for good.
+        until: Option<Timestamp>,
+    },
+    /// Every session ends.
+    SignOut,
+    /// A code has to be given beside the password, from now on.
+    SecondFactor {
+        /// What codes are made with.
+        secret: CodeSecret,
+        /// Step of the code that proved that the person has the secret.
+        step: i64,
+        /// SHA-256 of each recovery code.
+        recovery: Vec<[u8; 32]>,
+    },
+    /// The password alone is enough.
+    DropSecondFactor,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserChanged {
+    /// Written.
+    Done,
+    /// Nobody has this id.
+    NotFound,
+    /// Nobody would be left who may do everything: nothing was written.
+    LastOwner,
+}
+
+/// A key to add.
+#[derive(Debug, Clone)]
+pub struct NewApiKey {
+    /// What the key is for.
+    pub name: String,
+    /// SHA-256 of the key.
+    pub hash: [u8; 32],
+    /// How the key begins.
+    pub hint: String,
+}
+
+/// A key as the list of keys shows one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptKey {
+    /// The beginning of its hash, in hexadecimal digits.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// How it begins.
+    pub hint: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last used, to the hour.
+    pub last_used_at: Option<Timestamp>,
 }
 
 /// A shop's key, without the key.
@@ -339,27 +460,53 @@ pub struct ApiKey {
 /// Who may come in: people with sessions, shops with keys. Tokens and keys are stored as SHA-256 alone.
 #[async_trait]
 pub trait AccessStore: Send + Sync {
-    /// Adds a person, or gives an existing one a new password (and ends that person's sessions).
+    /// Adds a person as an owner, or gives an existing one a new password (and ends that person's sessions, and lets one who
+    /// was disabled in again). A role that is named is the person's from then on.
     async fn put_user(
         &self,
         email: &str,
         password_hash: &str,
+        role: Option<Role>,
         at: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<UserChanged, StoreError>;
 
-    /// Finds a person by lower-case address.
+    /// Adds a person; `false` when there is one with the address.
+    async fn add_user(&self, new: &NewUser, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Changes a person. An owner who is let in is left, whatever is asked for at the same time.
+    async fn change_user(
+        &self,
+        id: i64,
+        change: &UserChange,
+        at: Timestamp,
+    ) -> Result<UserChanged, StoreError>;
+
+    /// Everybody, by address, as many as `limit`.
+    async fn users(&self, now: Timestamp, limit: u32) -> Result<Vec<Person>, StoreError>;
+
+    /// Finds a person who may sign in by lower-case address.
     async fn find_user(&self, email: &str) -> Result<Option<User>, StoreError>;
 
-    /// Adds a key.
+    /// Adds a key; `false` when so many have its name already. The same key again is the same key.
     async fn put_api_key(
         &self,
-        name: &str,
-        hash: &[u8; 32],
+        new: &NewApiKey,
+        of_name_max: u32,
         at: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
-    /// Finds a key by its hash.
-    async fn find_api_key(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError>;
+    /// The keys that open something, the newest first, as many as `limit`.
+    async fn api_keys(&self, limit: u32) -> Result<Vec<KeptKey>, StoreError>;
+
+    /// Revokes a key; `false` when none has the id.
+    async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError>;
+
+    /// Finds a key by its hash, and notes that it was used `now` (at most once an hour).
+    async fn find_api_key(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<ApiKey>, StoreError>;
 
     /// Opens a session.
     async fn put_session(
@@ -382,7 +529,31 @@ pub trait AccessStore: Send + Sync {
     /// Ends a session.
     async fn delete_session(&self, hash: &[u8; 32]) -> Result<(), StoreError>;
 
-    /// Removes sessions that are over.
+    /// Keeps in mind who gave the right password and owes a code.
+    async fn put_half_sign_in(
+        &self,
+        hash: &[u8; 32],
+        user_id: i64,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Who owes a code, until it expires.
+    async fn find_half_sign_in(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError>;
+
+    /// Forgets one.
+    async fn delete_half_sign_in(&self, hash: &[u8; 32]) -> Result<(), StoreError>;
+
+    /// Notes that the code of a step was used; `false` when it, or a later one, was used before.
+    async fn use_code(&self, user_id: i64, step: i64) -> Result<bool, StoreError>;
+
+    /// Uses a recovery code up; `false` when the person has none such.
+    async fn use_recovery_code(&self, user_id: i64, hash: &[u8; 32]) -> Result<bool, StoreError>;
+
+    /// Removes sessions that are over, and sign-ins that stopped half-way.
     async fn purge_sessions(&self, now: Timestamp) -> Result<(), StoreError>;
 }
 

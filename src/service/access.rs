@@ -1,20 +1,29 @@
 //! Who may come in: people by password and session, shops by key.
 
+mod door;
+pub mod factor;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::{Core, PASSWORD_WAIT};
+use crate::domain::access::Role;
 use crate::ports::clock::within;
 use crate::ports::entropy::draw;
-use crate::ports::store::{ApiKey, StoreError, User};
+use crate::ports::store::{ApiKey, NewApiKey, NewUser, StoreError, User, UserChange, UserChanged};
+
+pub(crate) use door::Door;
+use door::Key;
 
 /// A session ends after this long at the latest.
 pub const SESSION_MAX: SignedDuration = SignedDuration::from_hours(12);
@@ -22,10 +31,28 @@ pub const SESSION_MAX: SignedDuration = SignedDuration::from_hours(12);
 pub const SESSION_IDLE: SignedDuration = SignedDuration::from_mins(30);
 /// Shortest password for a new user.
 pub const PASSWORD_CHARS_MIN: usize = 10;
+/// How long a password counts that was made for somebody: time enough to hand it over.
+pub const HANDED_PASSWORD_LASTS: SignedDuration = SignedDuration::from_hours(72);
+/// People in the list, and with it people at all.
+pub const USERS_MAX: u32 = 500;
+/// Keys of one name at once: the old one and the new one, while a shop changes over.
+pub const KEYS_OF_NAME_MAX: u32 = 2;
+/// Keys in the list.
+pub const KEYS_LISTED_MAX: u32 = 200;
+/// Longest name of a key, in characters.
+pub const KEY_NAME_CHARS_MAX: usize = 60;
+/// Characters of a key that its list shows.
+const KEY_HINT_CHARS: usize = 9;
+/// Random bytes of a password that is made for somebody.
+const HANDED_PASSWORD_BYTES: usize = 12;
 /// Longest password that is hashed at all, in bytes.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 /// Longest e-mail address, in bytes (RFC 5321, 4.5.3.1.3).
 pub const EMAIL_BYTES_MAX: usize = 254;
+/// How long a browser stays known.
+pub const BROWSER_KNOWN: SignedDuration = SignedDuration::from_hours(180 * 24);
+/// Bytes by which one known browser is told from another.
+const BROWSER_NONCE_BYTES: usize = 16;
 /// How every key begins, so that people and scanners know one when they see it.
 const KEY_PREFIX: &str = "wr_";
 /// A hash that no password opens, so that an unknown user costs as much time as a known one.
@@ -40,6 +67,9 @@ pub enum AccessError {
     /// Too many sign-ins at once.
     #[error("too many sign-ins at once")]
     Busy,
+    /// Too many wrong ones: the next one counts after this time.
+    #[error("too many wrong sign-ins; the next one is looked at in {} seconds", .0.as_secs())]
+    Wait(SignedDuration),
     /// Not an e-mail address.
     #[error("this is no e-mail address")]
     Email,
@@ -48,6 +78,23 @@ pub enum AccessError {
         "a password has {PASSWORD_CHARS_MIN} characters at least and {PASSWORD_BYTES_MAX} bytes at most"
     )]
     Password,
+    /// Somebody has this address.
+    #[error("somebody has this address")]
+    Exists,
+    /// There are as many as there may be.
+    #[error("there are as many as there may be")]
+    TooMany,
+    /// Not a key's name.
+    #[error(
+        "a key's name has 1 to {KEY_NAME_CHARS_MAX} characters, none of them control characters"
+    )]
+    Name,
+    /// Nobody has this id.
+    #[error("there is no such person")]
+    NotFound,
+    /// Nobody would be left who may do everything.
+    #[error("one owner must be left who may sign in")]
+    LastOwner,
     /// The hash function failed.
     #[error("the password could not be hashed")]
     Hash,
@@ -67,36 +114,87 @@ impl SessionToken {
     }
 }
 
-/// Signs a person in and opens a fresh session.
+/// Somebody who wants to come in.
+pub struct SignIn<'a> {
+    /// Address as it was typed.
+    pub email: &'a str,
+    /// Password.
+    pub password: SecretString,
+    /// Where the request comes from.
+    pub source: IpAddr,
+    /// What the browser keeps from an earlier sign-in.
+    pub browser: Option<&'a str>,
+}
+
+/// What somebody gets who came in.
+pub struct CameIn {
+    /// The session.
+    pub session: SessionToken,
+    /// By this the browser is known the next time.
+    pub browser: SessionToken,
+}
+
+/// How far a password leads.
+pub enum Entered {
+    /// In.
+    In(CameIn),
+    /// To the question for the code, which is answered with this token.
+    CodeNeeded(SessionToken),
+}
+
+/// Signs a person in and opens a fresh session, or asks for the second factor.
+///
+/// Wrong passwords are counted by account and by where they come from, and cost growing waits. A browser that signed in to the
+/// account before has a count of its own instead: whoever guesses at an account does not keep its owner out.
+/// <https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies>
 ///
 /// # Errors
-/// [`AccessError::Refused`] for an unknown address as for a wrong password, after the same work.
-pub async fn sign_in(
-    core: &Core,
-    email: &str,
-    password: SecretString,
-) -> Result<SessionToken, AccessError> {
-    let found = core
-        .access
-        .find_user(&email.trim().to_lowercase().replace(char::is_control, ""))
-        .await?;
+/// [`AccessError::Refused`] for an unknown address as for a wrong password, after the same work and the same waits.
+pub async fn sign_in(core: &Core, sign_in: SignIn<'_>) -> Result<Entered, AccessError> {
+    let email = sign_in
+        .email
+        .trim()
+        .to_lowercase()
+        .replace(char::is_control, "");
+    let found = core.access.find_user(&email).await?;
     let hash = found
         .as_ref()
         .map_or_else(|| NOBODY.to_owned(), |user| user.password_hash.clone());
-    let turn = Arc::clone(&core.password_hashes).acquire_owned();
-    let permit = within(core.clock.as_ref(), PASSWORD_WAIT, turn)
-        .await
-        .ok_or(AccessError::Busy)?
-        .map_err(|_| AccessError::Busy)?;
-    let right = tokio::task::spawn_blocking(move || {
-        // Held by the work itself: a visitor who leaves must not free the place of a hash that still runs.
-        let _permit = permit;
-        matches(&password, &hash)
-    })
-    .await
-    .map_err(|_| AccessError::Hash)?;
+    let known = sign_in
+        .browser
+        .and_then(|browser| known(browser, &email, &hash));
+    let (account, keys) = match known {
+        Some(nonce) => (Key::browser(&nonce), vec![Key::browser(&nonce)]),
+        None => {
+            let account = Key::account(&email);
+            (account, vec![account, Key::source(sign_in.source)])
+        }
+    };
+    core.door
+        .enter(&keys, core.clock.now())
+        .map_err(AccessError::Wait)?;
+    let right = match is_right(core, sign_in.password, hash).await {
+        Ok(right) => right,
+        Err(error) => {
+            core.door.take_back(&keys);
+            return Err(error);
+        }
+    };
+    let now = core.clock.now();
+    // A password that was handed over and never replaced is worth nothing to who finds it later.
+    let found = found.filter(|user| user.password_until.is_none_or(|until| now < until));
     let user = found.filter(|_| right).ok_or(AccessError::Refused)?;
+    core.door.take_back(&keys);
+    // Not where it comes from: whoever has an account could guess at the others without end.
+    core.door.forgive(&account);
 
+    if user.second_factor.is_some() {
+        return Ok(Entered::CodeNeeded(factor::half_way(core, &user).await?));
+    }
+    Ok(Entered::In(open_session(core, &user).await?))
+}
+
+async fn open_session(core: &Core, user: &User) -> Result<CameIn, AccessError> {
     let token = token(core);
     let now = core.clock.now();
     core.access
@@ -107,7 +205,65 @@ pub async fn sign_in(
             now.checked_add(SESSION_MAX).unwrap_or(now),
         )
         .await?;
-    Ok(SessionToken(SecretString::from(token)))
+    Ok(CameIn {
+        session: SessionToken(SecretString::from(token)),
+        browser: SessionToken(SecretString::from(browser_token(core, user))),
+    })
+}
+
+/// Compares, when it is its turn.
+async fn is_right(core: &Core, password: SecretString, hash: String) -> Result<bool, AccessError> {
+    in_turn(core, move || matches(&password, &hash)).await
+}
+
+/// Hashing takes a core and much memory, so few do it at once, few wait for it, and nobody for long.
+async fn in_turn<T: Send + 'static>(
+    core: &Core,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, AccessError> {
+    let _place = core
+        .password_places
+        .try_acquire()
+        .map_err(|_| AccessError::Busy)?;
+    let turn = Arc::clone(&core.password_hashes).acquire_owned();
+    let permit = within(core.clock.as_ref(), PASSWORD_WAIT, turn)
+        .await
+        .ok_or(AccessError::Busy)?
+        .map_err(|_| AccessError::Busy)?;
+    tokio::task::spawn_blocking(move || {
+        // Held by the work itself: a visitor who leaves must not free the place of a hash that still runs.
+        let _permit = permit;
+        work()
+    })
+    .await
+    .map_err(|_| AccessError::Hash)
+}
+
+/// What a browser keeps: a number, and a proof that it was given out for this account with this password. A new password makes
+/// every browser a stranger, and nothing has to be remembered here.
+fn browser_token(core: &Core, user: &User) -> String {
+    let nonce: [u8; BROWSER_NONCE_BYTES] = draw(core.entropy.as_ref());
+    let proof = proof(&nonce, &user.email, &user.password_hash).finalize();
+    let bytes = [nonce.as_slice(), proof.into_bytes().as_slice()].concat();
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The number of a browser that is known for the account.
+fn known(browser: &str, email: &str, hash: &str) -> Option<[u8; BROWSER_NONCE_BYTES]> {
+    let bytes = URL_SAFE_NO_PAD.decode(browser).ok()?;
+    let (nonce, given) = bytes.split_first_chunk::<BROWSER_NONCE_BYTES>()?;
+    proof(nonce, email, hash).verify_slice(given).ok()?;
+    Some(*nonce)
+}
+
+/// The key is the stored hash with its salt: nobody outside knows it.
+fn proof(nonce: &[u8], email: &str, hash: &str) -> Hmac<Sha256> {
+    let mut key = [0; 64];
+    key[..32].copy_from_slice(&digest(hash));
+    let mut proof = <Hmac<Sha256> as KeyInit>::new(&key.into());
+    proof.update(nonce);
+    proof.update(email.as_bytes());
+    proof
 }
 
 /// The person of a session.
@@ -133,49 +289,177 @@ pub async fn sign_out(core: &Core, token: &str) -> Result<(), StoreError> {
     core.access.delete_session(&digest(token)).await
 }
 
-/// Adds a person, or changes the password of one who is there, which ends that person's sessions.
+/// Adds a person, or changes the password of one who is there, which ends that person's sessions. For commands: who runs them
+/// can do everything, so whoever is added is an owner unless a role is named, and one who was disabled is let in again.
 ///
 /// # Errors
-/// [`AccessError`] for an address or a password that cannot be, or a store that fails.
-pub async fn put_user(core: &Core, email: &str, password: SecretString) -> Result<(), AccessError> {
+/// [`AccessError`] for an address or a password that cannot be, for the last owner's role, or a store that fails.
+pub async fn put_user(
+    core: &Core,
+    email: &str,
+    password: SecretString,
+    role: Option<Role>,
+) -> Result<(), AccessError> {
+    let email = address(email)?;
+    let hash = hashed(core, password).await?;
+    let now = core.clock.now();
+    done(core.access.put_user(&email, &hash, role, now).await?)
+}
+
+/// Adds a person, with a password that is to be replaced. It is shown this once.
+///
+/// # Errors
+/// [`AccessError::Exists`], [`AccessError::TooMany`], or what keeps anybody from being added.
+pub async fn add_user(core: &Core, email: &str, role: Role) -> Result<SecretString, AccessError> {
+    let email = address(email)?;
+    let now = core.clock.now();
+    if core.access.users(now, USERS_MAX).await?.len() >= USERS_MAX as usize {
+        return Err(AccessError::TooMany);
+    }
+    let password = handed_password(core);
+    let new = NewUser {
+        email,
+        password_hash: hashed(core, password.clone()).await?,
+        role,
+        password_until: now.checked_add(HANDED_PASSWORD_LASTS).ok(),
+    };
+    if core.access.add_user(&new, now).await? {
+        Ok(password)
+    } else {
+        Err(AccessError::Exists)
+    }
+}
+
+/// Gives a person another password, to be replaced, and ends the sessions. It is shown this once.
+///
+/// # Errors
+/// [`AccessError::NotFound`], or a store that fails.
+pub async fn hand_password(core: &Core, id: i64) -> Result<SecretString, AccessError> {
+    let password = handed_password(core);
+    let change = UserChange::Password {
+        hash: hashed(core, password.clone()).await?,
+        until: core.clock.now().checked_add(HANDED_PASSWORD_LASTS).ok(),
+    };
+    change_user(core, id, &change).await?;
+    Ok(password)
+}
+
+/// Changes a person.
+///
+/// # Errors
+/// [`AccessError::NotFound`], [`AccessError::LastOwner`], or a store that fails.
+pub async fn change_user(core: &Core, id: i64, change: &UserChange) -> Result<(), AccessError> {
+    done(
+        core.access
+            .change_user(id, change, core.clock.now())
+            .await?,
+    )
+}
+
+/// A person chooses another password. Every session of the person ends, and a fresh one begins here.
+///
+/// # Errors
+/// [`AccessError::Refused`] when the present password is another one, [`AccessError::Wait`] when it was wrong too often,
+/// [`AccessError::Password`] for a new one that cannot be.
+pub async fn change_password(
+    core: &Core,
+    email: &str,
+    present: SecretString,
+    new: SecretString,
+) -> Result<CameIn, AccessError> {
+    fits(&new)?;
+    let user = core.access.find_user(email).await?;
+    let mut user = user.ok_or(AccessError::NotFound)?;
+    let keys = [Key::present_password(user.id)];
+    core.door
+        .enter(&keys, core.clock.now())
+        .map_err(AccessError::Wait)?;
+    match is_right(core, present, user.password_hash.clone()).await {
+        Ok(true) => core.door.take_back(&keys),
+        Ok(false) => return Err(AccessError::Refused),
+        Err(error) => {
+            core.door.take_back(&keys);
+            return Err(error);
+        }
+    }
+    user.password_hash = hashed(core, new).await?;
+    let change = UserChange::Password {
+        hash: user.password_hash.clone(),
+        until: None,
+    };
+    change_user(core, user.id, &change).await?;
+    open_session(core, &user).await
+}
+
+fn done(changed: UserChanged) -> Result<(), AccessError> {
+    match changed {
+        UserChanged::Done => Ok(()),
+        UserChanged::NotFound => Err(AccessError::NotFound),
+        UserChanged::LastOwner => Err(AccessError::LastOwner),
+    }
+}
+
+fn address(email: &str) -> Result<String, AccessError> {
     let email = email.trim().to_lowercase();
     let well_formed = email.len() <= EMAIL_BYTES_MAX
         && !email.chars().any(|c| c.is_whitespace() || c.is_control())
         && email.split_once('@').is_some_and(|(name, host)| {
             !name.is_empty() && host.contains('.') && !host.contains('@')
         });
-    if !well_formed {
-        return Err(AccessError::Email);
+    if well_formed {
+        Ok(email)
+    } else {
+        Err(AccessError::Email)
     }
+}
+
+fn fits(password: &SecretString) -> Result<(), AccessError> {
     let text = password.expose_secret();
     if text.chars().count() < PASSWORD_CHARS_MIN || text.len() > PASSWORD_BYTES_MAX {
         return Err(AccessError::Password);
     }
+    Ok(())
+}
+
+/// Hashes, when it is its turn.
+async fn hashed(core: &Core, password: SecretString) -> Result<String, AccessError> {
+    fits(&password)?;
     let salt: [u8; 16] = draw(core.entropy.as_ref());
-    let hash = tokio::task::spawn_blocking(move || {
+    let work = move || {
         Argon2::default()
             .hash_password_with_salt(password.expose_secret().as_bytes(), &salt)
             .map(|hash| hash.to_string())
-    })
-    .await
-    .map_err(|_| AccessError::Hash)?
-    .map_err(|_| AccessError::Hash)?;
-    core.access
-        .put_user(&email, &hash, core.clock.now())
-        .await?;
-    Ok(())
+    };
+    in_turn(core, work).await?.map_err(|_| AccessError::Hash)
+}
+
+fn handed_password(core: &Core) -> SecretString {
+    let bytes: [u8; HANDED_PASSWORD_BYTES] = draw(core.entropy.as_ref());
+    SecretString::from(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Makes a key for a shop's server. It is shown this once.
 ///
 /// # Errors
-/// [`StoreError`] when it could not be written.
-pub async fn make_api_key(core: &Core, name: &str) -> Result<SecretString, StoreError> {
+/// [`AccessError::Name`], [`AccessError::TooMany`] of this name, or a store that fails.
+pub async fn make_api_key(core: &Core, name: &str) -> Result<SecretString, AccessError> {
+    let name = name.trim();
+    let fits = (1..=KEY_NAME_CHARS_MAX).contains(&name.chars().count());
+    if !fits || name.contains(char::is_control) {
+        return Err(AccessError::Name);
+    }
     let key = format!("{KEY_PREFIX}{}", token(core));
-    core.access
-        .put_api_key(name, &digest(&key), core.clock.now())
-        .await?;
-    Ok(SecretString::from(key))
+    let new = NewApiKey {
+        name: name.to_owned(),
+        hash: digest(&key),
+        hint: key.chars().take(KEY_HINT_CHARS).collect(),
+    };
+    let now = core.clock.now();
+    if core.access.put_api_key(&new, KEYS_OF_NAME_MAX, now).await? {
+        Ok(SecretString::from(key))
+    } else {
+        Err(AccessError::TooMany)
+    }
 }
 
 /// The key that a request carries.
@@ -186,7 +470,9 @@ pub async fn api_key(core: &Core, key: &str) -> Result<Option<ApiKey>, StoreErro
     if !key.starts_with(KEY_PREFIX) {
         return Ok(None);
     }
-    core.access.find_api_key(&digest(key)).await
+    core.access
+        .find_api_key(&digest(key), core.clock.now())
+        .await
 }
 
 fn matches(password: &SecretString, hash: &str) -> bool {

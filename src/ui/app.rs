@@ -8,7 +8,8 @@ use leptos_router::{ParamSegment, SsrMode, StaticSegment};
 use super::pages::complete::CompletePage;
 use super::pages::no_page::NoPage;
 use super::pages::office::{
-    AttentionPage, LoginPage, OrderPage, OrdersPage, RefundPage, WebhooksPage,
+    AccountPage, AttentionPage, KeysPage, LoginCodePage, LoginPage, OrderPage, OrdersPage,
+    RefundPage, UsersPage, WebhooksPage,
 };
 use super::pages::pay::PayPage;
 use super::pages::status::StatusPage;
@@ -25,8 +26,12 @@ pub fn App() -> impl IntoView {
                 <Route path=(StaticSegment("o"), ParamSegment("token")) view=StatusPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("pay"), ParamSegment("payment_id")) view=PayPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("login") view=LoginPage ssr=SsrMode::Async />
+                <Route path=(StaticSegment("login"), StaticSegment("code")) view=LoginCodePage ssr=SsrMode::Async />
                 <Route path=StaticSegment("attention") view=AttentionPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("settings"), StaticSegment("webhooks")) view=WebhooksPage ssr=SsrMode::Async />
+                <Route path=(StaticSegment("settings"), StaticSegment("users")) view=UsersPage ssr=SsrMode::Async />
+                <Route path=(StaticSegment("settings"), StaticSegment("keys")) view=KeysPage ssr=SsrMode::Async />
+                <Route path=(StaticSegment("settings"), StaticSegment("account")) view=AccountPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("orders") view=OrdersPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("orders"), ParamSegment("payment_id")) view=OrderPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("orders"), ParamSegment("payment_id"), StaticSegment("refund")) view=RefundPage ssr=SsrMode::Async />

@@ -6,7 +6,9 @@ use http::request::Parts;
 use leptos::prelude::use_context;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::domain::access::{Deed, Role};
 use crate::domain::look::Accent;
+use crate::domain::one_time_code::CodeSecret;
 use crate::domain::order::Mode;
 use crate::i18n::Locale;
 
@@ -73,23 +75,49 @@ impl Visitor {
 /// The person signed in, on back-office pages.
 #[derive(Debug, Clone)]
 pub struct SignedIn {
+    /// Row id.
+    pub id: i64,
     /// E-mail address.
     pub email: String,
+    /// What the person is to the shop.
+    pub role: Role,
+    /// Whether the password was made by somebody else, and has to be replaced before anything else.
+    pub has_handed_password: bool,
 }
 
-/// The secret that an endpoint was just given, for the one page that shows it.
+impl SignedIn {
+    /// Whether the person may do this.
+    #[must_use]
+    pub const fn may(&self, deed: Deed) -> bool {
+        self.role.may(deed)
+    }
+}
+
+/// Why the sign-in page asks for patience.
+#[derive(Debug, Clone, Copy)]
+pub enum TryAgain {
+    /// Many people sign in.
+    Busy,
+    /// Too many sign-ins were wrong.
+    After {
+        /// How long to wait.
+        seconds: i64,
+    },
+}
+
+/// A secret that was just made, for the one page that shows it.
 #[derive(Debug, Clone)]
 pub struct NewSecret {
-    /// Address of the endpoint.
-    pub url: String,
+    /// Whose it is: address of an endpoint, name of a key, address of a person.
+    pub of: String,
     secret: SecretString,
 }
 
 impl NewSecret {
     /// What the page is to show.
     #[must_use]
-    pub const fn new(url: String, secret: SecretString) -> Self {
-        Self { url, secret }
+    pub const fn new(of: String, secret: SecretString) -> Self {
+        Self { of, secret }
     }
 
     /// The secret.
@@ -97,6 +125,20 @@ impl NewSecret {
     pub fn expose(&self) -> &str {
         self.secret.expose_secret()
     }
+}
+
+/// What the page of one's account shows of a second factor, once.
+#[derive(Debug, Clone)]
+pub enum FactorShown {
+    /// A secret to set up an app with.
+    SetUp {
+        /// It.
+        secret: CodeSecret,
+        /// Whether the code that was given for it is not of it.
+        is_wrong: bool,
+    },
+    /// The recovery codes.
+    Recovery(Vec<SecretString>),
 }
 
 /// What a handler or a layer put into the request for the page.

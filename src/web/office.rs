@@ -1,42 +1,59 @@
 //! The back office's doors and buttons: plain forms, answered by a redirect. Pages are rendered by [`crate::ui`].
 
+pub mod doors;
 mod refund;
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use axum::Form;
-use axum::extract::{Path, Request, State};
+use axum::body::Body;
+use axum::extract::{Extension, MatchedPath, OriginalUri, Path, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{COOKIE, LOCATION, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 use serde::Deserialize;
 
 pub use refund::refund_order;
 
-use super::{App, Network};
+use super::client::{Peer, client_address};
+use super::pages::render;
+use super::problem::Problem;
+use super::{App, Network, language};
+use crate::domain::access::Deed;
 use crate::domain::attention::AttentionKind;
 use crate::domain::history::Actor;
 use crate::domain::ids::{PaymentId, TransactionId};
-use crate::service::access::{self, AccessError};
+use crate::service::access::{self, AccessError, CameIn, Entered, SignIn, factor};
 use crate::service::attention::{self, SettleError};
 use crate::service::orders::{self, CloseError};
 use crate::service::sync::{Ask, SyncError, sync};
-use crate::ui::context::SignedIn;
+use crate::ui::context::{SignedIn, TryAgain};
 use crate::ui::pages::office::address::order_path;
 
-/// Lets signed-in people through and sends everybody else to the sign-in page.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Lets signed-in people through to what they may do, and sends everybody else to the sign-in page.
 pub async fn require_person(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let token = session_cookie(request.headers(), &app.network);
+    let token = cookie_value(request.headers(), session_cookie(&app.network));
     let person = match &token {
         Some(token) => access::person(&app.core, token).await,
         None => Ok(None),
     };
     match person {
         Ok(Some(user)) => {
-            request
-                .extensions_mut()
-                .insert(SignedIn { email: user.email });
+            let person = SignedIn {
+                id: user.id,
+                email: user.email,
+                role: user.role,
+                has_handed_password: user.password_until.is_some(),
+            };
+            if let Some(refusal) = refusal(&person, &request) {
+                return refusal;
+            }
+            request.extensions_mut().insert(person);
             next.run(request).await
         }
         Ok(None) => {
@@ -61,6 +78,25 @@ pub async fn require_person(State(app): State<App>, mut request: Request, next: 
     }
 }
 
+/// Asks [`doors`] what the request does, and the person's role whether that may be done. `None` when it may.
+fn refusal(person: &SignedIn, request: &Request) -> Option<Response> {
+    let path = request.extensions().get::<MatchedPath>();
+    let deed = path.and_then(|path| doors::deed(path.as_str(), request.method()));
+    let Some(deed) = deed.filter(|deed| person.may(*deed)) else {
+        return Some(Problem::NotAllowed.response());
+    };
+    // Every browser says where a form comes from; the layer in front has judged what it says. Nobody else has a session.
+    let headers = request.headers();
+    let says_from_where = headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE);
+    if request.method() == Method::POST && !says_from_where {
+        return Some(Problem::NotAllowed.response());
+    }
+    if person.has_handed_password && deed != Deed::OwnAccount {
+        return Some(see_other("/settings/account?error=choose_password"));
+    }
+    None
+}
+
 /// The sign-in form.
 #[derive(Deserialize)]
 pub struct SignInForm {
@@ -73,30 +109,180 @@ pub struct SignInForm {
 }
 
 /// `POST /login`
-pub async fn sign_in(State(app): State<App>, Form(form): Form<SignInForm>) -> Response {
-    let next = utf8_percent_encode(own_page(&form.next), NON_ALPHANUMERIC).to_string();
-    match access::sign_in(&app.core, &form.email, form.password).await {
-        Ok(token) => {
-            let mut response = see_other(own_page(&form.next));
-            let cookie = cookie(&app.network, token.expose(), access::SESSION_MAX.as_secs());
-            if let Ok(mut value) = HeaderValue::from_str(&cookie) {
-                value.set_sensitive(true);
-                response.headers_mut().insert(SET_COOKIE, value);
-            }
-            response
+pub async fn sign_in(
+    State(app): State<App>,
+    peer: Option<Extension<Peer>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    Form(form): Form<SignInForm>,
+) -> Response {
+    let SignInForm {
+        email,
+        password,
+        next,
+    } = form;
+    let browser = cookie_value(&headers, browser_cookie(&app.network));
+    let sign_in = SignIn {
+        email: &email,
+        password,
+        source: source(&app.network, peer, &headers),
+        browser: browser.as_deref(),
+    };
+    let next = own_page(&next);
+    let code = match access::sign_in(&app.core, sign_in).await {
+        Ok(Entered::In(came_in)) => return let_in(&app.network, next, &came_in),
+        Ok(Entered::CodeNeeded(half)) => {
+            let next = utf8_percent_encode(next, NON_ALPHANUMERIC);
+            let mut response = see_other(&format!("/login/code?next={next}"));
+            let seconds = factor::HALF_SIGN_IN_LASTS.as_secs();
+            let cookie = cookie(
+                half_cookie(&app.network),
+                &app.network,
+                half.expose(),
+                seconds,
+            );
+            set_cookie(&mut response, &cookie);
+            return response;
         }
-        Err(AccessError::Refused) => see_other(&format!("/login?error=refused&next={next}")),
-        Err(AccessError::Busy) => see_other(&format!("/login?error=busy&next={next}")),
+        Err(AccessError::Refused) => "refused",
+        Err(AccessError::Busy) => {
+            let wait = TryAgain::Busy;
+            return try_again(&app, wait, BUSY_SECONDS, next, uri.query(), &headers).await;
+        }
+        Err(AccessError::Wait(wait)) => {
+            // Rounded up: whoever waits so long need not wait again.
+            let seconds = wait.as_secs() + i64::from(wait.subsec_nanos() > 0);
+            let wait = TryAgain::After { seconds };
+            return try_again(&app, wait, seconds, next, uri.query(), &headers).await;
+        }
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "a sign-in failed");
-            see_other(&format!("/login?error=unavailable&next={next}"))
+            "unavailable"
         }
+    };
+    let next = utf8_percent_encode(next, NON_ALPHANUMERIC);
+    see_other(&format!("/login?error={code}&next={next}"))
+}
+
+/// When a sign-in is to be tried again that found too many others.
+const BUSY_SECONDS: i64 = 5;
+
+/// Whoever comes from nowhere shares one address.
+fn source(network: &Network, peer: Option<Extension<Peer>>, headers: &HeaderMap) -> IpAddr {
+    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |Extension(Peer(peer))| {
+        client_address(peer.ip(), headers, &network.trusted_proxies)
+    })
+}
+
+pub(super) fn let_in(network: &Network, next: &str, came_in: &CameIn) -> Response {
+    let mut response = see_other(next);
+    set_cookies(network, &mut response, came_in);
+    response
+}
+
+/// Gives the browser its fresh session.
+pub(super) fn set_cookies(network: &Network, response: &mut Response, came_in: &CameIn) {
+    let session = cookie(
+        session_cookie(network),
+        network,
+        came_in.session.expose(),
+        access::SESSION_MAX.as_secs(),
+    );
+    let browser = cookie(
+        browser_cookie(network),
+        network,
+        came_in.browser.expose(),
+        access::BROWSER_KNOWN.as_secs(),
+    );
+    for cookie in [session, browser] {
+        set_cookie(response, &cookie);
     }
+}
+
+fn set_cookie(response: &mut Response, cookie: &str) {
+    if let Ok(mut value) = HeaderValue::from_str(cookie) {
+        value.set_sensitive(true);
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+}
+
+/// The second factor.
+#[derive(Deserialize)]
+pub struct CodeForm {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// `POST /login/code`
+pub async fn give_code(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Form(form): Form<CodeForm>,
+) -> Response {
+    let next = own_page(&form.next);
+    let Some(half) = cookie_value(&headers, half_cookie(&app.network)) else {
+        return see_other("/login");
+    };
+    let browser = cookie_value(&headers, browser_cookie(&app.network));
+    let given = factor::give_code(&app.core, &half, &form.code, browser.as_deref()).await;
+    let code = match given {
+        Ok(came_in) => {
+            let mut response = let_in(&app.network, next, &came_in);
+            let over = cookie(half_cookie(&app.network), &app.network, "", 0);
+            set_cookie(&mut response, &over);
+            return response;
+        }
+        // It took too long, or everything was ended meanwhile.
+        Err(AccessError::NotFound) => return see_other("/login"),
+        Err(AccessError::Refused) => "refused",
+        Err(AccessError::Wait(_)) => "wait",
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a code could not be looked at"
+            );
+            "unavailable"
+        }
+    };
+    let next = utf8_percent_encode(next, NON_ALPHANUMERIC);
+    see_other(&format!("/login/code?error={code}&next={next}"))
+}
+
+/// The sign-in page itself, and when it may be used again.
+async fn try_again(
+    app: &App,
+    why: TryAgain,
+    seconds: i64,
+    next: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Response {
+    let next = utf8_percent_encode(next, NON_ALPHANUMERIC);
+    let language = language::asked(query);
+    let language = language.map_or_else(String::new, |locale| format!("&lang={}", locale.tag()));
+    let Ok(mut request) = Request::get(format!("/login?next={next}{language}")).body(Body::empty())
+    else {
+        return see_other("/login?error=busy");
+    };
+    if let Some(language) = headers.get(ACCEPT_LANGUAGE) {
+        request
+            .headers_mut()
+            .insert(ACCEPT_LANGUAGE, language.clone());
+    }
+    request.extensions_mut().insert(why);
+    let mut response = render(app, request).await;
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
 }
 
 /// `POST /logout`
 pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
-    if let Some(token) = session_cookie(&headers, &app.network)
+    if let Some(token) = cookie_value(&headers, session_cookie(&app.network))
         && let Err(error) = access::sign_out(&app.core, &token).await
     {
         tracing::error!(
@@ -105,7 +291,9 @@ pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
         );
     }
     let mut response = see_other("/login");
-    if let Ok(value) = HeaderValue::from_str(&cookie(&app.network, "", 0)) {
+    // The browser stays known: whoever signs in here the next time is no stranger to the account.
+    let cookie = cookie(session_cookie(&app.network), &app.network, "", 0);
+    if let Ok(value) = HeaderValue::from_str(&cookie) {
         response.headers_mut().insert(SET_COOKIE, value);
     }
     response
@@ -114,7 +302,7 @@ pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
 /// `POST /orders/{payment_id}/sync`
 pub async fn sync_order(
     State(app): State<App>,
-    axum::Extension(person): axum::Extension<SignedIn>,
+    Extension(person): Extension<SignedIn>,
     Path(id): Path<String>,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
@@ -146,7 +334,7 @@ fn not_synced(error: &SyncError) -> &'static str {
 /// `POST /orders/{payment_id}/close`
 pub async fn close_order(
     State(app): State<App>,
-    axum::Extension(person): axum::Extension<SignedIn>,
+    Extension(person): Extension<SignedIn>,
     Path(id): Path<String>,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
@@ -182,7 +370,7 @@ pub struct SettleForm {
 /// `POST /attention/settle`
 pub async fn settle_attention(
     State(app): State<App>,
-    axum::Extension(person): axum::Extension<SignedIn>,
+    Extension(person): Extension<SignedIn>,
     Form(form): Form<SettleForm>,
 ) -> Response {
     let kind = AttentionKind::from_word(&form.kind);
@@ -207,15 +395,23 @@ pub async fn settle_attention(
     see_other(&format!("/attention?{result}"))
 }
 
+/// The pages that a person may come to by signing in.
+const OWN_PAGES: [&str; 6] = [
+    "/orders",
+    "/attention",
+    "/settings/webhooks",
+    "/settings/users",
+    "/settings/keys",
+    "/settings/account",
+];
+
 /// Where a form may send a person on: our own back office, nothing else, however it is spelled.
 fn own_page(next: &str) -> &str {
     let harmless = next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') && !next.contains("//");
-    let office = ["/orders", "/attention", "/settings/webhooks"]
-        .iter()
-        .any(|page| {
-            next.strip_prefix(page)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
-        });
+    let office = OWN_PAGES.iter().any(|page| {
+        next.strip_prefix(page)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+    });
     if harmless && office { next } else { "/orders" }
 }
 
@@ -227,7 +423,7 @@ pub(super) fn see_other(path: &str) -> Response {
 }
 
 /// `__Host-` binds the cookie to this host and to TLS; a plain-HTTP site on a developer's machine cannot have it.
-fn cookie_name(network: &Network) -> &'static str {
+fn session_cookie(network: &Network) -> &'static str {
     if network.secure {
         "__Host-wanryo"
     } else {
@@ -235,15 +431,28 @@ fn cookie_name(network: &Network) -> &'static str {
     }
 }
 
-fn cookie(network: &Network, value: &str, seconds: i64) -> String {
-    let secure = if network.secure { "; Secure" } else { "" };
-    format!(
-        "{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}",
-        cookie_name(network)
-    )
+fn browser_cookie(network: &Network) -> &'static str {
+    if network.secure {
+        "__Host-wanryo-browser"
+    } else {
+        "wanryo-browser"
+    }
 }
 
-fn session_cookie(headers: &HeaderMap, network: &Network) -> Option<String> {
+fn half_cookie(network: &Network) -> &'static str {
+    if network.secure {
+        "__Host-wanryo-half"
+    } else {
+        "wanryo-half"
+    }
+}
+
+fn cookie(name: &str, network: &Network, value: &str, seconds: i64) -> String {
+    let secure = if network.secure { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}")
+}
+
+fn cookie_value(headers: &HeaderMap, wanted: &str) -> Option<String> {
     let cookies = headers
         .get_all(COOKIE)
         .into_iter()
@@ -252,7 +461,7 @@ fn session_cookie(headers: &HeaderMap, network: &Network) -> Option<String> {
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='));
     found
-        .find(|(name, value)| *name == cookie_name(network) && !value.is_empty())
+        .find(|(name, value)| *name == wanted && !value.is_empty())
         .map(|(_, value)| value.to_owned())
 }
 
@@ -302,6 +511,7 @@ mod tests {
             "/attention",
             "/attention?after=a",
             "/settings/webhooks",
+            "/settings/account",
         ] {
             assert_eq!(own_page(page), page);
         }
@@ -314,7 +524,7 @@ mod tests {
             ..Network::default()
         };
         assert_eq!(
-            cookie(&network, "t", 5),
+            cookie(session_cookie(&network), &network, "t", 5),
             "__Host-wanryo=t; Path=/; Max-Age=5; HttpOnly; SameSite=Lax; Secure"
         );
         let mut headers = HeaderMap::new();
@@ -322,10 +532,8 @@ mod tests {
             COOKIE,
             HeaderValue::from_static("wanryo=plain; __Host-wanryo=bound"),
         );
-        assert_eq!(session_cookie(&headers, &network).as_deref(), Some("bound"));
-        assert_eq!(
-            session_cookie(&headers, &Network::default()).as_deref(),
-            Some("plain")
-        );
+        let found = |network: &Network| cookie_value(&headers, session_cookie(network));
+        assert_eq!(found(&network).as_deref(), Some("bound"));
+        assert_eq!(found(&Network::default()).as_deref(), Some("plain"));
     }
 }

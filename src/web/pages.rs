@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use http::HeaderMap;
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, REFERER};
+use http::{HeaderMap, HeaderValue};
 use leptos::prelude::{AnyView, provide_context};
 
 use super::App;
@@ -14,7 +14,7 @@ use super::language;
 use super::problem::Problem;
 use crate::i18n::Locale;
 use crate::ui;
-use crate::ui::context::Visitor;
+use crate::ui::context::{SignedIn, Visitor};
 
 /// Every page route.
 pub async fn page_route(State(app): State<App>, request: Request) -> Response {
@@ -27,6 +27,25 @@ pub async fn page_route(State(app): State<App>, request: Request) -> Response {
 /// is what a browser that leaves would do.
 pub async fn render(app: &App, request: Request<Body>) -> Response {
     render_in(app, request, ui::shell).await
+}
+
+/// A page of the back office as the answer to a form: what it shows once, an address must not carry, and nothing keeps it to
+/// be shown later. `None` when the address is none.
+pub(super) async fn render_with<Shown: Clone + Send + Sync + 'static>(
+    app: &App,
+    page: &str,
+    query: Option<&str>,
+    language: Option<HeaderValue>,
+    (person, shown): (SignedIn, Shown),
+) -> Option<Response> {
+    let address = query.map_or_else(|| page.to_owned(), |query| format!("{page}?{query}"));
+    let mut request = Request::get(address).body(Body::empty()).ok()?;
+    if let Some(language) = language {
+        request.headers_mut().insert(ACCEPT_LANGUAGE, language);
+    }
+    request.extensions_mut().insert(person);
+    request.extensions_mut().insert(shown);
+    Some(render(app, request).await)
 }
 
 /// [`render`] in another document.

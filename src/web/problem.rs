@@ -60,6 +60,8 @@ pub enum Problem {
     InvalidSignature,
     /// The sender may not post webhooks.
     SourceRefused,
+    /// The person who is signed in may not do this.
+    NotAllowed,
     /// The key has called more often than it may.
     TooManyCalls,
     /// The client has more requests under way than it may.
@@ -72,7 +74,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Unauthorized,
         Self::MalformedBody,
         Self::InvalidField,
@@ -97,6 +99,7 @@ impl Problem {
         Self::PortoneNotConfigured,
         Self::InvalidSignature,
         Self::SourceRefused,
+        Self::NotAllowed,
         Self::TooManyCalls,
         Self::TooManyRequests,
         Self::Unavailable,
@@ -249,6 +252,12 @@ impl Problem {
                 "Webhooks are not taken from this address",
                 "WANRYO_WEBHOOK_SOURCES lists the networks that may post webhooks.",
             ),
+            Self::NotAllowed => (
+                StatusCode::FORBIDDEN,
+                "not-allowed",
+                "This may not be done here",
+                "The person who is signed in to the back office has a role that does not allow it, or the request does not say which site it comes from.",
+            ),
             Self::TooManyCalls => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "too-many-calls",
@@ -307,6 +316,7 @@ impl Problem {
             Self::Unavailable => Refusal::Busy,
             Self::TooManyRequests | Self::TooManyCalls => Refusal::TooMany,
             Self::Broken => Refusal::Broken,
+            Self::NotAllowed => Refusal::NotAllowed,
             Self::Unauthorized
             | Self::MalformedBody
             | Self::InvalidField

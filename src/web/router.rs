@@ -21,8 +21,8 @@ use super::pages::{page_route, server_function_route};
 use super::refusals::Refusals;
 use super::webhook::webhook_route;
 use super::{
-    App, api, assets, calendar, framed, gallery, language, layers, live, metrics, office, problem,
-    rates, webhook_settings,
+    App, api, assets, calendar, framed, gallery, language, layers, live, metrics, office,
+    people_settings, problem, rates, webhook_settings,
 };
 
 /// Where buyers come back.
@@ -73,9 +73,11 @@ pub fn router(app: App) -> Router {
         .route("/attention", get(page_route))
         .route("/attention/settle", post(office::settle_attention))
         .merge(webhook_settings::routes())
+        .merge(people_settings::routes())
         .layer(from_fn_with_state(app.clone(), office::require_person));
     let office = Router::new()
         .route("/login", get(page_route).post(office::sign_in))
+        .route("/login/code", get(page_route).post(office::give_code))
         .route("/logout", post(office::sign_out))
         .merge(signed_in)
         .layer(from_fn(language::keep_language))

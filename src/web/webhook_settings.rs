@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use super::App;
 use super::limits::FORM_BYTES_MAX;
 use super::office::see_other;
-use super::pages::{page_route, render};
+use super::pages::{page_route, render_with};
 use super::problem::Problem;
 use crate::domain::delivery::{DeliveryStatus, Endpoint, EndpointId};
 use crate::domain::event::EventType;
@@ -27,7 +27,14 @@ const PAGE: &str = "/settings/webhooks";
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/settings/webhooks", get(page_route).post(make))
-        .route("/settings/webhooks/{endpoint_id}/{action}", post(act))
+        .route("/settings/webhooks/{endpoint_id}/enable", post(enable))
+        .route("/settings/webhooks/{endpoint_id}/disable", post(disable))
+        .route("/settings/webhooks/{endpoint_id}/delete", post(delete))
+        .route("/settings/webhooks/{endpoint_id}/rotate", post(rotate))
+        .route(
+            "/settings/webhooks/{endpoint_id}/redeliver",
+            post(redeliver_given_up),
+        )
         .route("/settings/deliveries/{id}/redeliver", post(redeliver))
 }
 
@@ -60,60 +67,75 @@ async fn make(
     }
 }
 
-/// `POST /settings/webhooks/{endpoint_id}/{action}`
-async fn act(
+/// `POST /settings/webhooks/{endpoint_id}/enable`
+async fn enable(State(app): State<App>, Path(id): Path<String>) -> Response {
+    switch(&app, &id, true, "done=endpoint_enabled").await
+}
+
+/// `POST /settings/webhooks/{endpoint_id}/disable`
+async fn disable(State(app): State<App>, Path(id): Path<String>) -> Response {
+    switch(&app, &id, false, "done=endpoint_disabled").await
+}
+
+async fn switch(app: &App, id: &str, enabled: bool, done: &'static str) -> Response {
+    let Ok(id) = EndpointId::parse(id) else {
+        return back("error=not_found");
+    };
+    let change = EndpointChange {
+        enabled: Some(enabled),
+        ..EndpointChange::default()
+    };
+    let changed = endpoints::change(&app.core, &id, &change).await;
+    back(changed.map_or_else(|error| failed(&error), |_| done))
+}
+
+/// `POST /settings/webhooks/{endpoint_id}/rotate`
+async fn rotate(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path((id, action)): Path<(String, String)>,
+    Path(id): Path<String>,
     request: Request,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return back("error=not_found");
     };
-    let switch = async |enabled| {
-        let change = EndpointChange {
-            enabled: Some(enabled),
-            ..EndpointChange::default()
-        };
-        endpoints::change(&app.core, &id, &change).await
-    };
-    let result = match action.as_str() {
-        "enable" => switch(true).await.map(|_| "done=endpoint_enabled"),
-        "disable" => switch(false).await.map(|_| "done=endpoint_disabled"),
-        "delete" => delete(&app, &id).await,
-        "redeliver" => redeliver_given_up(&app, &id).await,
-        "rotate" => match endpoints::rotate(&app.core, &id).await {
-            Ok(endpoint) => {
-                let language = request.headers().get(ACCEPT_LANGUAGE).cloned();
-                let query = request.uri().query();
-                return shown_once(&app, person, endpoint, query, language).await;
-            }
-            Err(error) => Err(error),
-        },
-        _ => Err(EndpointError::NotFound),
-    };
-    back(result.unwrap_or_else(|error| failed(&error)))
-}
-
-async fn delete(app: &App, id: &EndpointId) -> Result<&'static str, EndpointError> {
-    let now = app.core.clock.now();
-    if app.core.deliveries.delete_endpoint(id, now).await? {
-        Ok("done=endpoint_deleted")
-    } else {
-        Err(EndpointError::NotFound)
+    match endpoints::rotate(&app.core, &id).await {
+        Ok(endpoint) => {
+            let language = request.headers().get(ACCEPT_LANGUAGE).cloned();
+            let query = request.uri().query();
+            shown_once(&app, person, endpoint, query, language).await
+        }
+        Err(error) => back(failed(&error)),
     }
 }
 
-async fn redeliver_given_up(app: &App, id: &EndpointId) -> Result<&'static str, EndpointError> {
+/// `POST /settings/webhooks/{endpoint_id}/delete`
+async fn delete(State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Ok(id) = EndpointId::parse(&id) else {
+        return back("error=not_found");
+    };
+    let now = app.core.clock.now();
+    back(match app.core.deliveries.delete_endpoint(&id, now).await {
+        Ok(true) => "done=endpoint_deleted",
+        Ok(false) => "error=not_found",
+        Err(error) => unavailable(&error),
+    })
+}
+
+/// `POST /settings/webhooks/{endpoint_id}/redeliver`
+async fn redeliver_given_up(State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Ok(endpoint_id) = EndpointId::parse(&id) else {
+        return back("error=not_found");
+    };
     let again = Again {
-        endpoint_id: id.clone(),
+        endpoint_id,
         status: DeliveryStatus::GivenUp,
         from: None,
         to: None,
         limit: REDELIVERED_MAX,
     };
-    endpoints::redeliver(&app.core, &again).await?;
-    Ok("done=redelivered")
+    let asked = endpoints::redeliver(&app.core, &again).await;
+    back(asked.map_or_else(|error| failed(&error), |_| "done=redelivered"))
 }
 
 /// `POST /settings/deliveries/{id}/redeliver`
@@ -138,18 +160,9 @@ async fn shown_once(
     query: Option<&str>,
     language: Option<HeaderValue>,
 ) -> Response {
-    let address = query.map_or_else(|| PAGE.to_owned(), |query| format!("{PAGE}?{query}"));
-    let Ok(mut request) = Request::get(address).body(axum::body::Body::empty()) else {
-        return back("error=unavailable");
-    };
-    if let Some(language) = language {
-        request.headers_mut().insert(ACCEPT_LANGUAGE, language);
-    }
-    request.extensions_mut().insert(person);
-    request
-        .extensions_mut()
-        .insert(NewSecret::new(endpoint.url, endpoint.secrets.newest));
-    render(app, request).await
+    let secret = NewSecret::new(endpoint.url, endpoint.secrets.newest);
+    let rendered = render_with(app, PAGE, query, language, (person, secret)).await;
+    rendered.unwrap_or_else(|| back("error=unavailable"))
 }
 
 fn failed(error: &EndpointError) -> &'static str {

@@ -32,6 +32,7 @@ impl<'a> Staff<'a> {
             &app.running.core,
             "staff@example.com",
             SecretString::from(password),
+            None,
         )
         .await
         .unwrap();
@@ -86,6 +87,7 @@ impl<'a> Staff<'a> {
             .client
             .post(self.app.url(path))
             .header("cookie", &self.cookie)
+            .header("sec-fetch-site", "same-origin")
             .form(form);
         let answer = self.app.send(request).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER);

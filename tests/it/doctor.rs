@@ -94,7 +94,7 @@ async fn examine(db: &TestDatabase, app: &TestApp, changes: &[(&str, &str)]) -> 
 async fn start(db: &TestDatabase) -> TestApp {
     let app = TestApp::start(db).await;
     let password = secrecy::SecretString::from("correct horse battery");
-    access::put_user(&app.running.core, "staff@example.com", password)
+    access::put_user(&app.running.core, "staff@example.com", password, None)
         .await
         .unwrap();
     app

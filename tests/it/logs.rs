@@ -259,7 +259,7 @@ on_both_databases! {
             assert_eq!(text(client.get(url(path)).header("cookie", &cookie).header("accept", "text/html")).await.0, StatusCode::OK);
         }
         for path in ["/orders/PAID/sync", "/orders/DOWN/close", "/logout"] {
-            text(client.post(url(path)).header("cookie", &cookie)).await;
+            text(client.post(url(path)).header("cookie", &cookie).header("sec-fetch-site", "same-origin")).await;
         }
         // Ids of others, and addresses that forge lines.
         for path in [format!("/pay/{HOSTILE}"), format!("/{HOSTILE}"), format!("/o/{HOSTILE}"), "/pay/PAID?token=canary-query".to_owned(), "/nonsense?canary-query".to_owned()] {

@@ -42,7 +42,7 @@ on_both_databases! {
     async fn the_language_asked_for_survives_every_form(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         app.order("ORD-1").await;
-        access::put_user(&app.running.core, "staff@example.com", SecretString::from("correct horse battery")).await.unwrap();
+        access::put_user(&app.running.core, "staff@example.com", SecretString::from("correct horse battery"), None).await.unwrap();
         let form = |password: &str| [("email", "staff@example.com".to_owned()), ("password", password.to_owned()), ("next", "/attention".to_owned())];
 
         let stranger = app.page("/orders?lang=en").await;
@@ -58,7 +58,7 @@ on_both_databases! {
         let actions: Vec<&str> = order.split("action=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert!(actions.len() >= 3, "sync, close and sign-out: {actions:?}");
         for action in actions {
-            let posted = app.send(app.client.post(app.url(action)).header("cookie", &cookie)).await;
+            let posted = app.send(app.client.post(app.url(action)).header("cookie", &cookie).header("sec-fetch-site", "same-origin")).await;
             assert_eq!(posted.status, StatusCode::SEE_OTHER, "{action}");
             assert!(posted.headers["location"].to_str().unwrap().ends_with("lang=en"), "{action} leads to {:?}", posted.headers["location"]);
         }

@@ -133,7 +133,7 @@ on_both_databases! {
         app.order("ORD-1").await;
         let imp_uid = app.pay("ORD-1", json!({ "amount": 100 }));
         app.complete(&format!("imp_uid={imp_uid}&merchant_uid=ORD-1")).await;
-        access::put_user(&app.running.core, "Staff@example.com", SecretString::from("correct horse battery")).await.unwrap();
+        access::put_user(&app.running.core, "Staff@example.com", SecretString::from("correct horse battery"), None).await.unwrap();
 
         let stranger = app.page("/orders/ORD-1").await;
         assert_eq!((stranger.status, stranger.headers["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/login?next=%2Forders%2FORD%2D1"));
@@ -153,7 +153,7 @@ on_both_databases! {
 
         let across = app.client.post(app.url("/orders/ORD-1/close")).header("cookie", &cookie).header("origin", "https://evil.example").header("sec-fetch-site", "cross-site");
         assert_eq!(app.send(across).await.status, StatusCode::FORBIDDEN);
-        let synced = app.send(app.client.post(app.url("/orders/ORD-1/sync")).header("cookie", &cookie)).await;
+        let synced = app.send(app.client.post(app.url("/orders/ORD-1/sync")).header("cookie", &cookie).header("sec-fetch-site", "same-origin")).await;
         assert_eq!(synced.headers["location"], "/orders/ORD%2D1?done=synced");
 
         app.send(app.client.post(app.url("/logout")).header("cookie", &cookie)).await;

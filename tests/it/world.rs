@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use wanryo::adapters::store::Database;
 use wanryo::compose::{self, Ports};
+use wanryo::domain::access::Role;
 use wanryo::domain::history::{Entry, EntryKind, StoredEntry};
 use wanryo::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
 use wanryo::domain::money::Money;
@@ -32,7 +33,8 @@ use wanryo::domain::transaction::Verdict;
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, Intended,
-    Moved, OrderFilter, OrderStore, OutboxEvent, Received, RefundStore, Snapshot, StoreError, User,
+    KeptKey, Moved, NewApiKey, NewUser, OrderFilter, OrderStore, OutboxEvent, Person, Received,
+    RefundStore, Snapshot, StoreError, User, UserChange, UserChanged,
 };
 use wanryo::service::{Core, Stores, access, inbox, reconciliation, refunds};
 use wanryo::web::limits::Limits;
@@ -324,22 +326,56 @@ impl RefundStore for Fused<dyn RefundStore> {
 
 #[async_trait]
 impl AccessStore for Fused<dyn AccessStore> {
-    async fn put_user(&self, email: &str, hash: &str, at: Timestamp) -> Result<(), StoreError> {
-        through!(self, "access.put_user", put_user(email, hash, at))
+    async fn put_user(
+        &self,
+        email: &str,
+        hash: &str,
+        role: Option<Role>,
+        at: Timestamp,
+    ) -> Result<UserChanged, StoreError> {
+        through!(self, "access.put_user", put_user(email, hash, role, at))
+    }
+    async fn add_user(&self, new: &NewUser, at: Timestamp) -> Result<bool, StoreError> {
+        through!(self, "access.add_user", add_user(new, at))
+    }
+    async fn change_user(
+        &self,
+        id: i64,
+        change: &UserChange,
+        at: Timestamp,
+    ) -> Result<UserChanged, StoreError> {
+        through!(self, "access.change_user", change_user(id, change, at))
+    }
+    async fn users(&self, now: Timestamp, limit: u32) -> Result<Vec<Person>, StoreError> {
+        through!(self, "access.users", users(now, limit))
     }
     async fn find_user(&self, email: &str) -> Result<Option<User>, StoreError> {
         through!(self, "access.find_user", find_user(email))
     }
     async fn put_api_key(
         &self,
-        name: &str,
-        hash: &[u8; 32],
+        new: &NewApiKey,
+        of_name_max: u32,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
-        through!(self, "access.put_api_key", put_api_key(name, hash, at))
+    ) -> Result<bool, StoreError> {
+        through!(
+            self,
+            "access.put_api_key",
+            put_api_key(new, of_name_max, at)
+        )
     }
-    async fn find_api_key(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
-        through!(self, "access.find_api_key", find_api_key(hash))
+    async fn api_keys(&self, limit: u32) -> Result<Vec<KeptKey>, StoreError> {
+        through!(self, "access.api_keys", api_keys(limit))
+    }
+    async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError> {
+        through!(self, "access.delete_api_key", delete_api_key(id))
+    }
+    async fn find_api_key(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<ApiKey>, StoreError> {
+        through!(self, "access.find_api_key", find_api_key(hash, now))
     }
     async fn put_session(
         &self,
@@ -368,6 +404,46 @@ impl AccessStore for Fused<dyn AccessStore> {
     }
     async fn delete_session(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
         through!(self, "access.delete_session", delete_session(hash))
+    }
+    async fn put_half_sign_in(
+        &self,
+        hash: &[u8; 32],
+        user_id: i64,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        through!(
+            self,
+            "access.put_half_sign_in",
+            put_half_sign_in(hash, user_id, expires_at)
+        )
+    }
+    async fn find_half_sign_in(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        through!(
+            self,
+            "access.find_half_sign_in",
+            find_half_sign_in(hash, now)
+        )
+    }
+    async fn delete_half_sign_in(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
+        through!(
+            self,
+            "access.delete_half_sign_in",
+            delete_half_sign_in(hash)
+        )
+    }
+    async fn use_code(&self, user_id: i64, step: i64) -> Result<bool, StoreError> {
+        through!(self, "access.use_code", use_code(user_id, step))
+    }
+    async fn use_recovery_code(&self, user_id: i64, hash: &[u8; 32]) -> Result<bool, StoreError> {
+        through!(
+            self,
+            "access.use_recovery_code",
+            use_recovery_code(user_id, hash)
+        )
     }
     async fn purge_sessions(&self, now: Timestamp) -> Result<(), StoreError> {
         through!(self, "access.purge_sessions", purge_sessions(now))
@@ -461,11 +537,20 @@ impl Place {
         let key = access::make_api_key(&world.core, "test").await.unwrap();
         key.expose_secret().clone_into(&mut place.key);
         let (email, password) = STAFF;
-        access::put_user(&world.core, email, SecretString::from(password))
+        access::put_user(&world.core, email, SecretString::from(password), None)
             .await
             .unwrap();
-        let session = access::sign_in(&world.core, email, SecretString::from(password)).await;
-        session.unwrap().expose().clone_into(&mut place.session);
+        let sign_in = access::SignIn {
+            email,
+            password: SecretString::from(password),
+            source: std::net::Ipv4Addr::LOCALHOST.into(),
+            browser: None,
+        };
+        let access::Entered::In(came_in) = access::sign_in(&world.core, sign_in).await.unwrap()
+        else {
+            panic!("the password is enough");
+        };
+        came_in.session.expose().clone_into(&mut place.session);
         world.close().await;
         place
     }
@@ -572,7 +657,8 @@ impl Place {
             .method(method)
             .uri(path)
             .header("host", "shop.test")
-            .header("cookie", format!("wanryo={}", self.session));
+            .header("cookie", format!("wanryo={}", self.session))
+            .header("sec-fetch-site", "same-origin");
         request
             .header("accept", "text/html")
             .body(Body::empty())

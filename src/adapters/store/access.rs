@@ -5,28 +5,114 @@ use jiff::{SignedDuration, Timestamp};
 use sqlx::FromRow;
 
 use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
-use super::rows::micros;
+use super::rows::{Table, micros};
 use super::write::{Change, Verdict};
 use super::{Database, Tx};
-use crate::ports::store::{AccessStore, ApiKey, StoreError, User};
+use crate::domain::access::Role;
+use crate::domain::one_time_code::CodeSecret;
+use crate::ports::store::{
+    AccessStore, ApiKey, KeptKey, NewApiKey, NewUser, Person, SecondFactor, StoreError, User,
+    UserChange, UserChanged,
+};
 
 /// How exact "last seen" is: a page view writes at most this often.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(1);
+/// How exact a key's "last used" is.
+const USED_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// Bytes of a key's hash that name it.
+const KEY_ID_BYTES: usize = 8;
+
+const USERS: Table = Table("users");
+const API_KEYS: Table = Table("api_keys");
 
 #[derive(FromRow)]
 struct UserRow {
     id: i64,
     email: String,
     password_hash: String,
+    role: String,
+    password_until: Option<i64>,
+    code_secret: Option<String>,
+    code_step: Option<i64>,
+    recovery_left: i64,
 }
 
-impl From<UserRow> for User {
-    fn from(row: UserRow) -> Self {
-        Self {
-            id: row.id,
-            email: row.email,
-            password_hash: row.password_hash,
-        }
+/// Every column of a user that signs in.
+macro_rules! user_columns {
+    () => {
+        "users.id, users.email, users.password_hash, users.role, users.password_until, users.code_secret, users.code_step, \
+         (SELECT COUNT(*) FROM recovery_codes WHERE recovery_codes.user_id = users.id) AS recovery_left"
+    };
+}
+
+impl UserRow {
+    fn into_domain(self) -> Result<User, Failure> {
+        Ok(User {
+            id: self.id,
+            email: self.email,
+            password_hash: self.password_hash,
+            role: USERS.read("role", Role::from_word(&self.role))?,
+            password_until: USERS.time_or_none("password_until", self.password_until)?,
+            second_factor: self
+                .code_secret
+                .map(|secret| {
+                    Ok::<_, Failure>(SecondFactor {
+                        secret: USERS.read("code_secret", CodeSecret::from_base32(&secret))?,
+                        used_step: self.code_step,
+                        recovery_left: self.recovery_left,
+                    })
+                })
+                .transpose()?,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct PersonRow {
+    id: i64,
+    email: String,
+    role: String,
+    disabled_at: Option<i64>,
+    password_until: Option<i64>,
+    created_at: i64,
+    seen_at: Option<i64>,
+    code_secret: Option<String>,
+}
+
+impl PersonRow {
+    fn into_domain(self) -> Result<Person, Failure> {
+        Ok(Person {
+            id: self.id,
+            email: self.email,
+            role: USERS.read("role", Role::from_word(&self.role))?,
+            disabled_at: USERS.time_or_none("disabled_at", self.disabled_at)?,
+            password_until: USERS.time_or_none("password_until", self.password_until)?,
+            created_at: USERS.time("created_at", self.created_at)?,
+            seen_at: USERS.time_or_none("seen_at", self.seen_at)?,
+            has_second_factor: self.code_secret.is_some(),
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct KeyRow {
+    key_hash: Vec<u8>,
+    name: String,
+    hint: Option<String>,
+    created_at: i64,
+    last_used_at: Option<i64>,
+}
+
+impl KeyRow {
+    fn into_domain(self) -> Result<KeptKey, Failure> {
+        let id = API_KEYS.read("key_hash", self.key_hash.first_chunk::<KEY_ID_BYTES>())?;
+        Ok(KeptKey {
+            id: format!("{:016x}", u64::from_be_bytes(*id)),
+            name: self.name,
+            hint: self.hint,
+            created_at: API_KEYS.time("created_at", self.created_at)?,
+            last_used_at: API_KEYS.time_or_none("last_used_at", self.last_used_at)?,
+        })
     }
 }
 
@@ -44,12 +130,52 @@ impl AccessStore for Database {
         &self,
         email: &str,
         password_hash: &str,
+        role: Option<Role>,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<UserChanged, StoreError> {
         self.write(PutUser {
             email: email.to_owned(),
             password_hash: password_hash.to_owned(),
+            role,
             at,
+        })
+        .await
+    }
+
+    async fn add_user(&self, new: &NewUser, at: Timestamp) -> Result<bool, StoreError> {
+        self.write(AddUser {
+            new: new.clone(),
+            at,
+        })
+        .await
+    }
+
+    async fn change_user(
+        &self,
+        id: i64,
+        change: &UserChange,
+        at: Timestamp,
+    ) -> Result<UserChanged, StoreError> {
+        self.write(ChangeUser {
+            id,
+            change: change.clone(),
+            at,
+        })
+        .await
+    }
+
+    async fn users(&self, now: Timestamp, limit: u32) -> Result<Vec<Person>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let rows: Vec<PersonRow> = fetch_all!(
+                &mut conn,
+                "SELECT id, email, role, disabled_at, password_until, created_at, code_secret,
+                    (SELECT MAX(seen_at) FROM sessions WHERE user_id = users.id AND expires_at > $1) AS seen_at
+                FROM users ORDER BY email LIMIT $2",
+                micros(now),
+                i64::from(limit),
+            )?;
+            rows.into_iter().map(PersonRow::into_domain).collect()
         })
         .await
     }
@@ -59,39 +185,90 @@ impl AccessStore for Database {
             let mut conn = self.reader().await?;
             let found: Option<UserRow> = fetch_optional!(
                 &mut conn,
-                "SELECT id, email, password_hash FROM users WHERE email = $1",
+                concat!(
+                    "SELECT ",
+                    user_columns!(),
+                    " FROM users WHERE email = $1 AND disabled_at IS NULL"
+                ),
                 email
             )?;
-            Ok(found.map(User::from))
+            found.map(UserRow::into_domain).transpose()
         })
         .await
     }
 
     async fn put_api_key(
         &self,
-        name: &str,
-        hash: &[u8; 32],
+        new: &NewApiKey,
+        of_name_max: u32,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.write(PutApiKey {
-            name: name.to_owned(),
-            hash: *hash,
+            new: new.clone(),
+            of_name_max,
             at,
         })
         .await
     }
 
-    async fn find_api_key(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+    async fn api_keys(&self, limit: u32) -> Result<Vec<KeptKey>, StoreError> {
         retried(|| async {
             let mut conn = self.reader().await?;
-            let found: Option<(String,)> = fetch_optional!(
+            let rows: Vec<KeyRow> = fetch_all!(
                 &mut conn,
-                "SELECT name FROM api_keys WHERE key_hash = $1",
-                hash.as_slice()
+                "SELECT key_hash, name, hint, created_at, last_used_at FROM api_keys ORDER BY created_at DESC, key_hash LIMIT $1",
+                i64::from(limit),
             )?;
-            Ok(found.map(|(name,)| ApiKey { name }))
+            rows.into_iter().map(KeyRow::into_domain).collect()
         })
         .await
+    }
+
+    async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError> {
+        let Ok(id) = u64::from_str_radix(id, 16) else {
+            return Ok(false);
+        };
+        self.write(DeleteApiKey {
+            id: id.to_be_bytes(),
+        })
+        .await
+    }
+
+    async fn find_api_key(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<ApiKey>, StoreError> {
+        let found: Option<(String, Option<i64>)> = retried(|| async {
+            let mut conn = self.reader().await?;
+            Ok(fetch_optional!(
+                &mut conn,
+                "SELECT name, last_used_at FROM api_keys WHERE key_hash = $1",
+                hash.as_slice()
+            )?)
+        })
+        .await?;
+        let Some((name, last_used_at)) = found else {
+            return Ok(None);
+        };
+        let long_ago = now.saturating_sub(USED_EVERY).unwrap_or(now);
+        if last_used_at.is_none_or(|at| at <= micros(long_ago)) {
+            let noted = self
+                .write(UseApiKey {
+                    hash: *hash,
+                    now,
+                    long_ago,
+                })
+                .await;
+            // Only a note: a shop is not refused for it.
+            if let Err(error) = noted {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "when a key was used could not be noted"
+                );
+            }
+        }
+        Ok(Some(ApiKey { name }))
     }
 
     async fn put_session(
@@ -129,11 +306,64 @@ impl AccessStore for Database {
             })
             .await?;
         }
-        Ok(Some(user.into()))
+        Ok(Some(user.into_domain()?))
     }
 
     async fn delete_session(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
         self.write(DeleteSession { hash: *hash }).await
+    }
+
+    async fn put_half_sign_in(
+        &self,
+        hash: &[u8; 32],
+        user_id: i64,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(PutHalfSignIn {
+            hash: *hash,
+            user_id,
+            expires_at,
+        })
+        .await
+    }
+
+    async fn find_half_sign_in(
+        &self,
+        hash: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let found: Option<UserRow> = fetch_optional!(
+                &mut conn,
+                concat!(
+                    "SELECT ",
+                    user_columns!(),
+                    " FROM half_sign_ins JOIN users ON users.id = half_sign_ins.user_id
+                    WHERE half_sign_ins.token_hash = $1 AND half_sign_ins.expires_at > $2 AND users.disabled_at IS NULL"
+                ),
+                hash.as_slice(),
+                micros(now),
+            )?;
+            found.map(UserRow::into_domain).transpose()
+        })
+        .await
+    }
+
+    async fn delete_half_sign_in(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
+        self.write(DeleteHalfSignIn { hash: *hash }).await
+    }
+
+    async fn use_code(&self, user_id: i64, step: i64) -> Result<bool, StoreError> {
+        self.write(UseCode { user_id, step }).await
+    }
+
+    async fn use_recovery_code(&self, user_id: i64, hash: &[u8; 32]) -> Result<bool, StoreError> {
+        self.write(UseRecoveryCode {
+            user_id,
+            hash: *hash,
+        })
+        .await
     }
 
     async fn purge_sessions(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -151,8 +381,12 @@ impl Database {
         let mut conn = self.reader().await?;
         Ok(fetch_optional!(
             &mut conn,
-            "SELECT sessions.seen_at, users.id, users.email, users.password_hash FROM sessions JOIN users ON users.id = sessions.user_id
-            WHERE sessions.token_hash = $1 AND sessions.expires_at > $2 AND sessions.seen_at >= $3",
+            concat!(
+                "SELECT sessions.seen_at, ",
+                user_columns!(),
+                " FROM sessions JOIN users ON users.id = sessions.user_id
+                WHERE sessions.token_hash = $1 AND sessions.expires_at > $2 AND sessions.seen_at >= $3 AND users.disabled_at IS NULL"
+            ),
             hash.as_slice(),
             micros(now),
             micros(idle_since),
@@ -164,47 +398,339 @@ impl Database {
 struct PutUser {
     email: String,
     password_hash: String,
+    role: Option<Role>,
     at: Timestamp,
 }
 
 #[async_trait]
 impl Change for PutUser {
-    type Answer = ();
+    type Answer = UserChanged;
 
-    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<UserChanged>, Failure> {
+        let had_owner = lock_owners(tx).await?;
         let rows: Vec<(i64,)> = fetch_all!(
             tx,
-            "INSERT INTO users (email, password_hash, created_at, updated_at) VALUES ($1, $2, $3, $3)
-            ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash, updated_at = excluded.updated_at RETURNING id",
+            "INSERT INTO users (email, password_hash, role, created_at, updated_at) VALUES ($1, $2, $3, $5, $5)
+            ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash, role = COALESCE($4, users.role),
+                disabled_at = NULL, password_until = NULL, updated_at = excluded.updated_at
+            RETURNING id",
             &self.email,
             &self.password_hash,
+            self.role.unwrap_or(Role::Owner).as_str(),
+            self.role.map(Role::as_str),
             micros(self.at),
         )?;
         for (user_id,) in rows {
-            execute!(tx, "DELETE FROM sessions WHERE user_id = $1", user_id)?;
+            end_sessions(tx, user_id).await?;
         }
-        Ok(Verdict::Keep(()))
+        if had_owner && !has_owner(tx).await? {
+            return Ok(Verdict::Undo(UserChanged::LastOwner));
+        }
+        Ok(Verdict::Keep(UserChanged::Done))
     }
 }
 
-/// The same key again only renames it.
-struct PutApiKey {
-    name: String,
-    hash: [u8; 32],
+struct AddUser {
+    new: NewUser,
     at: Timestamp,
 }
 
 #[async_trait]
-impl Change for PutApiKey {
+impl Change for AddUser {
+    type Answer = bool;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        let added = execute!(
+            tx,
+            "INSERT INTO users (email, password_hash, role, password_until, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
+            ON CONFLICT (email) DO NOTHING",
+            &self.new.email,
+            &self.new.password_hash,
+            self.new.role.as_str(),
+            self.new.password_until.map(micros),
+            micros(self.at),
+        )?;
+        Ok(Verdict::Keep(added == 1))
+    }
+}
+
+struct ChangeUser {
+    id: i64,
+    change: UserChange,
+    at: Timestamp,
+}
+
+#[async_trait]
+impl Change for ChangeUser {
+    type Answer = UserChanged;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<UserChanged>, Failure> {
+        let had_owner = lock_owners(tx).await?;
+        let (id, at) = (self.id, micros(self.at));
+        let changed = match &self.change {
+            UserChange::Role(role) => execute!(
+                tx,
+                "UPDATE users SET role = $2, updated_at = $3 WHERE id = $1",
+                id,
+                role.as_str(),
+                at
+            )?,
+            UserChange::Disable => execute!(
+                tx,
+                "UPDATE users SET disabled_at = COALESCE(disabled_at, $2), updated_at = $2 WHERE id = $1",
+                id,
+                at
+            )?,
+            UserChange::Enable => execute!(
+                tx,
+                "UPDATE users SET disabled_at = NULL, updated_at = $2 WHERE id = $1",
+                id,
+                at
+            )?,
+            UserChange::Password { hash, until } => execute!(
+                tx,
+                "UPDATE users SET password_hash = $2, password_until = $3, updated_at = $4 WHERE id = $1",
+                id,
+                hash,
+                until.map(micros),
+                at
+            )?,
+            UserChange::SecondFactor { secret, step, .. } => execute!(
+                tx,
+                "UPDATE users SET code_secret = $2, code_step = $3, updated_at = $4 WHERE id = $1",
+                id,
+                secret.to_base32(),
+                *step,
+                at
+            )?,
+            UserChange::DropSecondFactor => execute!(
+                tx,
+                "UPDATE users SET code_secret = NULL, code_step = NULL, updated_at = $2 WHERE id = $1",
+                id,
+                at
+            )?,
+            UserChange::SignOut => {
+                execute!(tx, "UPDATE users SET updated_at = $2 WHERE id = $1", id, at)?
+            }
+        };
+        if changed == 0 {
+            return Ok(Verdict::Undo(UserChanged::NotFound));
+        }
+        match self.change {
+            UserChange::Role(_) => {}
+            UserChange::Disable
+            | UserChange::Enable
+            | UserChange::Password { .. }
+            | UserChange::SecondFactor { .. }
+            | UserChange::DropSecondFactor
+            | UserChange::SignOut => end_sessions(tx, id).await?,
+        }
+        match &self.change {
+            UserChange::SecondFactor { recovery, .. } => {
+                put_recovery_codes(tx, id, recovery).await?;
+            }
+            UserChange::DropSecondFactor => put_recovery_codes(tx, id, &[]).await?,
+            UserChange::Role(_)
+            | UserChange::Disable
+            | UserChange::Enable
+            | UserChange::Password { .. }
+            | UserChange::SignOut => {}
+        }
+        if had_owner && !has_owner(tx).await? {
+            return Ok(Verdict::Undo(UserChanged::LastOwner));
+        }
+        Ok(Verdict::Keep(UserChanged::Done))
+    }
+}
+
+/// Whether there are owners. Two who demote each other at the same time do it one after the other; SQLite has one writer anyway.
+async fn lock_owners(tx: &mut Tx) -> Result<bool, Failure> {
+    let sql = tx.text(
+        "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL ORDER BY id",
+        "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL ORDER BY id FOR UPDATE",
+    );
+    let locked: Vec<(i64,)> = fetch_all!(tx, sql)?;
+    Ok(!locked.is_empty())
+}
+
+async fn has_owner(tx: &mut Tx) -> Result<bool, Failure> {
+    let found: Option<(i64,)> = fetch_optional!(
+        tx,
+        "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL LIMIT 1"
+    )?;
+    Ok(found.is_some())
+}
+
+async fn end_sessions(tx: &mut Tx, user_id: i64) -> Result<(), Failure> {
+    execute!(tx, "DELETE FROM sessions WHERE user_id = $1", user_id)?;
+    execute!(tx, "DELETE FROM half_sign_ins WHERE user_id = $1", user_id)?;
+    Ok(())
+}
+
+/// In the place of those that were there.
+async fn put_recovery_codes(tx: &mut Tx, user_id: i64, codes: &[[u8; 32]]) -> Result<(), Failure> {
+    execute!(tx, "DELETE FROM recovery_codes WHERE user_id = $1", user_id)?;
+    for code in codes {
+        execute!(
+            tx,
+            "INSERT INTO recovery_codes (user_id, code_hash) VALUES ($1, $2)",
+            user_id,
+            code.as_slice()
+        )?;
+    }
+    Ok(())
+}
+
+struct PutHalfSignIn {
+    hash: [u8; 32],
+    user_id: i64,
+    expires_at: Timestamp,
+}
+
+#[async_trait]
+impl Change for PutHalfSignIn {
     type Answer = ();
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         execute!(
             tx,
-            "INSERT INTO api_keys (key_hash, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (key_hash) DO UPDATE SET name = excluded.name",
+            "INSERT INTO half_sign_ins (token_hash, user_id, expires_at) VALUES ($1, $2, $3)",
             self.hash.as_slice(),
-            &self.name,
+            self.user_id,
+            micros(self.expires_at),
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct DeleteHalfSignIn {
+    hash: [u8; 32],
+}
+
+#[async_trait]
+impl Change for DeleteHalfSignIn {
+    type Answer = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        execute!(
+            tx,
+            "DELETE FROM half_sign_ins WHERE token_hash = $1",
+            self.hash.as_slice()
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct UseCode {
+    user_id: i64,
+    step: i64,
+}
+
+#[async_trait]
+impl Change for UseCode {
+    type Answer = bool;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        // Of two who bring the same code at the same time, one is too late.
+        let used = execute!(
+            tx,
+            "UPDATE users SET code_step = $2 WHERE id = $1 AND code_secret IS NOT NULL AND (code_step IS NULL OR code_step < $2)",
+            self.user_id,
+            self.step,
+        )?;
+        Ok(Verdict::Keep(used == 1))
+    }
+}
+
+struct UseRecoveryCode {
+    user_id: i64,
+    hash: [u8; 32],
+}
+
+#[async_trait]
+impl Change for UseRecoveryCode {
+    type Answer = bool;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        let used = execute!(
+            tx,
+            "DELETE FROM recovery_codes WHERE user_id = $1 AND code_hash = $2",
+            self.user_id,
+            self.hash.as_slice(),
+        )?;
+        Ok(Verdict::Keep(used == 1))
+    }
+}
+
+struct PutApiKey {
+    new: NewApiKey,
+    of_name_max: u32,
+    at: Timestamp,
+}
+
+#[async_trait]
+impl Change for PutApiKey {
+    type Answer = bool;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        let NewApiKey { name, hash, hint } = &self.new;
+        let others: Vec<(i64,)> = fetch_all!(
+            tx,
+            "SELECT created_at FROM api_keys WHERE name = $1 AND key_hash <> $2",
+            name,
+            hash.as_slice()
+        )?;
+        if others.len() >= self.of_name_max as usize {
+            return Ok(Verdict::Undo(false));
+        }
+        execute!(
+            tx,
+            "INSERT INTO api_keys (key_hash, name, hint, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (key_hash) DO NOTHING",
+            hash.as_slice(),
+            name,
+            hint,
             micros(self.at),
+        )?;
+        Ok(Verdict::Keep(true))
+    }
+}
+
+struct DeleteApiKey {
+    id: [u8; KEY_ID_BYTES],
+}
+
+#[async_trait]
+impl Change for DeleteApiKey {
+    type Answer = bool;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        let deleted = execute!(
+            tx,
+            "DELETE FROM api_keys WHERE substr(key_hash, 1, 8) = $1",
+            self.id.as_slice()
+        )?;
+        Ok(Verdict::Keep(deleted > 0))
+    }
+}
+
+struct UseApiKey {
+    hash: [u8; 32],
+    now: Timestamp,
+    long_ago: Timestamp,
+}
+
+#[async_trait]
+impl Change for UseApiKey {
+    type Answer = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        // Once when several calls come at the same time.
+        execute!(
+            tx,
+            "UPDATE api_keys SET last_used_at = $2 WHERE key_hash = $1 AND (last_used_at IS NULL OR last_used_at <= $3)",
+            self.hash.as_slice(),
+            micros(self.now),
+            micros(self.long_ago),
         )?;
         Ok(Verdict::Keep(()))
     }
@@ -287,6 +813,11 @@ impl Change for PurgeSessions {
         execute!(
             tx,
             "DELETE FROM sessions WHERE expires_at <= $1",
+            micros(self.now)
+        )?;
+        execute!(
+            tx,
+            "DELETE FROM half_sign_ins WHERE expires_at <= $1",
             micros(self.now)
         )?;
         Ok(Verdict::Keep(()))

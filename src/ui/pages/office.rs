@@ -1,5 +1,5 @@
 //! The back office: sign-in, the list of orders, one order with the whole record of why it stands where it stands,
-//! what needs attention, and where events go.
+//! what needs attention, where events go, and who may come in.
 //!
 //! Plain documents and plain forms: no page here runs a script, and each is whole in its first response. Nothing here moves
 //! an order; forms post to handlers that do. Only these pages show a buyer's personal data, and only to a person who is
@@ -8,11 +8,14 @@
 //! Tested by rendering from the outside (`tests/it`, `end2end`); what is pure (addresses, cursors, the reading of history
 //! entries) is tested beside its code.
 
+pub mod account;
 pub mod address;
 pub mod attention;
 mod checks;
 mod frame;
+pub mod keys;
 pub mod login;
+pub mod login_code;
 pub mod order;
 pub mod orders;
 mod parts;
@@ -20,13 +23,18 @@ pub mod refund;
 mod text;
 mod timeline;
 mod transactions;
+pub mod users;
 pub mod webhooks;
 
+pub use account::AccountPage;
 pub use attention::AttentionPage;
+pub use keys::KeysPage;
 pub use login::LoginPage;
+pub use login_code::LoginCodePage;
 pub use order::OrderPage;
 pub use orders::OrdersPage;
 pub use refund::RefundPage;
+pub use users::UsersPage;
 pub use webhooks::WebhooksPage;
 
 use std::sync::Arc;
@@ -36,6 +44,7 @@ use http::request::Parts;
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 
+use crate::domain::access::Deed;
 use crate::i18n::Locale;
 use crate::service::Core;
 use crate::ui::context::{SignedIn, Visitor, from_request};
@@ -67,6 +76,11 @@ impl Request {
             address,
             response: use_context(),
         }
+    }
+
+    /// Whether who is signed in may do this: what a person may not do is not offered.
+    fn may(&self, deed: Deed) -> bool {
+        self.person.as_ref().is_some_and(|person| person.may(deed))
     }
 
     fn text(&self) -> &'static Text {

@@ -1,5 +1,5 @@
-//! What is said before any page is made: the server is busy, the client asks too much at once, what it asks cannot be read, or the
-//! page would stand in a frame.
+//! What is said before any page is made: the server is busy, the client asks too much at once, what it asks cannot be read or is not
+//! for whoever asks, or the page would stand in a frame.
 
 use leptos::prelude::*;
 
@@ -21,6 +21,8 @@ pub enum Refusal {
     Unreadable,
     /// It would stand in somebody's frame.
     Framed,
+    /// The person who is signed in may not do it.
+    NotAllowed,
 }
 
 impl Refusal {
@@ -30,14 +32,14 @@ impl Refusal {
         match self {
             Self::Busy | Self::Broken => Some(5),
             Self::TooMany => Some(10),
-            Self::Unreadable | Self::Framed => None,
+            Self::Unreadable | Self::Framed | Self::NotAllowed => None,
         }
     }
 
     const fn mark(self) -> Mark {
         match self {
             Self::Busy | Self::TooMany => Mark::Clock,
-            Self::Broken => Mark::Alert,
+            Self::Broken | Self::NotAllowed => Mark::Alert,
             Self::Unreadable | Self::Framed => Mark::Question,
         }
     }
@@ -52,6 +54,7 @@ impl Refusal {
             Self::Broken => edge.broken.heading,
             Self::Unreadable => edge.unreadable.heading,
             Self::Framed => edge.framed.heading,
+            Self::NotAllowed => edge.not_allowed.heading,
         }
     }
 
@@ -63,6 +66,7 @@ impl Refusal {
             Self::Broken => edge.broken.next,
             Self::Unreadable => edge.unreadable.next,
             Self::Framed => edge.framed.next,
+            Self::NotAllowed => edge.not_allowed.next,
         }
     }
 }
@@ -83,7 +87,7 @@ pub(in crate::ui) fn refusal_main(
     let again = match refusal {
         Refusal::Busy | Refusal::TooMany | Refusal::Broken => Some(edge.again),
         Refusal::Framed => Some(edge.see_result),
-        Refusal::Unreadable => None,
+        Refusal::Unreadable | Refusal::NotAllowed => None,
     };
     let again = again
         .filter(|_| by_address)
@@ -95,13 +99,16 @@ pub(in crate::ui) fn refusal_main(
         .map(|url| view! { <a class="button" href=url>{words.back_to_shop}</a> });
     let actions = (again.is_some() || back.is_some())
         .then(|| view! { <div class="actions">{again} {back}</div> });
+    // Whoever works in the back office has paid nothing here.
+    let if_paid = (refusal != Refusal::NotAllowed)
+        .then(|| view! { <p class="warning"><strong>{edge.if_paid}</strong></p> });
     view! {
         <main class="slip">
             <section class="verdict">
                 <StateMark mark=refusal.mark() />
                 <h1 tabindex="-1" autofocus>{refusal.heading(locale)}</h1>
                 <p class="money">{refusal.next(locale)}</p>
-                <p class="warning"><strong>{edge.if_paid}</strong></p>
+                {if_paid}
                 {when}
             </section>
             {actions}

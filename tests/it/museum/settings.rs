@@ -185,7 +185,7 @@ on_both_databases! {
                     3 => drop(if portone == "v1" { app.webhook(&transaction_id, &id, "paid").await } else { app.webhook_v2(&id, "Transaction.Paid", &id, &transaction_id).await }),
                     4 => drop(app.page(&link).await),
                     5 => drop(app.api(Method::POST, &format!("/api/v1/orders/{id}/sync"), None).await),
-                    6 => drop(app.send(app.client.post(app.url(&format!("/orders/{id}/sync"))).header("cookie", &cookie)).await),
+                    6 => drop(app.send(app.client.post(app.url(&format!("/orders/{id}/sync"))).header("cookie", &cookie).header("sec-fetch-site", "same-origin")).await),
                     7 => drop(app.send(app.client.post(app.url("/api/payments/complete")).form(&[("payment_id", id.as_str()), ("transaction_id", &transaction_id)])).await),
                     8 => drop(app.send(app.client.post(app.url("/api/payments/look-up")).form(&[("token", token)])).await),
                     _ => {

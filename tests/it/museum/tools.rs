@@ -135,7 +135,7 @@ pub(super) fn calls(app: &TestApp) -> Vec<(String, String, String)> {
 /// Puts a person behind the counter and signs them in; the cookie.
 pub(super) async fn sign_in(app: &TestApp) -> String {
     let password = SecretString::from(PASSWORD);
-    access::put_user(&app.running.core, "staff@example.com", password)
+    access::put_user(&app.running.core, "staff@example.com", password, None)
         .await
         .unwrap();
     let form = [("email", "staff@example.com"), ("password", PASSWORD)];

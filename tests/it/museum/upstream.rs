@@ -155,7 +155,7 @@ on_both_databases! {
             let function = app.client.post(app.url("/api/payments/complete")).form(&[("payment_id", "ORD-v1"), ("transaction_id", hostile)]);
             app.send(function).await;
             app.refund("ORD-v1", &format!("again-{number}"), json!({ "reason": "x", "transaction_id": hostile })).await;
-            app.send(app.client.post(app.url("/attention/settle")).header("cookie", &cookie).form(&[("kind", "orphan"), ("transaction_id", hostile), ("note", "x")])).await;
+            app.send(app.client.post(app.url("/attention/settle")).header("cookie", &cookie).header("sec-fetch-site", "same-origin").form(&[("kind", "orphan"), ("transaction_id", hostile), ("note", "x")])).await;
             // As a part of the address itself, encoded once, so that it arrives as it is written here.
             let segment = percent_encoding::utf8_percent_encode(hostile, percent_encoding::NON_ALPHANUMERIC).to_string();
             for path in [format!("/api/v1/orders/{segment}/sync"), format!("/api/v1/orders/{segment}/close"), format!("/api/v1/orders/{segment}/refunds")] {

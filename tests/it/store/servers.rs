@@ -61,7 +61,10 @@ async fn a_second_server_on_a_sqlite_file_is_refused_and_commands_are_not() {
         );
 
         let command = test.open().await;
-        command.put_api_key("shop", &[1; 32], at(0)).await.unwrap();
+        command
+            .put_user("kim@example.com", "hash", None, at(0))
+            .await
+            .unwrap();
         created(&server, order("A")).await;
         command.close().await;
         server.close().await;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use wanryo::domain::access::Role;
 use wanryo::domain::history::{Entry, StoredEntry};
 use wanryo::domain::ids::{PaymentId, StatusToken, TransactionId};
 use wanryo::domain::money::Money;
@@ -18,8 +19,9 @@ use wanryo::ports::clock::Clock;
 use wanryo::ports::entropy::Entropy;
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::ports::store::{
-    AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore,
-    OrderFilter, OrderStore, OutboxEvent, Received, Snapshot, StoreError, User,
+    AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, KeptKey,
+    NewApiKey, NewUser, OrderFilter, OrderStore, OutboxEvent, Person, Received, Snapshot,
+    StoreError, User, UserChange, UserChanged,
 };
 
 use super::world::{Passage, Shared, Side, World, at};
@@ -346,19 +348,50 @@ impl Gateway for Server {
 /// Nobody signs in in this world.
 #[async_trait]
 impl AccessStore for Server {
-    async fn put_user(&self, _: &str, _: &str, _: Timestamp) -> Result<(), StoreError> {
+    async fn put_user(
+        &self,
+        _: &str,
+        _: &str,
+        _: Option<Role>,
+        _: Timestamp,
+    ) -> Result<UserChanged, StoreError> {
         Err(unavailable())
+    }
+
+    async fn add_user(&self, _: &NewUser, _: Timestamp) -> Result<bool, StoreError> {
+        Err(unavailable())
+    }
+
+    async fn change_user(
+        &self,
+        _: i64,
+        _: &UserChange,
+        _: Timestamp,
+    ) -> Result<UserChanged, StoreError> {
+        Ok(UserChanged::NotFound)
+    }
+
+    async fn users(&self, _: Timestamp, _: u32) -> Result<Vec<Person>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn find_user(&self, _: &str) -> Result<Option<User>, StoreError> {
         Ok(None)
     }
 
-    async fn put_api_key(&self, _: &str, _: &[u8; 32], _: Timestamp) -> Result<(), StoreError> {
+    async fn put_api_key(&self, _: &NewApiKey, _: u32, _: Timestamp) -> Result<bool, StoreError> {
         Err(unavailable())
     }
 
-    async fn find_api_key(&self, _: &[u8; 32]) -> Result<Option<ApiKey>, StoreError> {
+    async fn api_keys(&self, _: u32) -> Result<Vec<KeptKey>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn delete_api_key(&self, _: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn find_api_key(&self, _: &[u8; 32], _: Timestamp) -> Result<Option<ApiKey>, StoreError> {
         Ok(None)
     }
 
@@ -383,6 +416,30 @@ impl AccessStore for Server {
 
     async fn delete_session(&self, _: &[u8; 32]) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn put_half_sign_in(&self, _: &[u8; 32], _: i64, _: Timestamp) -> Result<(), StoreError> {
+        Err(unavailable())
+    }
+
+    async fn find_half_sign_in(
+        &self,
+        _: &[u8; 32],
+        _: Timestamp,
+    ) -> Result<Option<User>, StoreError> {
+        Ok(None)
+    }
+
+    async fn delete_half_sign_in(&self, _: &[u8; 32]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn use_code(&self, _: i64, _: i64) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn use_recovery_code(&self, _: i64, _: &[u8; 32]) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn purge_sessions(&self, _: Timestamp) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@ use super::frame::Frame;
 use super::order::notices;
 use super::parts::{empty, fact, fact_if_known, foreign, id, stored_money, table, time};
 use super::text::{Text, Who};
+use crate::domain::access::Deed;
 use crate::domain::attention::{AttentionItem, NOTE_CHARS_MAX, Settled};
 use crate::domain::ids::PaymentId;
 use crate::domain::sweep::Finished;
@@ -144,7 +145,9 @@ fn item(request: &Request, item: AttentionItem) -> AnyView {
             let href = request.address.link(&order_path(&payment_id, None), &[]);
             view! { <p><a class="button" href=href>{text.attention.open_order}</a></p> }
         });
-    let settle = settle_form(request, &item);
+    let settle = request
+        .may(Deed::Settle)
+        .then(|| settle_form(request, &item));
     view! {
         <article class="office-section office-transaction" data-attention=item.kind.as_str()>
             <h2>{foreign(&item.payment_id)}</h2>

@@ -7,8 +7,12 @@ use leptos::prelude::*;
 use leptos_meta::{Html, Meta, Title};
 
 use super::Request;
-use super::text::{Words, webhooks};
+use super::account::ACCOUNT_PATH;
+use super::keys::KEYS_PATH;
+use super::text::{Words, people, webhooks};
+use super::users::USERS_PATH;
 use super::webhooks::WEBHOOKS_PATH;
+use crate::domain::access::Deed;
 use crate::domain::order::Mode;
 use crate::i18n::Locale;
 use crate::service::Core;
@@ -70,9 +74,10 @@ impl Frame {
             .clone()
             .unwrap_or_else(|| "wanryo".to_owned());
         let sign_out = request.address.link("/logout", &[]);
+        let account = request.address.link(ACCOUNT_PATH, &[]);
         let person = request.person.clone().map(|person| {
             view! {
-                <span class="office-person"><bdi>{person.email}</bdi></span>
+                <a class="office-person" href=account.clone()><bdi>{person.email}</bdi></a>
                 <form class="office-sign-out" method="post" action=sign_out>
                     <button class="button" type="submit">{text.frame.sign_out}</button>
                 </form>
@@ -145,6 +150,12 @@ impl Frame {
         self.around_words(StatusCode::NOT_FOUND, &text.order.not_found, Some(back))
     }
 
+    /// The person who is signed in may not see the page. The layer in front refuses before; this is for the day it does not.
+    pub(super) fn not_allowed(self) -> AnyView {
+        let words = &people::of(self.request.locale).not_allowed;
+        self.around_words(StatusCode::FORBIDDEN, words, None)
+    }
+
     /// The store does not answer.
     pub(super) fn unavailable(self) -> AnyView {
         let text = self.request.text();
@@ -168,11 +179,21 @@ fn navigation(request: &Request, attention: u32) -> AnyView {
         view! { " "<span class="office-count">{shown}</span> }
     });
     let current = |path| request.address.is_at(path).then_some("page");
+    let people = people::of(request.locale);
+    let settings = [
+        (USERS_PATH, people.users.title, Deed::ManageUsers),
+        (KEYS_PATH, people.keys.title, Deed::ManageKeys),
+    ];
+    let settings = settings.into_iter().filter(|(.., deed)| request.may(*deed));
+    let settings = settings.map(|(path, title, _)| {
+        view! { <a href=request.address.link(path, &[]) aria-current=current(path)>{title}</a> }
+    });
     view! {
         <nav class="office-nav" aria-label=text.frame.pages>
             <a href=request.address.link("/orders", &[]) aria-current=current("/orders")>{text.list.title}</a>
             <a href=request.address.link("/attention", &[]) aria-current=current("/attention")>{text.attention.title}{count}</a>
             <a href=request.address.link(WEBHOOKS_PATH, &[]) aria-current=current(WEBHOOKS_PATH)>{webhooks::of(request.locale).title}</a>
+            {settings.collect_view()}
         </nav>
     }
     .into_any()

@@ -6,6 +6,7 @@ use super::Request;
 use super::frame::Frame;
 use super::text::LoginError;
 use crate::service::access::{EMAIL_BYTES_MAX, PASSWORD_BYTES_MAX};
+use crate::ui::context::{TryAgain, from_request};
 
 /// The page on which staff sign in. Its form posts to `/login`, which comes back with `?error=` and a code when nobody was
 /// let in; the address typed is not carried back, because it would stand in the address bar.
@@ -13,10 +14,14 @@ use crate::service::access::{EMAIL_BYTES_MAX, PASSWORD_BYTES_MAX};
 pub fn LoginPage() -> impl IntoView {
     let request = Request::read();
     let text = request.text();
-    let error = request
-        .address
-        .parameter("error")
-        .and_then(LoginError::from_code);
+    let error = match from_request::<TryAgain>() {
+        Some(TryAgain::Busy) => Some(LoginError::Busy),
+        Some(TryAgain::After { seconds }) => Some(LoginError::Wait { seconds }),
+        None => request
+            .address
+            .parameter("error")
+            .and_then(LoginError::from_code),
+    };
     let next = request.address.parameter("next").map(str::to_owned);
 
     let message = error.map(|error| view! { <p class="office-notice" data-kind="error" id="login-error" role="alert">{(text.login.error)(error)}</p> });

@@ -11,6 +11,7 @@ use super::refund::refunds_section;
 use super::text::{Notice, Text};
 use super::timeline::timeline;
 use super::transactions::transactions;
+use crate::domain::access::Deed;
 use crate::domain::history::Entry;
 use crate::domain::ids::PaymentId;
 use crate::domain::money::Money;
@@ -131,7 +132,7 @@ fn content(request: &Request, core: &Core, record: Record) -> AnyView {
         {summary(text, locale, &order)}
         {attention(text, &all)}
         {unpayable(text, &order)}
-        {actions(request, &order)}
+        {request.may(Deed::Sync).then(|| actions(request, &order))}
         <div class="office-columns">
             <div class="office-column-main">
                 {transactions(request, &order, all.clone())}
@@ -311,7 +312,8 @@ fn actions(request: &Request, order: &Order) -> AnyView {
     let sync = request
         .address
         .link(&order_path(&order.payment_id, Some("sync")), &[]);
-    let close = order.status.is_payable().then(|| {
+    let may_close = request.may(Deed::Close) && order.status.is_payable();
+    let close = may_close.then(|| {
         let action = request.address.link(&order_path(&order.payment_id, Some("close")), &[]);
         // Opened on purpose before it can be pressed: closing cannot be undone, and no script asks "are you sure".
         view! {

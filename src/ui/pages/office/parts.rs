@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use leptos::prelude::*;
 
+use super::Request;
+use super::text::people::{PeopleText, Report};
 use super::text::{Text, Words};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::OrderStatus;
@@ -90,6 +92,25 @@ pub(super) fn table(label: &'static str, columns: &[&'static str], rows: AnyView
         </div>
     }
     .into_any()
+}
+
+/// A button that does something by itself.
+pub(super) fn button(action: String, label: &'static str) -> AnyView {
+    view! { <form method="post" action=action><button class="button" type="submit">{label}</button></form> }
+        .into_any()
+}
+
+/// What a form of the pages of people and keys reported, by code.
+pub(super) fn reports(request: &Request, text: &'static PeopleText) -> AnyView {
+    let done = request.address.parameter("done").and_then(Report::done);
+    let error = request.address.parameter("error").and_then(Report::error);
+    let done = done.map(|report| {
+        view! { <p class="office-notice" role="status" data-kind="done">{(text.report)(report)}</p> }
+    });
+    let error = error.map(|report| {
+        view! { <p class="office-notice" role="alert" data-kind="error">{(text.report)(report)}</p> }
+    });
+    view! { {done}{error} }.into_any()
 }
 
 /// What a page says instead of a list that has nothing in it.

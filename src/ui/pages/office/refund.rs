@@ -10,6 +10,7 @@ use super::address::{Address, order_path};
 use super::frame::Frame;
 use super::parts::{fact, fact_if_known, foreign, id, stored_money, table, time};
 use super::text::{Text, Who};
+use crate::domain::access::Deed;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::Portone;
@@ -332,7 +333,7 @@ pub(super) fn refund_link(
         &order_path(payment_id, Some("refund")),
         &[("transaction_id", transaction.transaction_id.as_str())],
     );
-    is_refundable(transaction).then(|| {
+    (is_refundable(transaction) && request.may(Deed::Refund)).then(|| {
         view! { <p><a class="button" href=href>{request.text().refund.start}</a></p> }.into_any()
     })
 }

@@ -1,7 +1,9 @@
 //! Every word of the back office, in each language. A language that lacks a message does not compile.
 
 mod en;
+pub(super) mod factor;
 mod ko;
+pub(super) mod people;
 pub(super) mod webhooks;
 
 use super::refund::RefundFault;
@@ -117,6 +119,8 @@ pub(super) enum LoginError {
     Refused,
     /// Too many sign-ins at once.
     Busy,
+    /// Too many wrong ones.
+    Wait { seconds: i64 },
     /// The server cannot check now.
     Unavailable,
 }
@@ -125,7 +129,6 @@ impl LoginError {
     pub(super) fn from_code(code: &str) -> Option<Self> {
         match code {
             "refused" => Some(Self::Refused),
-            "busy" => Some(Self::Busy),
             "unavailable" => Some(Self::Unavailable),
             _ => None,
         }
@@ -217,7 +220,7 @@ pub(super) struct Login {
     pub(super) email: &'static str,
     pub(super) password: &'static str,
     pub(super) submit: &'static str,
-    pub(super) error: fn(LoginError) -> &'static str,
+    pub(super) error: fn(LoginError) -> String,
 }
 
 pub(super) struct List {

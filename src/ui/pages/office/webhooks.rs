@@ -5,8 +5,9 @@ use leptos::prelude::*;
 use super::Request;
 use super::address::order_path;
 use super::frame::Frame;
-use super::parts::{empty, fact, fact_if_known, foreign, id, table, time};
+use super::parts::{button, empty, fact, fact_if_known, foreign, id, table, time};
 use super::text::webhooks::{Report, WebhooksText, of};
+use crate::domain::access::Deed;
 use crate::domain::delivery::{Attempt, Delivery, Endpoint, EndpointStatus};
 use crate::domain::event::EventType;
 use crate::domain::target::URL_BYTES_MAX;
@@ -56,7 +57,7 @@ async fn page(request: Request, frame: Frame, new: Option<NewSecret>) -> AnyView
                 {new.map(|new| new_secret(text, &new))}
                 <p>{text.lead}</p>
                 {endpoints}
-                {add_form(&request, text)}
+                {request.may(Deed::ChangeEndpoints).then(|| add_form(&request, text))}
                 {found.one.map(|(delivery, attempts)| one_delivery(text, &delivery, attempts))}
                 {deliveries(&request, text, found.deliveries, found.next)}
                 <p class="office-note">{request.text().frame.times}</p>
@@ -127,7 +128,7 @@ fn new_secret(text: &'static WebhooksText, new: &NewSecret) -> AnyView {
     view! {
         <section class="office-section" role="status">
             <h2>{text.new_secret}</h2>
-            <p>{foreign(&new.url)}</p>
+            <p>{foreign(&new.of)}</p>
             <p>{id(new.expose())}</p>
             <p class="office-hint">{text.new_secret_hint}</p>
         </section>
@@ -157,18 +158,30 @@ fn endpoint(
         let path = format!("{WEBHOOKS_PATH}/{}/{action}", endpoint.id);
         request.address.link(&path, &[])
     };
-    let switch = if endpoint.status.is_served() {
-        button(action("disable"), text.disable)
-    } else {
-        button(action("enable"), text.enable)
-    };
+    let may_change = request.may(Deed::ChangeEndpoints);
+    let switch = may_change.then(|| {
+        if endpoint.status.is_served() {
+            button(action("disable"), text.disable)
+        } else {
+            button(action("enable"), text.enable)
+        }
+    });
     // A paused one need not wait for its hour.
-    let resume =
-        (endpoint.status == EndpointStatus::Paused).then(|| button(action("enable"), text.enable));
-    let again = endpoint
-        .status
-        .is_served()
+    let resume = (may_change && endpoint.status == EndpointStatus::Paused)
+        .then(|| button(action("enable"), text.enable));
+    let again = (endpoint.status.is_served() && request.may(Deed::Redeliver))
         .then(|| button(action("redeliver"), text.redeliver_all));
+    let careful = may_change.then(|| {
+        view! {
+            <details class="office-careful">
+                <summary>{text.change}</summary>
+                <p class="office-hint">{text.rotate_hint}</p>
+                {button(action("rotate"), text.rotate)}
+                <p class="office-hint">{text.delete_hint}</p>
+                {button(action("delete"), text.delete)}
+            </details>
+        }
+    });
     view! {
         <article class="office-section" data-endpoint=endpoint.status.as_str()>
             <h2>{foreign(&endpoint.url)}</h2>
@@ -182,21 +195,10 @@ fn endpoint(
                 {fact(text.created, time(endpoint.created_at))}
             </dl>
             <div class="office-actions">{resume}{switch}{again}</div>
-            <details class="office-careful">
-                <summary>{text.change}</summary>
-                <p class="office-hint">{text.rotate_hint}</p>
-                {button(action("rotate"), text.rotate)}
-                <p class="office-hint">{text.delete_hint}</p>
-                {button(action("delete"), text.delete)}
-            </details>
+            {careful}
         </article>
     }
     .into_any()
-}
-
-fn button(action: String, label: &'static str) -> AnyView {
-    view! { <form method="post" action=action><button class="button" type="submit">{label}</button></form> }
-        .into_any()
 }
 
 fn add_form(request: &Request, text: &'static WebhooksText) -> AnyView {
@@ -246,9 +248,10 @@ fn deliveries(
         let details = request
             .address
             .link(WEBHOOKS_PATH, &[("delivery", &number)]);
-        let again = request
-            .address
-            .link(&format!("/settings/deliveries/{number}/redeliver"), &[]);
+        let again = request.may(Deed::Redeliver).then(|| {
+            let path = format!("/settings/deliveries/{number}/redeliver");
+            button(request.address.link(&path, &[]), text.redeliver)
+        });
         view! {
             <tr data-delivery=one.status.as_str()>
                 <td>{time(one.created_at)}</td>
@@ -258,7 +261,7 @@ fn deliveries(
                 <td>{one.attempts}</td>
                 <td>{one.next_attempt_at.map(time)}</td>
                 <td><a href=details>{text.details}</a></td>
-                <td>{button(again, text.redeliver)}</td>
+                <td>{again}</td>
             </tr>
         }
     });

@@ -40,12 +40,18 @@ pub(super) const TEXT: Text = Text {
         password: "Password",
         submit: "Sign in",
         error: |error| match error {
-            LoginError::Refused => "The email address or the password is not right.",
+            LoginError::Refused => "The email address or the password is not right.".to_owned(),
             LoginError::Busy => {
-                "Many people are signing in right now. Please try again in a moment."
+                "Many people are signing in right now. Please try again in a moment.".to_owned()
             }
+            LoginError::Wait { seconds: 1 } => {
+                "There were too many wrong sign-ins. Please wait a second and try again.".to_owned()
+            }
+            LoginError::Wait { seconds } => format!(
+                "There were too many wrong sign-ins. Please wait {seconds} seconds and try again."
+            ),
             LoginError::Unavailable => {
-                "Signing in does not work right now. Please try again in a moment."
+                "Signing in does not work right now. Please try again in a moment.".to_owned()
             }
         },
     },

@@ -40,9 +40,16 @@ pub(super) const TEXT: Text = Text {
         password: "비밀번호",
         submit: "로그인",
         error: |error| match error {
-            LoginError::Refused => "이메일이나 비밀번호가 맞지 않아요.",
-            LoginError::Busy => "지금 로그인하는 사람이 많아요. 잠시 뒤에 다시 해 주세요.",
-            LoginError::Unavailable => "지금은 로그인할 수 없어요. 잠시 뒤에 다시 해 주세요.",
+            LoginError::Refused => "이메일이나 비밀번호가 맞지 않아요.".to_owned(),
+            LoginError::Busy => {
+                "지금 로그인하는 사람이 많아요. 잠시 뒤에 다시 해 주세요.".to_owned()
+            }
+            LoginError::Wait { seconds } => {
+                format!("로그인을 여러 번 틀렸어요. {seconds}초 뒤에 다시 해 주세요.")
+            }
+            LoginError::Unavailable => {
+                "지금은 로그인할 수 없어요. 잠시 뒤에 다시 해 주세요.".to_owned()
+            }
         },
     },
     list: List {

@@ -1,0 +1,100 @@
+//! Who may do what in the back office.
+
+/// What a person is to the shop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Looks.
+    Viewer,
+    /// Works with orders: asks PortOne, closes, gives money back, settles.
+    Staff,
+    /// Also decides who comes in, and where events go.
+    Owner,
+}
+
+/// What can be done in the back office.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// See orders, what needs attention, and what was sent where.
+    Look,
+    /// Ask PortOne about an order.
+    Sync,
+    /// Close an order.
+    Close,
+    /// Give money back.
+    Refund,
+    /// Say that a payment was taken care of.
+    Settle,
+    /// Send an event again.
+    Redeliver,
+    /// Say where events go, and with which secret.
+    ChangeEndpoints,
+    /// Say who may sign in, and as what.
+    ManageUsers,
+    /// Make and revoke keys of the shop's servers.
+    ManageKeys,
+    /// Change one's own password, and end one's own sessions.
+    OwnAccount,
+}
+
+impl Role {
+    /// Every role, the one that may do least first.
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Staff, Self::Owner];
+
+    /// The word in the database, in forms and for commands.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Staff => "staff",
+            Self::Owner => "owner",
+        }
+    }
+
+    /// Reads [`as_str`](Self::as_str).
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+
+    /// The only place that says what a role may do.
+    #[must_use]
+    pub const fn may(self, deed: Deed) -> bool {
+        match deed {
+            Deed::Look | Deed::OwnAccount => true,
+            Deed::Sync | Deed::Close | Deed::Refund | Deed::Settle | Deed::Redeliver => {
+                matches!(self, Self::Staff | Self::Owner)
+            }
+            Deed::ChangeEndpoints | Deed::ManageUsers | Deed::ManageKeys => {
+                matches!(self, Self::Owner)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_do_what() {
+        let table = [
+            (Deed::Look, [true, true, true]),
+            (Deed::OwnAccount, [true, true, true]),
+            (Deed::Sync, [false, true, true]),
+            (Deed::Close, [false, true, true]),
+            (Deed::Refund, [false, true, true]),
+            (Deed::Settle, [false, true, true]),
+            (Deed::Redeliver, [false, true, true]),
+            (Deed::ChangeEndpoints, [false, false, true]),
+            (Deed::ManageUsers, [false, false, true]),
+            (Deed::ManageKeys, [false, false, true]),
+        ];
+        for (deed, may) in table {
+            assert_eq!(Role::ALL.map(|role| role.may(deed)), may, "{deed:?}");
+        }
+        for role in Role::ALL {
+            assert_eq!(Role::from_word(role.as_str()), Some(role));
+        }
+        assert_eq!(Role::from_word("admin"), None);
+    }
+}

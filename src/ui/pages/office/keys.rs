@@ -1,0 +1,123 @@
+//! `GET /settings/keys`: the keys of the shop's servers.
+
+use leptos::prelude::*;
+
+use super::Request;
+use super::frame::Frame;
+use super::parts::{button, empty, fact, fact_if_known, foreign, id, reports, time};
+use super::text::people::{PeopleText, of};
+use crate::domain::access::Deed;
+use crate::ports::store::KeptKey;
+use crate::service::access::{KEY_NAME_CHARS_MAX, KEYS_LISTED_MAX};
+use crate::ui::context::{NewSecret, from_request};
+
+/// Where the page is.
+pub const KEYS_PATH: &str = "/settings/keys";
+
+/// The keys, without the keys.
+#[component]
+pub fn KeysPage() -> impl IntoView {
+    let request = Request::read();
+    let frame = Frame::new(&request);
+    let new = from_request::<NewSecret>();
+    view! { <Suspense>{Suspend::new(async move { page(request, frame, new).await })}</Suspense> }
+}
+
+async fn page(request: Request, frame: Frame, new: Option<NewSecret>) -> AnyView {
+    if request.person.is_none() {
+        return frame.signed_out();
+    }
+    if !request.may(Deed::ManageKeys) {
+        return frame.not_allowed();
+    }
+    let Some(core) = request.core.clone() else {
+        return frame.unavailable();
+    };
+    let keys = match core.access.api_keys(KEYS_LISTED_MAX).await {
+        Ok(keys) => keys,
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the shop's keys could not be read"
+            );
+            return frame.unavailable();
+        }
+    };
+    let text = of(request.locale);
+    let keys: Vec<AnyView> = keys
+        .into_iter()
+        .map(|key| one(&request, text, &key))
+        .collect();
+    let keys = if keys.is_empty() {
+        empty(&text.keys.none)
+    } else {
+        keys.collect_view().into_any()
+    };
+    let content = view! {
+        <h1 class="office-title">{text.keys.title}</h1>
+        {reports(&request, text)}
+        {new.map(|new| new_key(text, &new))}
+        <p>{text.keys.lead}</p>
+        {keys}
+        {make_form(&request, text)}
+        <p class="office-note">{request.text().frame.times}</p>
+    };
+    let frame = frame.counted(&core).await;
+    frame.around(text.keys.title.to_owned(), content.into_any())
+}
+
+fn new_key(text: &'static PeopleText, new: &NewSecret) -> AnyView {
+    view! {
+        <section class="office-section" role="status">
+            <h2>{text.keys.new_key}</h2>
+            <p>{foreign(&new.of)}</p>
+            <p>{id(new.expose())}</p>
+            <p class="office-hint">{text.keys.new_key_hint}</p>
+        </section>
+    }
+    .into_any()
+}
+
+fn one(request: &Request, text: &'static PeopleText, key: &KeptKey) -> AnyView {
+    let words = &text.keys;
+    let path = format!("{KEYS_PATH}/{}/revoke", key.id);
+    let revoke = request.address.link(&path, &[]);
+    let used = match key.last_used_at {
+        Some(at) => time(at),
+        None => words.never_used.into_any(),
+    };
+    view! {
+        <article class="office-section" data-key=key.id.clone()>
+            <h2>{foreign(&key.name)}</h2>
+            <dl class="office-facts">
+                {fact_if_known(words.begins, key.hint.as_deref().map(|hint| id(&format!("{hint}…"))))}
+                {fact(words.made, time(key.created_at))}
+                {fact(words.used, used)}
+            </dl>
+            <details class="office-careful">
+                <summary>{words.revoke}" "<span class="office-unseen">{key.name.clone()}</span></summary>
+                <p class="office-hint">{words.revoke_hint}</p>
+                {button(revoke, words.revoke_confirm)}
+            </details>
+        </article>
+    }
+    .into_any()
+}
+
+fn make_form(request: &Request, text: &'static PeopleText) -> AnyView {
+    let action = request.address.link(KEYS_PATH, &[]);
+    view! {
+        <section class="office-section">
+            <h2>{text.keys.make}</h2>
+            <form class="office-settle" method="post" action=action>
+                <div class="office-field">
+                    <label for="key-name">{text.keys.name}</label>
+                    <input id="key-name" name="name" type="text" required=true maxlength=KEY_NAME_CHARS_MAX.to_string() autocomplete="off" aria-describedby="key-name-hint" />
+                    <p class="office-hint" id="key-name-hint">{text.keys.name_hint}</p>
+                </div>
+                <button class="button" type="submit">{text.keys.make}</button>
+            </form>
+        </section>
+    }
+    .into_any()
+}

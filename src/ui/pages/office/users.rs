@@ -1,0 +1,180 @@
+//! `GET /settings/users`: who may sign in, and as what.
+
+use leptos::prelude::*;
+
+use super::Request;
+use super::frame::Frame;
+use super::parts::{button, fact, fact_if_known, foreign, id, reports, time};
+use super::text::factor;
+use super::text::people::{PeopleText, of};
+use crate::domain::access::{Deed, Role};
+use crate::ports::store::Person;
+use crate::service::access::{EMAIL_BYTES_MAX, USERS_MAX};
+use crate::ui::context::{NewSecret, from_request};
+
+/// Where the page is.
+pub const USERS_PATH: &str = "/settings/users";
+
+/// Everybody, with what can be changed.
+#[component]
+pub fn UsersPage() -> impl IntoView {
+    let request = Request::read();
+    let frame = Frame::new(&request);
+    let new = from_request::<NewSecret>();
+    view! { <Suspense>{Suspend::new(async move { page(request, frame, new).await })}</Suspense> }
+}
+
+async fn page(request: Request, frame: Frame, new: Option<NewSecret>) -> AnyView {
+    let Some(me) = request.person.clone() else {
+        return frame.signed_out();
+    };
+    if !me.may(Deed::ManageUsers) {
+        return frame.not_allowed();
+    }
+    let Some(core) = request.core.clone() else {
+        return frame.unavailable();
+    };
+    let users = match core.access.users(core.clock.now(), USERS_MAX).await {
+        Ok(users) => users,
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "who may sign in could not be read"
+            );
+            return frame.unavailable();
+        }
+    };
+    let text = of(request.locale);
+    let now = core.clock.now();
+    let users = users.into_iter();
+    let users: Vec<AnyView> = users
+        .map(|user| one(&request, text, &user, user.id == me.id, now))
+        .collect();
+    let content = view! {
+        <h1 class="office-title">{text.users.title}</h1>
+        {reports(&request, text)}
+        {new.map(|new| new_password(text, &new))}
+        <p>{text.users.lead}</p>
+        {users.collect_view()}
+        {add_form(&request, text)}
+        <p class="office-note">{request.text().frame.times}</p>
+    };
+    let frame = frame.counted(&core).await;
+    frame.around(text.users.title.to_owned(), content.into_any())
+}
+
+fn new_password(text: &'static PeopleText, new: &NewSecret) -> AnyView {
+    view! {
+        <section class="office-section" role="status">
+            <h2>{text.users.new_password}</h2>
+            <p>{foreign(&new.of)}</p>
+            <p>{id(new.expose())}</p>
+            <p class="office-hint">{text.users.new_password_hint}</p>
+        </section>
+    }
+    .into_any()
+}
+
+fn one(
+    request: &Request,
+    text: &'static PeopleText,
+    user: &Person,
+    is_me: bool,
+    now: jiff::Timestamp,
+) -> AnyView {
+    let words = &text.users;
+    let action = |action: &str| {
+        let path = format!("{USERS_PATH}/{}/{action}", user.id);
+        request.address.link(&path, &[])
+    };
+    let you = is_me.then(|| view! { " "<span class="office-chip">{words.you}</span> });
+    let switch = if user.disabled_at.is_some() {
+        button(action("enable"), words.enable)
+    } else {
+        view! {
+            <p class="office-hint">{words.disable_hint}</p>
+            {button(action("disable"), words.disable)}
+        }
+        .into_any()
+    };
+    // One's own password is changed on the page of one's own account.
+    let password = (!is_me).then(|| {
+        view! {
+            <p class="office-hint">{words.hand_password_hint}</p>
+            {button(action("password"), words.hand_password)}
+        }
+    });
+    let second = factor::of(request.locale);
+    let factor = user.has_second_factor.then(|| {
+        view! {
+            <p class="office-hint">{second.drop_hint}</p>
+            {button(action("drop-second-factor"), second.drop)}
+        }
+    });
+    let has_factor = user.has_second_factor.then_some(second.state_on);
+    let field = format!("role-{}", user.id);
+    let until = user.password_until.filter(|until| now < *until);
+    view! {
+        <article class="office-section" data-user=user.role.as_str()>
+            <h2>{foreign(&user.email)}{you}</h2>
+            <dl class="office-facts">
+                {fact(words.role, (text.role)(user.role))}
+                {fact_if_known(second.state, has_factor)}
+                {fact_if_known(words.disabled, user.disabled_at.map(time))}
+                {fact_if_known(words.password_until, until.map(time))}
+                {fact_if_known(words.seen, user.seen_at.map(time))}
+                {fact(words.added, time(user.created_at))}
+            </dl>
+            <details class="office-careful">
+                <summary>{words.change}" "<span class="office-unseen">{user.email.clone()}</span></summary>
+                <form class="office-settle" method="post" action=action("role")>
+                    <div class="office-field">
+                        <label for=field.clone()>{words.role}</label>
+                        {roles(text, field, Some(user.role))}
+                    </div>
+                    <button class="button" type="submit">{words.change_role}</button>
+                </form>
+                {password}
+                {factor}
+                <p class="office-hint">{words.sign_out_hint}</p>
+                {button(action("sign-out"), words.sign_out)}
+                {switch}
+            </details>
+        </article>
+    }
+    .into_any()
+}
+
+fn roles(text: &'static PeopleText, field: String, chosen: Option<Role>) -> AnyView {
+    let options = Role::ALL.into_iter().map(|role| {
+        let selected = chosen == Some(role);
+        view! { <option value=role.as_str() selected=selected>{(text.role)(role)}</option> }
+    });
+    view! { <select id=field name="role">{options.collect_view()}</select> }.into_any()
+}
+
+fn add_form(request: &Request, text: &'static PeopleText) -> AnyView {
+    let action = request.address.link(USERS_PATH, &[]);
+    let meanings = Role::ALL
+        .into_iter()
+        .map(|role| fact((text.role)(role), (text.role_meaning)(role)));
+    view! {
+        <section class="office-section">
+            <h2>{text.users.add}</h2>
+            <form class="office-settle" method="post" action=action>
+                <div class="office-field">
+                    <label for="new-email">{text.users.email}</label>
+                    <input id="new-email" name="email" type="email" required=true maxlength=EMAIL_BYTES_MAX.to_string() autocomplete="off" aria-describedby="new-email-hint" />
+                    <p class="office-hint" id="new-email-hint">{text.users.add_hint}</p>
+                </div>
+                <div class="office-field">
+                    <label for="new-role">{text.users.role}</label>
+                    {roles(text, "new-role".to_owned(), Some(Role::Staff))}
+                </div>
+                <dl class="office-facts">{meanings.collect_view()}</dl>
+                <button class="button" type="submit">{text.users.add}</button>
+            </form>
+        </section>
+    }
+    .into_any()
+}

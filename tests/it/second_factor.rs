@@ -1,0 +1,268 @@
+//! The second factor: set up, asked for, used once, slowed down, and taken away.
+
+use reqwest::StatusCode;
+use secrecy::SecretString;
+use std::sync::Arc;
+use std::time::Duration;
+use wanryo::domain::access::Role;
+use wanryo::domain::one_time_code::{CodeSecret, STEP_SECONDS};
+use wanryo::service::access;
+
+use crate::app::{Answer, TestApp};
+use crate::roles::sign_in;
+use crate::sign_in::Still;
+use crate::support::{TestDatabase, on_both_databases};
+
+const ACCOUNT: &str = "/settings/account";
+const EMAIL: &str = "staff@example.com";
+const PASSWORD: &str = "correct horse battery";
+
+/// A browser: it keeps every cookie that it is given.
+struct Browser<'a> {
+    app: &'a TestApp,
+    cookies: Vec<(String, String)>,
+}
+
+impl<'a> Browser<'a> {
+    fn new(app: &'a TestApp) -> Self {
+        Self {
+            app,
+            cookies: Vec::new(),
+        }
+    }
+
+    fn cookie(&self) -> String {
+        let pairs = self.cookies.iter();
+        let pairs: Vec<String> = pairs
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        pairs.join("; ")
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.cookies.iter().any(|(known, _)| known == name)
+    }
+
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> Answer {
+        let request = request
+            .header("cookie", self.cookie())
+            .header("accept", "text/html")
+            .header("sec-fetch-site", "same-origin");
+        let answer = self.app.send(request).await;
+        for set in answer.headers.get_all("set-cookie") {
+            let (pair, _) = set.to_str().unwrap().split_once(';').unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            self.cookies.retain(|(known, _)| known != name);
+            if !value.is_empty() {
+                self.cookies.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        answer
+    }
+
+    async fn open(&mut self, path: &str) -> Answer {
+        let request = self.app.client.get(self.app.url(path));
+        self.send(request).await
+    }
+
+    async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let request = self.app.client.post(self.app.url(path)).form(form);
+        self.send(request).await
+    }
+
+    async fn password(&mut self) -> String {
+        let form = [
+            ("email", EMAIL),
+            ("password", PASSWORD),
+            ("next", "/attention"),
+        ];
+        location(&self.post("/login", &form).await)
+    }
+
+    async fn code(&mut self, code: &str) -> String {
+        let form = [("code", code), ("next", "/attention")];
+        location(&self.post("/login/code", &form).await)
+    }
+
+    async fn is_in(&mut self) -> bool {
+        self.open("/orders").await.status == StatusCode::OK
+    }
+
+    /// Sets an app up; its secret, and the recovery codes.
+    async fn set_up(&mut self) -> (CodeSecret, Vec<String>) {
+        let shown = self
+            .post(&format!("{ACCOUNT}/second-factor"), &[])
+            .await
+            .text;
+        assert!(shown.contains("class=\"qr\""), "{shown}");
+        let (_, rest) = shown.split_once("name=\"secret\" value=\"").unwrap();
+        let text = rest.split('"').next().unwrap();
+        let secret = CodeSecret::from_base32(text).unwrap();
+        let code = now(self.app, &secret);
+        let form = [("secret", text), ("code", code.as_str())];
+        let on = self
+            .post(&format!("{ACCOUNT}/second-factor/confirm"), &form)
+            .await;
+        assert_eq!(on.status, StatusCode::OK, "{:?}", on.headers);
+        let (_, codes) = on.text.split_once("role=\"status\"").unwrap();
+        let codes = codes.split("<bdi>").skip(1);
+        let codes: Vec<String> = codes
+            .map(|rest| rest.split('<').next().unwrap().to_owned())
+            .filter(|code| code.contains('-'))
+            .collect();
+        assert_eq!(codes.len(), 10, "{codes:?}");
+        (secret, codes)
+    }
+}
+
+fn location(answer: &Answer) -> String {
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+    answer.headers["location"].to_str().unwrap().to_owned()
+}
+
+/// The code that an app shows now.
+fn now(app: &TestApp, secret: &CodeSecret) -> String {
+    let step = app
+        .running
+        .core
+        .clock
+        .now()
+        .as_second()
+        .div_euclid(STEP_SECONDS);
+    format!("{:06}", secret.code(step).unwrap())
+}
+
+async fn start(db: &TestDatabase) -> (TestApp, Arc<Still>) {
+    let clock = Arc::new(Still::now());
+    let sandbox = TestApp::new_sandbox().await;
+    let app = TestApp::start_at(db, sandbox, |_| {}, Arc::clone(&clock) as _).await;
+    let password = SecretString::from(PASSWORD);
+    access::put_user(&app.running.core, EMAIL, password, None)
+        .await
+        .unwrap();
+    (app, clock)
+}
+
+const STEP: Duration = Duration::from_secs(30);
+const ASKED: &str = "/login/code?next=%2Fattention";
+
+on_both_databases! {
+    async fn a_code_is_asked_for_and_counts_once(db: TestDatabase) {
+        let (app, clock) = start(&db).await;
+        let mut browser = Browser::new(&app);
+        assert_eq!(browser.password().await, "/attention");
+        let mut other = Browser::new(&app);
+        other.password().await;
+        let wrong = browser.post(&format!("{ACCOUNT}/second-factor/confirm"), &[("secret", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"), ("code", "x")]).await;
+        assert!(wrong.status == StatusCode::OK && wrong.text.contains("코드가 맞지 않아요") && wrong.text.contains("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"), "the same secret again");
+        let (secret, codes) = browser.set_up().await;
+        assert!(browser.is_in().await && !other.is_in().await, "the other sessions knew the password alone");
+        let page = browser.open(ACCOUNT).await.text;
+        assert!(page.contains("복구 코드가 10개") && !page.contains(&codes[0]) && !page.contains(&secret.to_base32()), "shown once");
+        let again = browser.post(&format!("{ACCOUNT}/second-factor/confirm"), &[("secret", &secret.to_base32()), ("code", &now(&app, &secret))]).await;
+        assert_eq!(location(&again), format!("{ACCOUNT}?error=factor_exists"));
+
+        let used = now(&app, &secret);
+        assert_eq!(other.password().await, ASKED);
+        assert!(other.has("wanryo-half") && !other.is_in().await, "half a sign-in opens nothing");
+        let half = other.cookies.iter().find(|(name, _)| name == "wanryo-half").unwrap().1.clone();
+        let mut as_session = Browser::new(&app);
+        as_session.cookies.push(("wanryo".to_owned(), half));
+        assert!(!as_session.is_in().await);
+        let refused = "/login/code?error=refused&next=%2Fattention";
+        assert_eq!(other.code(&used).await, refused, "it was used to set it up");
+        assert_eq!(other.code("000").await, refused);
+        assert!(other.open("/login/code?error=refused").await.text.contains("이미 쓴 코드예요"));
+        clock.push(STEP);
+        let code = now(&app, &secret);
+        assert_eq!(other.code(&format!(" {} {} ", &code[..3], &code[3..])).await, "/attention");
+        assert!(other.is_in().await && !other.has("wanryo-half"));
+        let mut third = Browser::new(&app);
+        assert_eq!(third.password().await, ASKED);
+        assert_eq!(third.code(&code).await, refused, "no code counts twice");
+        assert_eq!(third.code(&codes[3].to_uppercase().replace('-', " ")).await, "/attention", "a recovery code, however it is typed");
+        let mut fourth = Browser::new(&app);
+        fourth.password().await;
+        assert_eq!(fourth.code(&codes[3]).await, refused, "once");
+        assert!(third.open(&format!("{ACCOUNT}?lang=en")).await.text.contains("9 recovery codes are left"));
+        let stored = db.read("SELECT email || COALESCE(code_secret, '') FROM users").await.concat();
+        assert!(codes.iter().all(|code| !stored.contains(code)));
+    }
+
+    async fn half_a_sign_in_ends_by_time_and_with_everything_else(db: TestDatabase) {
+        let (app, clock) = start(&db).await;
+        let mut browser = Browser::new(&app);
+        browser.password().await;
+        let (secret, _) = browser.set_up().await;
+        let mut late = Browser::new(&app);
+        assert_eq!(late.password().await, ASKED);
+        clock.push(Duration::from_secs(601));
+        assert_eq!(late.code(&now(&app, &secret)).await, "/login");
+        assert_eq!(Browser::new(&app).code(&now(&app, &secret)).await, "/login", "without a password no code is looked at");
+
+        let mut meanwhile = Browser::new(&app);
+        assert_eq!(meanwhile.password().await, ASKED);
+        access::put_user(&app.running.core, EMAIL, SecretString::from("another password"), None).await.unwrap();
+        assert_eq!(meanwhile.code(&now(&app, &secret)).await, "/login", "a new password ends what was begun with the old one");
+    }
+
+    async fn codes_are_not_guessed(db: TestDatabase) {
+        let (app, clock) = start(&db).await;
+        let mut browser = Browser::new(&app);
+        browser.password().await;
+        let (secret, _) = browser.set_up().await;
+        let mut thief = Browser::new(&app);
+        thief.password().await;
+        let (mut looked_at, mut waited) = (0, 0);
+        for _ in 0..60 {
+            match thief.code("123456").await.as_str() {
+                "/login/code?error=refused&next=%2Fattention" => looked_at += 1,
+                "/login/code?error=wait&next=%2Fattention" => waited += 1,
+                other => panic!("{other}"),
+            }
+            clock.push(Duration::from_secs(2));
+        }
+        assert!(looked_at <= 11 && waited > 40, "{looked_at} were looked at");
+        assert!(thief.open("/login/code?error=wait&lang=en").await.text.contains("too many wrong codes"));
+        // The person's own browser is no stranger, and is not kept out.
+        browser.post("/logout", &[]).await;
+        assert_eq!(browser.password().await, ASKED);
+        clock.push(STEP);
+        assert_eq!(browser.code(&now(&app, &secret)).await, "/attention");
+    }
+
+    async fn it_is_removed_with_a_code_by_an_owner_or_by_the_command(db: TestDatabase) {
+        let (app, clock) = start(&db).await;
+        let mut browser = Browser::new(&app);
+        browser.password().await;
+        let (secret, codes) = browser.set_up().await;
+        let remove = format!("{ACCOUNT}/second-factor/remove");
+        assert_eq!(location(&browser.post(&remove, &[("code", "123456")]).await), format!("{ACCOUNT}?error=code"));
+        assert_eq!(location(&browser.post(&remove, &[]).await), format!("{ACCOUNT}?error=code"));
+        clock.push(STEP);
+        assert_eq!(location(&browser.post(&remove, &[("code", &now(&app, &secret))]).await), format!("{ACCOUNT}?done=factor_removed"));
+        assert!(browser.is_in().await);
+        let mut fresh = Browser::new(&app);
+        assert_eq!(fresh.password().await, "/attention");
+        assert_eq!(db.read("SELECT CAST(COUNT(*) AS TEXT) FROM recovery_codes").await, ["0"]);
+
+        clock.push(STEP);
+        let (_, fresh_codes) = fresh.set_up().await;
+        assert_ne!(codes, fresh_codes);
+        let mut owner = Browser::new(&app);
+        owner.cookies.push(("wanryo".to_owned(), sign_in(&app, Role::Owner).await.split_once('=').unwrap().1.to_owned()));
+        let list = owner.open("/settings/users?lang=en").await.text;
+        let (_, rest) = list.split_once("/drop-second-factor").map(|(before, after)| (before.rsplit("/settings/users/").next().unwrap().to_owned(), after)).unwrap();
+        assert!(!rest.contains("/drop-second-factor"), "only of who has one");
+        let id = list.split("/drop-second-factor").next().unwrap().rsplit('/').next().unwrap().to_owned();
+        assert_eq!(location(&owner.post(&format!("/settings/users/{id}/drop-second-factor"), &[]).await), "/settings/users?done=factor_dropped");
+        assert!(!fresh.is_in().await);
+        assert_eq!(fresh.password().await, "/attention");
+
+        clock.push(STEP);
+        fresh.set_up().await;
+        access::factor::drop_of(&app.running.core, " Staff@example.com").await.unwrap();
+        assert_eq!(Browser::new(&app).password().await, "/attention");
+        assert!(access::factor::drop_of(&app.running.core, "nobody@example.com").await.is_err());
+    }
+}
