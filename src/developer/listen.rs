@@ -13,7 +13,6 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::routing::post;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
@@ -27,6 +26,7 @@ use crate::cli::{print_line, stop_asked};
 use crate::compose;
 use crate::config::Settings;
 use crate::domain::event::EventType;
+use crate::ports::clock::Clock;
 use crate::service::endpoints::{self, EndpointError};
 
 /// Largest event; the server's own are far smaller.
@@ -65,6 +65,7 @@ pub async fn run(
     let stop = CancellationToken::new();
     let relay = Arc::new(Relay {
         client: client()?,
+        clock: Arc::clone(&core.clock),
         forward_to,
     });
     let router = Router::new()
@@ -109,6 +110,7 @@ fn tell(secret: &SecretString, forward_to: Option<&Url>) -> anyhow::Result<()> {
 
 struct Relay {
     client: Client,
+    clock: Arc<dyn Clock>,
     forward_to: Option<Url>,
 }
 
@@ -123,7 +125,7 @@ async fn receive(
         let found = event.pointer(pointer).and_then(Value::as_str);
         found.unwrap_or("?").to_owned()
     };
-    let time = Timestamp::now().to_zoned(TimeZone::system());
+    let time = relay.clock.now().to_zoned(TimeZone::system());
     let line = format!(
         "{}\t{}\t{}\t{words}",
         time.strftime("%H:%M:%S"),
