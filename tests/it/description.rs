@@ -24,7 +24,11 @@ use crate::app::{Answer, TestApp};
 use crate::support::{TestDatabase, with_sqlite};
 
 /// Refusals of no operation of the API.
-const ELSEWHERE: [Problem; 2] = [Problem::InvalidSignature, Problem::SourceRefused];
+const ELSEWHERE: [Problem; 3] = [
+    Problem::InvalidSignature,
+    Problem::SourceRefused,
+    Problem::NotAllowed,
+];
 /// Refusals that any operation may answer with: each is provoked once.
 const ANY: [&str; 6] = [
     "too-many-calls",
