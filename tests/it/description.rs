@@ -24,9 +24,10 @@ use crate::app::{Answer, TestApp};
 use crate::support::{TestDatabase, with_sqlite};
 
 /// Refusals of no operation of the API.
-const ELSEWHERE: [Problem; 4] = [
+const ELSEWHERE: [Problem; 5] = [
     Problem::InvalidSignature,
     Problem::SourceRefused,
+    Problem::NotAllowed,
     Problem::TooManyRequests,
     Problem::Broken,
 ];

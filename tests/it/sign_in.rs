@@ -179,19 +179,23 @@ on_both_databases! {
                 let mut sent = tokio::task::JoinSet::new();
                 for n in 0..120 {
                     let app = Arc::clone(&app);
-                    sent.spawn(async move { sign_in(&app, &from(n), &email(n), "wrong", "").await.status });
+                    sent.spawn(async move { sign_in(&app, &from(n), &email(n), "wrong", "").await });
                 }
-                let statuses = sent.join_all().await;
-                statuses.into_iter().filter(|status| *status == StatusCode::SEE_OTHER).count()
+                let answers = sent.join_all().await;
+                let looked_at = answers.iter().filter(|answer| answer.status == StatusCode::SEE_OTHER).count();
+                let told_to_wait = answers.iter().filter(|answer| answer.text.contains("로그인을 여러 번 틀렸어요")).count();
+                (looked_at, told_to_wait)
             }
         };
 
-        let one_account = all(|_| EMAIL.to_owned(), |n| format!("198.51.100.{n}")).await;
-        let one_source = all(|n| format!("{n}@example.com"), |_| "192.0.2.1".to_owned()).await;
+        let (one_account, told) = all(|_| EMAIL.to_owned(), |n| format!("198.51.100.{n}")).await;
+        assert!(told >= 80, "{told} of 120 were told to wait, before anything was hashed");
+        let (one_source, told) = all(|n| format!("{n}@example.com"), |_| "192.0.2.1".to_owned()).await;
 
+        assert!(told >= 80, "{told} of 120 were told to wait");
         assert!((1..=5).contains(&one_account), "{one_account} of 120 were looked at");
         assert!((1..=20).contains(&one_source), "{one_source} of 120 were looked at");
-        let everybody = all(|n| format!("else{n}@example.com"), |n| format!("203.0.113.{n}")).await;
+        let (everybody, _) = all(|n| format!("else{n}@example.com"), |n| format!("203.0.113.{n}")).await;
         assert!((PASSWORD_HASHES_MAX..120).contains(&everybody), "{everybody} of 120 were looked at, and the others not kept waiting");
         clock.push(Duration::from_secs(60));
         assert!(is_in(&sign_in(&app, "192.0.2.9", "STAFF@example.com ", PASSWORD, "").await), "every place is given back");
