@@ -164,7 +164,7 @@ test("who guesses is asked to wait on the page itself, and a known browser is no
     }
   }
 
-  await expect(stranger.getByRole("alert")).toHaveText(/로그인을 여러 번 틀렸어요. \d+초 뒤에 다시 해 주세요./);
+  await expect(stranger.getByRole("alert")).toHaveText(/로그인에 여러 번 실패했어요. \d+초 뒤에 다시 해 주세요./);
   await expectAccessible(stranger);
   await expect(stranger.getByLabel("비밀번호")).toHaveValue("");
   await stranger.context().close();

@@ -18,6 +18,7 @@ use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -52,6 +53,8 @@ pub async fn run(
         .await
         .context("no port of this machine can be listened on")?;
     let address = listener.local_addr().context("the port is unknown")?;
+    // Before the endpoint is there: it is to go with the terminal, too.
+    let mut hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be listened to")?;
     let (core, database) = compose::offline(settings).await?;
     let url = format!("http://{address}/");
     let endpoint = match endpoints::make(&core, &url, event_types).await {
@@ -83,6 +86,7 @@ pub async fn run(
     let ended = tokio::select! {
         ended = serving => ended,
         asked = stop_asked() => asked,
+        _ = hangup.recv() => Ok(()),
     };
     stop.cancel();
     let removed = core

@@ -16,7 +16,7 @@ use crate::domain::event::EventType;
 use crate::domain::history::Actor;
 use crate::domain::ids::PaymentId;
 use crate::domain::money::{Currency, Money};
-use crate::domain::order::{Buyer as BuyerData, Portone};
+use crate::domain::order::{Buyer as BuyerData, Mode, Portone};
 use crate::ports::entropy::draw;
 use crate::service::Core;
 use crate::service::orders::{self, Made, NewOrder};
@@ -47,6 +47,10 @@ pub async fn run(
         ),
         (Some(missing), _, _) => anyhow::bail!("PortOne {} is not set up", missing.as_str()),
     };
+    ensure!(
+        settings.mode == Mode::Test,
+        "orders are made up on a server for tests alone; start it, and this, with WANRYO_MODE=test"
+    );
     // An id that is paid takes no second payment, <https://developers.portone.io/api/rest-v2/payment>.
     ensure!(
         (event, portone) != (EventType::OrderDuplicatePayment, Portone::V2),

@@ -1,6 +1,20 @@
-//! How fast somebody may guess. Nobody is ever locked out: the wait grows with each failure up to a limit, and ends by itself.
+//! How fast somebody may guess. Nobody is locked out for good: the wait grows with each failure up to a limit, and ends by itself.
+//! Whoever goes on guessing at an account does make its owner wait, who comes with a browser that never signed in to it.
+
+use std::net::{IpAddr, Ipv6Addr};
 
 use jiff::{SignedDuration, Timestamp};
+
+/// Who is counted by an address: with IPv6 whoever has one address has its network of 64 bits (RFC 6177).
+#[must_use]
+pub fn holder(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
 
 /// Tries that failed, or are under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +95,21 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_has_a_network_is_one_holder_of_all_its_addresses() {
+        let holder = |text: &str| holder(text.parse().expect("an address")).to_string();
+        for (address, of) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::"),
+            ("2001:db8:1:3::", "2001:db8:1:3::"),
+        ] {
+            assert_eq!(holder(address), of, "{address}");
+        }
+    }
+
     use crate::domain::decision::fixtures::at;
 
     fn wait(failed: u32, now: i64) -> i64 {

@@ -229,7 +229,7 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "You may not do this",
             next: "Ask an owner of the shop for the role that it needs.",
         },
-        if_paid: "If you have already paid, it is safely on record. Please don’t pay again.",
+        if_paid: "If you have already paid, don’t pay again, and look at your orders first.",
         again_in: |seconds| format!("Please open this page again in {seconds} seconds."),
         again: "Open again",
         see_result: "See the result",

@@ -234,7 +234,7 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "この操作を行う権限がありません",
             next: "必要な場合は、ショップのオーナーに権限を依頼してください。",
         },
-        if_paid: "お支払い済みの場合、記録は安全に残っています。もう一度支払わないでください。",
+        if_paid: "お支払い済みの場合は、もう一度支払わずに、まず注文履歴をご確認ください。",
         again_in: |seconds| format!("{seconds}秒後にもう一度開いてください。"),
         again: "もう一度開く",
         see_result: "結果を見る",

@@ -227,14 +227,14 @@ pub(super) static MESSAGES: Messages = Messages {
             next: "결제한 쇼핑몰에서 다시 시작해 주세요.",
         },
         framed: StoryText {
-            heading: "결제 결과를 전체 화면에서 볼 수 있어요",
+            heading: "결제 결과는 이 창 밖에서 확인해 주세요",
             next: "이 작은 창 안에는 결과를 표시하지 않아요.",
         },
         not_allowed: StoryText {
             heading: "이 작업을 할 권한이 없어요",
             next: "권한이 필요하면 쇼핑몰의 소유자에게 요청해 주세요.",
         },
-        if_paid: "이미 결제하셨다면 기록이 안전하게 남아 있어요. 다시 결제하지 마세요.",
+        if_paid: "이미 결제하셨다면 다시 결제하지 말고 주문 내역을 먼저 확인해 주세요.",
         again_in: |seconds| format!("{seconds}초 뒤에 다시 열어 주세요."),
         again: "다시 열기",
         see_result: "결과 보기",

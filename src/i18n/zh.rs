@@ -212,7 +212,7 @@ pub(super) static MESSAGES: Messages = Messages {
             heading: "您没有权限执行此操作",
             next: "如有需要，请联系商店的所有者授予权限。",
         },
-        if_paid: "如果您已经付款，记录会安全保留。请不要重复付款。",
+        if_paid: "如果您已经付款，请不要重复付款，并先查看订单记录。",
         again_in: |seconds| format!("请在{seconds}秒后重新打开。"),
         again: "重新打开",
         see_result: "查看结果",

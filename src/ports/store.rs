@@ -395,6 +395,8 @@ pub enum UserChange {
     Password {
         /// Argon2id hash in PHC format.
         hash: String,
+        /// The hash that it takes the place of, when it may take the place of no other.
+        before: Option<String>,
         /// Until when it counts; `None` is for good.
         until: Option<Timestamp>,
     },
@@ -418,7 +420,7 @@ pub enum UserChange {
 pub enum UserChanged {
     /// Written.
     Done,
-    /// Nobody has this id.
+    /// Nobody has this id, or not this password any more.
     NotFound,
     /// Nobody would be left who may do everything: nothing was written.
     LastOwner,
@@ -508,14 +510,14 @@ pub trait AccessStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<ApiKey>, StoreError>;
 
-    /// Opens a session.
+    /// Opens a session; `false`, and none, when the person's password is another one by now, or the person was disabled.
     async fn put_session(
         &self,
         hash: &[u8; 32],
-        user_id: i64,
+        user: &User,
         at: Timestamp,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// The person of a session that is neither over (`expires_at`) nor idle (last seen before `idle_since`), and notes
     /// that it was seen `now` (at most once a minute).
@@ -529,13 +531,14 @@ pub trait AccessStore: Send + Sync {
     /// Ends a session.
     async fn delete_session(&self, hash: &[u8; 32]) -> Result<(), StoreError>;
 
-    /// Keeps in mind who gave the right password and owes a code.
+    /// Keeps in mind who gave the right password and owes a code; `false`, and nothing, when the password is another one by now,
+    /// or the person was disabled.
     async fn put_half_sign_in(
         &self,
         hash: &[u8; 32],
-        user_id: i64,
+        user: &User,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// Who owes a code, until it expires.
     async fn find_half_sign_in(
@@ -544,8 +547,8 @@ pub trait AccessStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<User>, StoreError>;
 
-    /// Forgets one.
-    async fn delete_half_sign_in(&self, hash: &[u8; 32]) -> Result<(), StoreError>;
+    /// Forgets one; `false` when it is over already.
+    async fn delete_half_sign_in(&self, hash: &[u8; 32]) -> Result<bool, StoreError>;
 
     /// Notes that the code of a step was used; `false` when it, or a later one, was used before.
     async fn use_code(&self, user_id: i64, step: i64) -> Result<bool, StoreError>;

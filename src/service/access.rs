@@ -56,7 +56,7 @@ const BROWSER_NONCE_BYTES: usize = 16;
 /// How every key begins, so that people and scanners know one when they see it.
 const KEY_PREFIX: &str = "wr_";
 /// A hash that no password opens, so that an unknown user costs as much time as a known one.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4dWRWJTmaaJObGg3yuPRAgA0U";
+pub const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$RdescudvJCsgt3ub+b4dWRWJTmaaJObGg3yuPRAgA0U";
 
 /// Why nobody came in, or nobody was added.
 #[derive(Debug, Error)]
@@ -160,9 +160,11 @@ pub async fn sign_in(core: &Core, sign_in: SignIn<'_>) -> Result<Entered, Access
     let hash = found
         .as_ref()
         .map_or_else(|| NOBODY.to_owned(), |user| user.password_hash.clone());
-    let known = sign_in
-        .browser
-        .and_then(|browser| known(browser, &email, &hash));
+    // Of nobody the hash is known to everybody, and so would be the proof.
+    let known = found.as_ref().and_then(|user| {
+        let browser = sign_in.browser?;
+        known(browser, &email, &user.password_hash)
+    });
     let (account, keys) = match known {
         Some(nonce) => (Key::browser(&nonce), vec![Key::browser(&nonce)]),
         None => {
@@ -194,17 +196,18 @@ pub async fn sign_in(core: &Core, sign_in: SignIn<'_>) -> Result<Entered, Access
     Ok(Entered::In(open_session(core, &user).await?))
 }
 
+/// Opens a session of a person whose password, as it was looked at, is still the password.
 async fn open_session(core: &Core, user: &User) -> Result<CameIn, AccessError> {
     let token = token(core);
     let now = core.clock.now();
-    core.access
-        .put_session(
-            &digest(&token),
-            user.id,
-            now,
-            now.checked_add(SESSION_MAX).unwrap_or(now),
-        )
-        .await?;
+    let until = now.checked_add(SESSION_MAX).unwrap_or(now);
+    if !core
+        .access
+        .put_session(&digest(&token), user, now, until)
+        .await?
+    {
+        return Err(AccessError::Refused);
+    }
     Ok(CameIn {
         session: SessionToken(SecretString::from(token)),
         browser: SessionToken(SecretString::from(browser_token(core, user))),
@@ -338,6 +341,7 @@ pub async fn hand_password(core: &Core, id: i64) -> Result<SecretString, AccessE
     let password = handed_password(core);
     let change = UserChange::Password {
         hash: hashed(core, password.clone()).await?,
+        before: None,
         until: core.clock.now().checked_add(HANDED_PASSWORD_LASTS).ok(),
     };
     change_user(core, id, &change).await?;
@@ -382,13 +386,18 @@ pub async fn change_password(
             return Err(error);
         }
     }
-    user.password_hash = hashed(core, new).await?;
+    let before = std::mem::replace(&mut user.password_hash, hashed(core, new).await?);
     let change = UserChange::Password {
         hash: user.password_hash.clone(),
+        before: Some(before),
         until: None,
     };
-    change_user(core, user.id, &change).await?;
-    open_session(core, &user).await
+    match change_user(core, user.id, &change).await {
+        // The present password, which was right, is another one by now.
+        Err(AccessError::NotFound) => Err(AccessError::Refused),
+        Err(error) => Err(error),
+        Ok(()) => open_session(core, &user).await,
+    }
 }
 
 fn done(changed: UserChanged) -> Result<(), AccessError> {

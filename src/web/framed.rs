@@ -20,6 +20,10 @@ use super::router::COMPLETE_PATH;
 use crate::service::completion::Claim;
 use crate::ui::Refusal;
 
+/// What the window claims of the result, which is taken along out of the frame.
+const CLAIMED: [&str; 5] = ["imp_success", "success", "imp_status", "error_code", "code"];
+/// So much of each claim.
+const CLAIMED_CHARS_MAX: usize = 64;
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// The mark of an answer that may stand in anybody's frame.
@@ -54,23 +58,22 @@ fn is_framed(headers: &HeaderMap) -> bool {
 }
 
 fn address(claim: &Claim) -> String {
+    let payment = claim.payment_id.as_ref();
+    let transaction = claim.transaction_id.as_ref();
     let ids = [
-        (
-            "payment_id",
-            claim.payment_id.as_ref().map(ToString::to_string),
-        ),
-        (
-            "tx_id",
-            claim.transaction_id.as_ref().map(ToString::to_string),
-        ),
+        ("payment_id", payment.map(ToString::to_string)),
+        ("tx_id", transaction.map(ToString::to_string)),
     ];
+    let ids = ids.into_iter().filter_map(|(name, id)| Some((name, id?)));
+    let claimed = CLAIMED.into_iter().filter_map(|wanted| {
+        let mut parameters = claim.parameters.iter();
+        let (_, value) = parameters.find(|(name, _)| name == wanted)?;
+        Some((wanted, value.chars().take(CLAIMED_CHARS_MAX).collect()))
+    });
     let query: Vec<String> = ids
-        .into_iter()
-        .filter_map(|(name, id)| {
-            Some(format!(
-                "{name}={}",
-                utf8_percent_encode(&id?, NON_ALPHANUMERIC)
-            ))
+        .chain(claimed)
+        .map(|(name, value): (&str, String)| {
+            format!("{name}={}", utf8_percent_encode(&value, NON_ALPHANUMERIC))
         })
         .collect();
     format!("{COMPLETE_PATH}?{}", query.join("&"))

@@ -231,7 +231,7 @@ impl Gate {
         let is_of_portone = [WEBHOOK_PATH, CONFIRM_PATH].contains(&request.uri().path());
         let client = self
             .client(request)
-            .filter(|_| !is_of_portone && !is_of_programs(request));
+            .filter(|_| !is_of_portone && !is_of_the_shop(request));
         let of_client = match client {
             Some(client) => Some(
                 self.by_client
@@ -309,6 +309,11 @@ pub(super) async fn refuse_politely(
 
 fn is_of_programs(request: &Request) -> bool {
     request.uri().path().starts_with("/api/")
+}
+
+/// The API that takes a key. The pages' own server functions lie below `/api/`, too, and anybody may call them.
+fn is_of_the_shop(request: &Request) -> bool {
+    request.uri().path().starts_with("/api/v1/")
 }
 
 /// The answer when the code behind a page broke: this server's fault, said as such.

@@ -264,7 +264,7 @@ async fn try_again(
     let language = language.map_or_else(String::new, |locale| format!("&lang={}", locale.tag()));
     let Ok(mut request) = Request::get(format!("/login?next={next}{language}")).body(Body::empty())
     else {
-        return see_other("/login?error=busy");
+        return see_other("/login?error=unavailable");
     };
     if let Some(language) = headers.get(ACCEPT_LANGUAGE) {
         request

@@ -147,7 +147,15 @@ async fn sign_out(State(app): State<App>, Path(id): Path<String>) -> Response {
 }
 
 /// `POST /settings/users/{user_id}/drop-second-factor`
-async fn drop_second_factor(State(app): State<App>, Path(id): Path<String>) -> Response {
+async fn drop_second_factor(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
+    // One's own is dropped with a code, on the page of one's own account.
+    if id == person.id.to_string() {
+        return back(ACCOUNT, "error=refused");
+    }
     change(
         &app,
         &id,

@@ -1,10 +1,12 @@
 //! How much one client holds of what all clients share: connections, streams, requests that are worked on.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+
+use crate::domain::pace::holder;
 
 /// How many places each client has.
 type OfClients = Arc<Mutex<HashMap<IpAddr, usize>>>;
@@ -63,15 +65,5 @@ impl Drop for Share {
                 held.remove(&self.client);
             }
         }
-    }
-}
-
-/// Whose address it is: with IPv6 whoever has one address has its network of 64 bits (RFC 6177).
-fn holder(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)))
-        }
-        address @ IpAddr::V4(_) => address,
     }
 }

@@ -300,7 +300,7 @@ async fn a_busy_server_says_so_at_once_and_still_hears_portone() {
         }
         assert_eq!(page.headers["content-type"], "text/html; charset=utf-8");
         assert!(
-            page.text.contains("다시 결제하지 마세요") || page.text.contains("don’t pay again"),
+            page.text.contains("다시 결제하지 말고") || page.text.contains("don’t pay again"),
             "{}",
             page.text
         );

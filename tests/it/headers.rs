@@ -391,9 +391,12 @@ fn check(name: &str, answer: &Answer, class: Class, secure: bool, sdk: &str) {
     let is_head_of_page =
         answer.text.is_empty() && says_html && answer.status != StatusCode::FORBIDDEN;
     let is_page = answer.text.contains("<style nonce") || is_head_of_page;
-    let is_refusal = says_html
-        && answer.text.contains("<style>")
-        && answer.text.contains("<main class=\"slip\">");
+    let is_head_of_refusal =
+        answer.text.is_empty() && says_html && answer.status == StatusCode::FORBIDDEN;
+    let is_refusal = is_head_of_refusal
+        || (says_html
+            && answer.text.contains("<style>")
+            && answer.text.contains("<main class=\"slip\">"));
     let wanted = match class {
         _ if is_refusal => REFUSAL_POLICY,
         Class::Pay if is_page => PAY_POLICY,

@@ -217,7 +217,12 @@ async fn a_result_in_a_frame_is_a_way_out_of_it_and_nothing_else() {
             .post(app.url("/payments/complete"))
             .header("sec-fetch-dest", "iframe");
         let posted = app
-            .send(form.form(&[("imp_uid", &imp_uid as &str), ("merchant_uid", "ORD-1")]))
+            .send(form.form(&[
+                ("imp_uid", &imp_uid as &str),
+                ("merchant_uid", "ORD-1"),
+                ("imp_success", "false"),
+                ("buyer_tel", "010-1111-2222"),
+            ]))
             .await;
         assert_eq!(posted.status, StatusCode::SEE_OTHER);
         let led_to = header(&posted.headers, "location")
@@ -225,7 +230,7 @@ async fn a_result_in_a_frame_is_a_way_out_of_it_and_nothing_else() {
             .replace("%2D", "-");
         assert_eq!(
             led_to,
-            format!("/payments/complete?payment_id=ORD-1&tx_id={imp_uid}")
+            format!("/payments/complete?payment_id=ORD-1&tx_id={imp_uid}&imp_success=false")
         );
         let out = app.page(header(&posted.headers, "location")).await;
         assert_eq!(out.page_outcome(), Some("paid"));

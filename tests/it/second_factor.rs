@@ -255,7 +255,10 @@ on_both_databases! {
         let (_, rest) = list.split_once("/drop-second-factor").map(|(before, after)| (before.rsplit("/settings/users/").next().unwrap().to_owned(), after)).unwrap();
         assert!(!rest.contains("/drop-second-factor"), "only of who has one");
         let id = list.split("/drop-second-factor").next().unwrap().rsplit('/').next().unwrap().to_owned();
-        assert_eq!(location(&owner.post(&format!("/settings/users/{id}/drop-second-factor"), &[]).await), "/settings/users?done=factor_dropped");
+        let drop = format!("/settings/users/{id}/drop-second-factor");
+        assert_eq!(location(&fresh.post(&drop, &[]).await), format!("{ACCOUNT}?error=refused"), "one's own takes a code");
+        assert!(!fresh.open("/settings/users").await.text.contains(&drop) && fresh.is_in().await);
+        assert_eq!(location(&owner.post(&drop, &[]).await), "/settings/users?done=factor_dropped");
         assert!(!fresh.is_in().await);
         assert_eq!(fresh.password().await, "/attention");
 

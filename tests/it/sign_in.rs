@@ -5,9 +5,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 use wanryo::adapters::system::SystemClock;
 use wanryo::ports::clock::Clock;
 use wanryo::service::{PASSWORD_HASHES_MAX, access};
@@ -98,7 +102,34 @@ fn seen(answer: &Answer) -> (StatusCode, Option<String>, Option<String>, String)
     )
 }
 
+/// The proof that a browser is known, as the server makes it, with another hash than the account's.
+fn forged(email: &str, hash: &str, nonce: u8) -> String {
+    let mut key = [0; 64];
+    key[..32].copy_from_slice(&Sha256::digest(hash));
+    let mut proof = <Hmac<Sha256> as KeyInit>::new(&key.into());
+    proof.update(&[nonce; 16]);
+    proof.update(email.as_bytes());
+    let token = [[nonce; 16].as_slice(), &proof.finalize().into_bytes()].concat();
+    format!("wanryo-browser={}", URL_SAFE_NO_PAD.encode(token))
+}
+
 on_both_databases! {
+    async fn a_browser_is_known_to_an_account_alone(db: TestDatabase) {
+        let (app, _clock) = start(&db).await;
+        let nobody = "nobody@example.com";
+        for email in [EMAIL, nobody] {
+            for n in 0..6 {
+                sign_in(&app, &format!("192.0.2.{n}"), email, "wrong", "").await;
+            }
+        }
+        // What stands for nobody's hash is in the code, which everybody can read.
+        for email in [EMAIL, nobody] {
+            let cookie = forged(email, access::NOBODY, 7);
+            let answer = sign_in(&app, "192.0.2.9", email, "wrong", &cookie).await;
+            assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS, "{email}");
+        }
+    }
+
     async fn who_guesses_waits_longer_and_longer_and_is_told_so(db: TestDatabase) {
         let (app, clock) = start(&db).await;
         for _ in 0..5 {
@@ -183,7 +214,7 @@ on_both_databases! {
                 }
                 let answers = sent.join_all().await;
                 let looked_at = answers.iter().filter(|answer| answer.status == StatusCode::SEE_OTHER).count();
-                let told_to_wait = answers.iter().filter(|answer| answer.text.contains("로그인을 여러 번 틀렸어요")).count();
+                let told_to_wait = answers.iter().filter(|answer| answer.text.contains("로그인에 여러 번 실패했어요")).count();
                 (looked_at, told_to_wait)
             }
         };

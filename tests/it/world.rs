@@ -380,14 +380,14 @@ impl AccessStore for Fused<dyn AccessStore> {
     async fn put_session(
         &self,
         hash: &[u8; 32],
-        user_id: i64,
+        user: &User,
         at: Timestamp,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         through!(
             self,
             "access.put_session",
-            put_session(hash, user_id, at, expires_at)
+            put_session(hash, user, at, expires_at)
         )
     }
     async fn find_session(
@@ -408,13 +408,13 @@ impl AccessStore for Fused<dyn AccessStore> {
     async fn put_half_sign_in(
         &self,
         hash: &[u8; 32],
-        user_id: i64,
+        user: &User,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         through!(
             self,
             "access.put_half_sign_in",
-            put_half_sign_in(hash, user_id, expires_at)
+            put_half_sign_in(hash, user, expires_at)
         )
     }
     async fn find_half_sign_in(
@@ -428,7 +428,7 @@ impl AccessStore for Fused<dyn AccessStore> {
             find_half_sign_in(hash, now)
         )
     }
-    async fn delete_half_sign_in(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
+    async fn delete_half_sign_in(&self, hash: &[u8; 32]) -> Result<bool, StoreError> {
         through!(
             self,
             "access.delete_half_sign_in",

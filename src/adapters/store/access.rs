@@ -274,13 +274,14 @@ impl AccessStore for Database {
     async fn put_session(
         &self,
         hash: &[u8; 32],
-        user_id: i64,
+        user: &User,
         at: Timestamp,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.write(PutSession {
             hash: *hash,
-            user_id,
+            user_id: user.id,
+            password_hash: user.password_hash.clone(),
             at,
             expires_at,
         })
@@ -316,12 +317,13 @@ impl AccessStore for Database {
     async fn put_half_sign_in(
         &self,
         hash: &[u8; 32],
-        user_id: i64,
+        user: &User,
         expires_at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         self.write(PutHalfSignIn {
             hash: *hash,
-            user_id,
+            user_id: user.id,
+            password_hash: user.password_hash.clone(),
             expires_at,
         })
         .await
@@ -350,7 +352,7 @@ impl AccessStore for Database {
         .await
     }
 
-    async fn delete_half_sign_in(&self, hash: &[u8; 32]) -> Result<(), StoreError> {
+    async fn delete_half_sign_in(&self, hash: &[u8; 32]) -> Result<bool, StoreError> {
         self.write(DeleteHalfSignIn { hash: *hash }).await
     }
 
@@ -487,13 +489,18 @@ impl Change for ChangeUser {
                 id,
                 at
             )?,
-            UserChange::Password { hash, until } => execute!(
+            UserChange::Password {
+                hash,
+                before,
+                until,
+            } => execute!(
                 tx,
-                "UPDATE users SET password_hash = $2, password_until = $3, updated_at = $4 WHERE id = $1",
+                "UPDATE users SET password_hash = $2, password_until = $3, updated_at = $4 WHERE id = $1 AND password_hash = COALESCE($5, password_hash)",
                 id,
                 hash,
                 until.map(micros),
-                at
+                at,
+                before.as_deref()
             )?,
             UserChange::SecondFactor { secret, step, .. } => execute!(
                 tx,
@@ -543,11 +550,11 @@ impl Change for ChangeUser {
     }
 }
 
-/// Whether there are owners. Two who demote each other at the same time do it one after the other; SQLite has one writer anyway.
+/// Whether there are owners who can be counted on: a password that was handed over may never be used. Two who demote each other at the same time do it one after the other; SQLite has one writer anyway.
 async fn lock_owners(tx: &mut Tx) -> Result<bool, Failure> {
     let sql = tx.text(
-        "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL ORDER BY id",
-        "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL ORDER BY id FOR UPDATE",
+        "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL AND password_until IS NULL ORDER BY id",
+        "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL AND password_until IS NULL ORDER BY id FOR UPDATE",
     );
     let locked: Vec<(i64,)> = fetch_all!(tx, sql)?;
     Ok(!locked.is_empty())
@@ -556,7 +563,7 @@ async fn lock_owners(tx: &mut Tx) -> Result<bool, Failure> {
 async fn has_owner(tx: &mut Tx) -> Result<bool, Failure> {
     let found: Option<(i64,)> = fetch_optional!(
         tx,
-        "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL LIMIT 1"
+        "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL AND password_until IS NULL LIMIT 1"
     )?;
     Ok(found.is_some())
 }
@@ -581,25 +588,33 @@ async fn put_recovery_codes(tx: &mut Tx, user_id: i64, codes: &[[u8; 32]]) -> Re
     Ok(())
 }
 
+/// Like a session, only while the password is the one that was given. A change of it waits until this is written, or is there
+/// before: PostgreSQL looks at the row anew after it waited for it, SQLite has one writer.
 struct PutHalfSignIn {
     hash: [u8; 32],
     user_id: i64,
+    password_hash: String,
     expires_at: Timestamp,
 }
 
 #[async_trait]
 impl Change for PutHalfSignIn {
-    type Answer = ();
+    type Answer = bool;
 
-    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
-        execute!(
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        let sql = tx.text(
+            "INSERT INTO half_sign_ins (token_hash, user_id, expires_at) SELECT $1, id, $4 FROM users WHERE id = $2 AND password_hash = $3 AND disabled_at IS NULL",
+            "INSERT INTO half_sign_ins (token_hash, user_id, expires_at) SELECT $1, id, $4 FROM users WHERE id = $2 AND password_hash = $3 AND disabled_at IS NULL FOR SHARE",
+        );
+        let put = execute!(
             tx,
-            "INSERT INTO half_sign_ins (token_hash, user_id, expires_at) VALUES ($1, $2, $3)",
+            sql,
             self.hash.as_slice(),
             self.user_id,
+            &self.password_hash,
             micros(self.expires_at),
         )?;
-        Ok(Verdict::Keep(()))
+        Ok(Verdict::Keep(put == 1))
     }
 }
 
@@ -609,15 +624,15 @@ struct DeleteHalfSignIn {
 
 #[async_trait]
 impl Change for DeleteHalfSignIn {
-    type Answer = ();
+    type Answer = bool;
 
-    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
-        execute!(
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        let deleted = execute!(
             tx,
             "DELETE FROM half_sign_ins WHERE token_hash = $1",
             self.hash.as_slice()
         )?;
-        Ok(Verdict::Keep(()))
+        Ok(Verdict::Keep(deleted == 1))
     }
 }
 
@@ -674,6 +689,12 @@ impl Change for PutApiKey {
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
         let NewApiKey { name, hash, hint } = &self.new;
+        // Of two at the same time the second is to see the first; SQLite has one writer anyway.
+        let wait = tx.text(
+            "SELECT length($1)",
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+        );
+        execute!(tx, wait, name)?;
         let others: Vec<(i64,)> = fetch_all!(
             tx,
             "SELECT created_at FROM api_keys WHERE name = $1 AND key_hash <> $2",
@@ -739,24 +760,30 @@ impl Change for UseApiKey {
 struct PutSession {
     hash: [u8; 32],
     user_id: i64,
+    password_hash: String,
     at: Timestamp,
     expires_at: Timestamp,
 }
 
 #[async_trait]
 impl Change for PutSession {
-    type Answer = ();
+    type Answer = bool;
 
-    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
-        execute!(
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        let sql = tx.text(
+            "INSERT INTO sessions (token_hash, user_id, created_at, expires_at, seen_at) SELECT $1, id, $4, $5, $4 FROM users WHERE id = $2 AND password_hash = $3 AND disabled_at IS NULL",
+            "INSERT INTO sessions (token_hash, user_id, created_at, expires_at, seen_at) SELECT $1, id, $4, $5, $4 FROM users WHERE id = $2 AND password_hash = $3 AND disabled_at IS NULL FOR SHARE",
+        );
+        let put = execute!(
             tx,
-            "INSERT INTO sessions (token_hash, user_id, created_at, expires_at, seen_at) VALUES ($1, $2, $3, $4, $3)",
+            sql,
             self.hash.as_slice(),
             self.user_id,
+            &self.password_hash,
             micros(self.at),
             micros(self.expires_at),
         )?;
-        Ok(Verdict::Keep(()))
+        Ok(Verdict::Keep(put == 1))
     }
 }
 

@@ -1,18 +1,16 @@
 //! Who is guessing. Counted in memory, per process: a restart forgets, and every server of several has its own count.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 
-use crate::domain::pace::{Pace, Tries};
+use crate::domain::pace::{Pace, Tries, holder};
 
 /// Keys whose tries are remembered. Beyond it the one that was quiet for longest is forgotten.
 const KEYS_MAX: usize = 20_000;
-/// Bytes of an IPv6 address that are one customer's network (RFC 6177).
-const NETWORK_BYTES: usize = 8;
 
 /// What tries are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +37,11 @@ impl Key {
 
     /// Where it comes from.
     pub(super) fn source(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::new("source", &address.octets(), Pace::SOURCE),
-            IpAddr::V6(address) => Self::new("source", network(address).as_slice(), Pace::SOURCE),
-        }
+        Self::new(
+            "source",
+            holder(address).to_string().as_bytes(),
+            Pace::SOURCE,
+        )
     }
 
     /// The password of a person who is signed in and asked for it again.
@@ -64,12 +63,6 @@ impl Key {
     pub(super) fn browser(nonce: &[u8]) -> Self {
         Self::new("browser", nonce, Pace::BROWSER)
     }
-}
-
-fn network(address: Ipv6Addr) -> [u8; NETWORK_BYTES] {
-    let mut network = [0; NETWORK_BYTES];
-    network.copy_from_slice(&address.octets()[..NETWORK_BYTES]);
-    network
 }
 
 /// The tries of everybody who tries.
@@ -110,6 +103,9 @@ impl Door {
         for key in keys {
             if let Some(tries) = all.get_mut(&key.digest) {
                 tries.failed = tries.failed.saturating_sub(1);
+                if tries.failed == 0 {
+                    all.remove(&key.digest);
+                }
             }
         }
     }

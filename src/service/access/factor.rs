@@ -28,9 +28,13 @@ pub(super) async fn half_way(core: &Core, user: &User) -> Result<SessionToken, A
     let token = token(core);
     let now = core.clock.now();
     let until = now.checked_add(HALF_SIGN_IN_LASTS).unwrap_or(now);
-    core.access
-        .put_half_sign_in(&digest(&token), user.id, until)
+    let is_still_right = core
+        .access
+        .put_half_sign_in(&digest(&token), user, until)
         .await?;
+    if !is_still_right {
+        return Err(AccessError::Refused);
+    }
     Ok(SessionToken(SecretString::from(token)))
 }
 
@@ -53,7 +57,10 @@ pub async fn give_code(
     let nonce = browser.and_then(|browser| known(browser, &user.email, &user.password_hash));
     let key = nonce.map_or_else(|| Key::code(user.id), |nonce| Key::code_by_browser(&nonce));
     take(core, &user, code, key).await?;
-    core.access.delete_half_sign_in(&digest(half)).await?;
+    // Everything of the person's may have been ended meanwhile.
+    if !core.access.delete_half_sign_in(&digest(half)).await? {
+        return Err(AccessError::NotFound);
+    }
     open_session(core, &user).await
 }
 

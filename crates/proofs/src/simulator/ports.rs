@@ -398,10 +398,10 @@ impl AccessStore for Server {
     async fn put_session(
         &self,
         _: &[u8; 32],
-        _: i64,
+        _: &User,
         _: Timestamp,
         _: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         Err(unavailable())
     }
 
@@ -418,7 +418,12 @@ impl AccessStore for Server {
         Ok(())
     }
 
-    async fn put_half_sign_in(&self, _: &[u8; 32], _: i64, _: Timestamp) -> Result<(), StoreError> {
+    async fn put_half_sign_in(
+        &self,
+        _: &[u8; 32],
+        _: &User,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
         Err(unavailable())
     }
 
@@ -430,8 +435,8 @@ impl AccessStore for Server {
         Ok(None)
     }
 
-    async fn delete_half_sign_in(&self, _: &[u8; 32]) -> Result<(), StoreError> {
-        Ok(())
+    async fn delete_half_sign_in(&self, _: &[u8; 32]) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn use_code(&self, _: i64, _: i64) -> Result<bool, StoreError> {

@@ -73,6 +73,8 @@ struct Answer {
     began: i64,
     began_by_clock: i64,
     ended: i64,
+    /// PortOne was asked by the order's number, and not for one attempt.
+    by_number: bool,
     /// PortOne told of everything that was asked for.
     complete: bool,
 }
@@ -322,6 +324,7 @@ impl World {
                 began: call.began,
                 began_by_clock: call.began_by_clock,
                 ended: self.now,
+                by_number: call.asked.is_none(),
                 complete: answer.complete,
             });
         }
@@ -341,13 +344,19 @@ impl World {
         self.watch.unseen_calls.retain(|key, _| key.0 != instance);
     }
 
-    /// Whether PortOne was asked about an order after `since`, and answered.
+    /// Whether PortOne was asked about an order by its number after `since`, and answered.
+    fn was_asked(&self, id: &PaymentId, since: i64) -> bool {
+        let mut answers = self.watch.answers.iter();
+        answers.any(|answer| answer.began >= since && answer.payment_id == *id && answer.by_number)
+    }
+
+    /// Whether PortOne was asked after `since` about every order that is watched, by its number, and answered.
     #[must_use]
-    pub fn was_asked(&self, id: &PaymentId, since: i64) -> bool {
-        self.watch
-            .answers
-            .iter()
-            .any(|answer| answer.began >= since && answer.payment_id == *id)
+    pub fn all_were_asked(&self, since: i64) -> bool {
+        let mut orders = self.tables.orders.iter();
+        orders.all(|(id, row)| {
+            row.snapshot.order.next_check_at.is_none() || self.was_asked(id, since)
+        })
     }
 
     /// Writes a change, and looks at it. `None` when the database refuses.

@@ -97,7 +97,7 @@ fn one(
         }
         .into_any()
     };
-    // One's own password is changed on the page of one's own account.
+    // One's own password and second factor are changed on the page of one's own account.
     let password = (!is_me).then(|| {
         view! {
             <p class="office-hint">{words.hand_password_hint}</p>
@@ -105,7 +105,7 @@ fn one(
         }
     });
     let second = factor::of(request.locale);
-    let factor = user.has_second_factor.then(|| {
+    let factor = (user.has_second_factor && !is_me).then(|| {
         view! {
             <p class="office-hint">{second.drop_hint}</p>
             {button(action("drop-second-factor"), second.drop)}

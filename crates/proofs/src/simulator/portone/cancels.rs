@@ -15,6 +15,8 @@ use super::{Attempt, Flaw, Phase, View, World};
 pub const RECEIPT: &str = "https://receipts.example/1";
 /// How long V2 remembers an idempotency key. <https://developers.portone.io/api/rest-v2>
 const KEY_MICROS: i64 = 3 * 3600 * 1_000_000;
+/// From when the API shows what it does not show.
+const NEVER: i64 = i64::MAX;
 /// Payments of one page of a list. PortOne's are longer; the use of short ones is that there are several.
 const PAGE: usize = 2;
 /// Calls in a thousand that the gateway refuses.
@@ -46,10 +48,11 @@ impl Cancel {
             .map_or(Stage::Failed, |(_, stage)| *stage)
     }
 
-    /// Since when the API shows it.
+    /// Since when the API shows it, if it does.
     #[must_use]
     pub fn shown_since(&self) -> i64 {
-        self.stages.first().map_or(i64::MAX, |(from, _)| *from)
+        let shown = self.stages.iter().map(|(from, _)| *from);
+        shown.min().unwrap_or(NEVER)
     }
 
     fn shown(&self, now: i64) -> Option<Stage> {
@@ -230,18 +233,20 @@ impl World {
         )
     }
 
-    /// V1 says `cancelled` as soon as the gateway has been asked.
+    /// V1 says `cancelled` as soon as the gateway has been asked, and nothing more of what comes after a part was given back.
     fn begin_to_give_back(&mut self, index: usize, now: i64, chance: &mut Chance) -> i64 {
         let truth = self.attempts[index].truth();
-        if self.attempts[index].portone == Portone::V1 && truth.phase == Phase::Paid {
-            let view = View {
-                phase: Phase::Cancelling,
-                changed_at: now,
-                ..truth
-            };
-            self.become_shown(index, view, now, false, chance)
-        } else {
-            self.shown_from(index, now, chance)
+        match (self.attempts[index].portone, truth.phase) {
+            (Portone::V1, Phase::Paid) => {
+                let view = View {
+                    phase: Phase::Cancelling,
+                    changed_at: now,
+                    ..truth
+                };
+                self.become_shown(index, view, now, false, chance)
+            }
+            (Portone::V1, _) => NEVER,
+            (Portone::V2, _) => self.shown_from(index, now, chance),
         }
     }
 

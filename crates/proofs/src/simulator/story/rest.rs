@@ -8,6 +8,8 @@ use super::{ATTEMPTS_MAX, Chance, HOUR, OnMismatch, Passage, SECOND, Story};
 
 /// Turns that every order gets to come to rest: one may be a lease that a dead server left behind.
 const TURNS: usize = 2;
+/// Turns at the most: what a webhook or the sweep asks about one attempt is a turn, too, when it moves the order.
+const TURNS_MAX: usize = TURNS + 2 * ATTEMPTS_MAX;
 /// From one turn of the orders to the next, at the least: longer than the reconciler's budget needs to fill, which a clock that was
 /// set back leaves empty.
 const ORDERS_TURN: i64 = 15 * SECOND;
@@ -54,8 +56,11 @@ impl Story<'_> {
         self.pass_time(now + 70 * SECOND);
         self.refunds_end();
         let since = self.world.lock().now;
-        for _ in 0..TURNS {
+        for turn in 1..=TURNS_MAX {
             self.orders_turn();
+            if turn >= TURNS && self.world.lock().all_were_asked(since) {
+                break;
+            }
         }
         // What a turn gives back by policy moves its order once more, and by then the order may have run out of time, or a sweep
         // that is still going on may have come to the next payment. Each payment is given back once.

@@ -45,7 +45,7 @@ pub(super) const TEXT: Text = Text {
                 "지금 로그인하는 사람이 많아요. 잠시 뒤에 다시 해 주세요.".to_owned()
             }
             LoginError::Wait { seconds } => {
-                format!("로그인을 여러 번 틀렸어요. {seconds}초 뒤에 다시 해 주세요.")
+                format!("로그인에 여러 번 실패했어요. {seconds}초 뒤에 다시 해 주세요.")
             }
             LoginError::Unavailable => {
                 "지금은 로그인할 수 없어요. 잠시 뒤에 다시 해 주세요.".to_owned()

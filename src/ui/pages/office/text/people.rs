@@ -259,7 +259,7 @@ static EN: PeopleText = PeopleText {
 
 static KO: PeopleText = PeopleText {
     role: |role| match role {
-        Role::Viewer => "조회",
+        Role::Viewer => "조회 전용",
         Role::Staff => "직원",
         Role::Owner => "소유자",
     },
@@ -283,7 +283,7 @@ static KO: PeopleText = PeopleText {
         Report::TooMany => {
             "더 만들 수 없어요. 같은 이름의 키는 두 개까지예요. 먼저 하나를 폐기해 주세요."
         }
-        Report::NotFound => "이제 없어요.",
+        Report::NotFound => "이미 삭제됐거나 없는 항목이에요.",
         Report::LastOwner => "로그인할 수 있는 소유자가 한 명은 있어야 해요.",
         Report::Name => "이름을 1자에서 60자까지 입력해 주세요.",
         Report::Refused => "지금 비밀번호가 맞지 않아요.",

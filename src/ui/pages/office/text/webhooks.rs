@@ -245,7 +245,7 @@ static KO: WebhooksText = WebhooksText {
         }
         Report::TooMany => "주소를 더 추가할 수 없어요. 먼저 하나를 삭제해 주세요.",
         Report::NotServed => "보내지 않는 주소예요. 먼저 사용으로 바꿔 주세요.",
-        Report::NotFound => "이제 없어요.",
+        Report::NotFound => "이미 삭제됐거나 없는 항목이에요.",
         Report::Unavailable => "지금은 할 수 없어요. 잠시 뒤에 다시 해 주세요.",
     },
 };
