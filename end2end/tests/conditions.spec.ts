@@ -243,7 +243,7 @@ test.describe("in a gateway's frame", () => {
     await once(gateway, "listening");
     await page.goto(`http://127.0.0.1:${(gateway.address() as AddressInfo).port}/`);
     const framed = page.frameLocator("iframe");
-    await expect(framed.getByRole("heading", { level: 1 })).toHaveText("결제 결과를 전체 화면에서 볼 수 있어요");
+    await expect(framed.getByRole("heading", { level: 1 })).toHaveText("결제 결과는 이 창 밖에서 확인해 주세요");
     await expect(framed.locator("body")).not.toContainText(order.payment_id);
 
     await framed.getByRole("link", { name: "결과 보기" }).click();
