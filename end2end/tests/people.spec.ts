@@ -199,7 +199,7 @@ test("a second factor is set up by its code, asked for, and removed", async ({ p
   await expect(theirs).toHaveURL(/done=password/, { timeout: HASHING_MS_MAX });
 
   await theirs.getByRole("button", { name: "2단계 인증 설정" }).click();
-  await expect(theirs.getByRole("img", { name: "인증 앱으로 찍는 코드" })).toBeVisible();
+  await expect(theirs.getByRole("img", { name: "인증 앱으로 스캔할 QR 코드" })).toBeVisible();
   await expectAccessibleInBothThemes(theirs);
   await expectNoSidewaysScroll(theirs);
   const secret = (await theirs.getByText(/^[A-Z2-7]{32}$/).textContent()) ?? "";
