@@ -49,8 +49,7 @@ impl Cancel {
     }
 
     /// Since when the API shows it, if it does.
-    #[must_use]
-    pub fn shown_since(&self) -> i64 {
+    fn shown_since(&self) -> i64 {
         let shown = self.stages.iter().map(|(from, _)| *from);
         shown.min().unwrap_or(NEVER)
     }
@@ -124,6 +123,18 @@ impl Attempt {
         self.cancels
             .iter()
             .filter(move |c| c.by.as_ref() == Some(id) && c.truth() != Stage::Failed)
+    }
+
+    /// Whether the API told of a cancellation by then, and tells of it still. V1 says that something is under way until a part is
+    /// given back, and nothing of it from then on.
+    #[must_use]
+    pub fn tells_of(&self, cancel: &Cancel, by: i64, now: i64) -> bool {
+        let says_under_way = self
+            .shown(now)
+            .is_some_and(|view| view.phase == Phase::Cancelling);
+        let is_hidden =
+            self.portone == Portone::V1 && cancel.truth() == Stage::UnderWay && !says_under_way;
+        cancel.shown_since() <= by && !is_hidden
     }
 
     /// What it is over, and of which currency.

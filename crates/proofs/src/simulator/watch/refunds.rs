@@ -327,9 +327,10 @@ impl World {
     /// It was looked for long enough, can give nothing back any more, or was never seen.
     fn is_not_done(&mut self, refund: &Refund, attempt: &Attempt) {
         let since = self.watch.in_doubt.get(&refund.id).copied();
+        let by = since.unwrap_or(self.now);
         let shown = attempt
             .cancels_by(&refund.id)
-            .any(|cancel| since.is_none_or(|since| cancel.shown_since() <= since));
+            .any(|cancel| attempt.tells_of(cancel, by, self.now));
         if shown {
             self.breaks_for("I8 what was given back is not called not done", refund);
         }
