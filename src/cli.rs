@@ -147,10 +147,6 @@ enum UserCommand {
     },
 }
 
-fn role(word: &str) -> Result<Role, &'static str> {
-    Role::from_word(word).ok_or("it must be viewer, staff or owner")
-}
-
 /// Runs the command.
 ///
 /// # Errors
@@ -344,6 +340,10 @@ fn read_password(from_stdin: bool) -> anyhow::Result<SecretString> {
         rpassword::prompt_password("Once more: ").context("the password cannot be read")?;
     anyhow::ensure!(first == second, "the two passwords differ");
     Ok(SecretString::from(first))
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    Role::from_word(word).ok_or_else(|| one_of(Role::ALL.iter().map(|one| one.as_str())))
 }
 
 fn event_type(word: &str) -> Result<EventType, String> {

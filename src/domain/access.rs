@@ -1,6 +1,8 @@
 //! Who may do what in the back office.
 
-/// What a person is to the shop.
+use super::order::words;
+
+/// What a person is to the shop, the one that may do least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Looks.
@@ -36,26 +38,13 @@ pub enum Deed {
     OwnAccount,
 }
 
+words!(Role {
+    Viewer = "viewer",
+    Staff = "staff",
+    Owner = "owner",
+});
+
 impl Role {
-    /// Every role, the one that may do least first.
-    pub const ALL: [Self; 3] = [Self::Viewer, Self::Staff, Self::Owner];
-
-    /// The word in the database, in forms and for commands.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Staff => "staff",
-            Self::Owner => "owner",
-        }
-    }
-
-    /// Reads [`as_str`](Self::as_str).
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.as_str() == word)
-    }
-
     /// The only place that says what a role may do.
     #[must_use]
     pub const fn may(self, deed: Deed) -> bool {
@@ -90,10 +79,11 @@ mod tests {
             (Deed::ManageKeys, [false, false, true]),
         ];
         for (deed, may) in table {
-            assert_eq!(Role::ALL.map(|role| role.may(deed)), may, "{deed:?}");
+            let of_each: Vec<bool> = Role::ALL.iter().map(|role| role.may(deed)).collect();
+            assert_eq!(of_each, may, "{deed:?}");
         }
         for role in Role::ALL {
-            assert_eq!(Role::from_word(role.as_str()), Some(role));
+            assert_eq!(Role::from_word(role.as_str()), Some(*role));
         }
         assert_eq!(Role::from_word("admin"), None);
     }

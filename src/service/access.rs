@@ -333,11 +333,14 @@ pub async fn add_user(core: &Core, email: &str, role: Role) -> Result<SecretStri
     }
 }
 
-/// Gives a person another password, to be replaced, and ends the sessions. It is shown this once.
+/// Gives a person another password, to be replaced, and ends the sessions. It is shown this once, with the person's address.
 ///
 /// # Errors
 /// [`AccessError::NotFound`], or a store that fails.
-pub async fn hand_password(core: &Core, id: i64) -> Result<SecretString, AccessError> {
+pub async fn hand_password(core: &Core, id: i64) -> Result<(String, SecretString), AccessError> {
+    let users = core.access.users(core.clock.now(), USERS_MAX).await?;
+    let person = users.into_iter().find(|person| person.id == id);
+    let email = person.ok_or(AccessError::NotFound)?.email;
     let password = handed_password(core);
     let change = UserChange::Password {
         hash: hashed(core, password.clone()).await?,
@@ -345,7 +348,7 @@ pub async fn hand_password(core: &Core, id: i64) -> Result<SecretString, AccessE
         until: core.clock.now().checked_add(HANDED_PASSWORD_LASTS).ok(),
     };
     change_user(core, id, &change).await?;
-    Ok(password)
+    Ok((email, password))
 }
 
 /// Changes a person.

@@ -1,13 +1,13 @@
 //! The forms of `/settings/users`, `/settings/keys` and `/settings/account`. Passwords and keys that are made here are shown in
 //! the answer itself, once.
 
-use axum::extract::{Extension, Path, Request, State};
+use axum::extract::{Extension, FromRequest, Path, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::App;
@@ -18,15 +18,14 @@ use crate::domain::one_time_code::CodeSecret;
 use crate::ports::store::{StoreError, UserChange};
 use crate::service::access::{self, AccessError, factor};
 use crate::ui::context::{FactorShown, NewSecret, SignedIn};
-
-const USERS: &str = "/settings/users";
-const KEYS: &str = "/settings/keys";
-const ACCOUNT: &str = "/settings/account";
+use crate::ui::pages::office::account::ACCOUNT_PATH;
+use crate::ui::pages::office::keys::KEYS_PATH;
+use crate::ui::pages::office::users::USERS_PATH;
 
 /// The addresses of this part, for who is signed in.
 pub fn routes() -> Router<App> {
     Router::new()
-        .route("/settings/users", get(page_route).post(add_user))
+        .route(USERS_PATH, get(page_route).post(add_user))
         .route("/settings/users/{user_id}/role", post(change_role))
         .route("/settings/users/{user_id}/disable", post(disable))
         .route("/settings/users/{user_id}/enable", post(enable))
@@ -36,9 +35,9 @@ pub fn routes() -> Router<App> {
             "/settings/users/{user_id}/drop-second-factor",
             post(drop_second_factor),
         )
-        .route("/settings/keys", get(page_route).post(make_key))
+        .route(KEYS_PATH, get(page_route).post(make_key))
         .route("/settings/keys/{key_id}/revoke", post(revoke_key))
-        .route("/settings/account", get(page_route))
+        .route(ACCOUNT_PATH, get(page_route))
         .route("/settings/account/password", post(change_password))
         .route("/settings/account/second-factor", post(begin_second_factor))
         .route(
@@ -97,18 +96,18 @@ async fn add_user(
 ) -> Response {
     let asked = Asked::read(&request);
     let Some(UserForm { email, role }) = form(request).await else {
-        return back(USERS, "error=email");
+        return back(USERS_PATH, "error=email");
     };
     let Some(role) = Role::from_word(&role) else {
-        return back(USERS, "error=role");
+        return back(USERS_PATH, "error=role");
     };
     match access::add_user(&app.core, &email, role).await {
         Ok(password) => {
             let email = email.trim().to_lowercase();
             let secret = NewSecret::new(email, password);
-            asked.show(&app, USERS, person, secret).await
+            asked.show(&app, USERS_PATH, person, secret).await
         }
-        Err(error) => back(USERS, failed(&error)),
+        Err(error) => back(USERS_PATH, failed(&error)),
     }
 }
 
@@ -127,7 +126,7 @@ async fn change_role(
 ) -> Response {
     match Role::from_word(&form.role) {
         Some(role) => change(&app, &id, UserChange::Role(role), "done=role").await,
-        None => back(USERS, "error=role"),
+        None => back(USERS_PATH, "error=role"),
     }
 }
 
@@ -154,7 +153,7 @@ async fn drop_second_factor(
 ) -> Response {
     // One's own is dropped with a code, on the page of one's own account.
     if id == person.id.to_string() {
-        return back(ACCOUNT, "error=refused");
+        return back(ACCOUNT_PATH, "error=refused");
     }
     change(
         &app,
@@ -167,11 +166,11 @@ async fn drop_second_factor(
 
 async fn change(app: &App, id: &str, change: UserChange, done: &'static str) -> Response {
     let Ok(id) = id.parse() else {
-        return back(USERS, "error=not_found");
+        return back(USERS_PATH, "error=not_found");
     };
     let changed = access::change_user(&app.core, id, &change).await;
     back(
-        USERS,
+        USERS_PATH,
         changed.map_or_else(|error| failed(&error), |()| done),
     )
 }
@@ -184,31 +183,20 @@ async fn hand_password(
     request: Request,
 ) -> Response {
     let Ok(id) = id.parse() else {
-        return back(USERS, "error=not_found");
+        return back(USERS_PATH, "error=not_found");
     };
     // One's own session would end with it, and nobody would see the password.
     if person.id == id {
-        return see_other(ACCOUNT);
+        return see_other(ACCOUNT_PATH);
     }
-    let users = app
-        .core
-        .access
-        .users(app.core.clock.now(), access::USERS_MAX);
-    let email = match users.await {
-        Ok(users) => users.into_iter().find(|user| user.id == id),
-        Err(error) => return back(USERS, unavailable(&error)),
-    };
-    let Some(email) = email.map(|user| user.email) else {
-        return back(USERS, "error=not_found");
-    };
     match access::hand_password(&app.core, id).await {
-        Ok(password) => {
+        Ok((email, password)) => {
             let secret = NewSecret::new(email, password);
             Asked::read(&request)
-                .show(&app, USERS, person, secret)
+                .show(&app, USERS_PATH, person, secret)
                 .await
         }
-        Err(error) => back(USERS, failed(&error)),
+        Err(error) => back(USERS_PATH, failed(&error)),
     }
 }
 
@@ -227,21 +215,21 @@ async fn make_key(
 ) -> Response {
     let asked = Asked::read(&request);
     let Some(KeyForm { name }) = form(request).await else {
-        return back(KEYS, "error=name");
+        return back(KEYS_PATH, "error=name");
     };
     match access::make_api_key(&app.core, &name).await {
         Ok(key) => {
             let secret = NewSecret::new(name.trim().to_owned(), key);
-            asked.show(&app, KEYS, person, secret).await
+            asked.show(&app, KEYS_PATH, person, secret).await
         }
-        Err(error) => back(KEYS, failed(&error)),
+        Err(error) => back(KEYS_PATH, failed(&error)),
     }
 }
 
 /// `POST /settings/keys/{key_id}/revoke`
 async fn revoke_key(State(app): State<App>, Path(id): Path<String>) -> Response {
     back(
-        KEYS,
+        KEYS_PATH,
         match app.core.access.delete_api_key(&id).await {
             Ok(true) => "done=revoked",
             Ok(false) => "error=not_found",
@@ -267,24 +255,23 @@ async fn change_password(
     Extension(person): Extension<SignedIn>,
     Form(form): Form<PasswordForm>,
 ) -> Response {
-    use secrecy::ExposeSecret;
     let PasswordForm {
         present,
         new,
         again,
     } = form;
     if new.expose_secret() != again.expose_secret() {
-        return back(ACCOUNT, "error=differ");
+        return back(ACCOUNT_PATH, "error=differ");
     }
     if new.expose_secret() == present.expose_secret() {
-        return back(ACCOUNT, "error=same");
+        return back(ACCOUNT_PATH, "error=same");
     }
     match access::change_password(&app.core, &person.email, present, new).await {
         Ok(came_in) => {
-            let page = format!("{ACCOUNT}?done=password");
+            let page = format!("{ACCOUNT_PATH}?done=password");
             let_in(&app.network, &page, &came_in)
         }
-        Err(error) => back(ACCOUNT, failed(&error)),
+        Err(error) => back(ACCOUNT_PATH, failed(&error)),
     }
 }
 
@@ -300,7 +287,7 @@ async fn begin_second_factor(
         is_wrong: false,
     };
     let asked = Asked::read(&request);
-    asked.show(&app, ACCOUNT, person, shown).await
+    asked.show(&app, ACCOUNT_PATH, person, shown).await
 }
 
 /// A code of the secret that the page before has shown.
@@ -324,12 +311,12 @@ async fn confirm_second_factor(
         .as_ref()
         .and_then(|form| CodeSecret::from_base32(&form.secret));
     let (Some(form), Some(secret)) = (form, secret) else {
-        return back(ACCOUNT, "error=unavailable");
+        return back(ACCOUNT_PATH, "error=unavailable");
     };
     match factor::turn_on(&app.core, &person.email, secret.clone(), &form.code).await {
         Ok((came_in, codes)) => {
             let shown = FactorShown::Recovery(codes);
-            let mut response = asked.show(&app, ACCOUNT, person, shown).await;
+            let mut response = asked.show(&app, ACCOUNT_PATH, person, shown).await;
             set_cookies(&app.network, &mut response, &came_in);
             response
         }
@@ -338,10 +325,10 @@ async fn confirm_second_factor(
                 secret,
                 is_wrong: true,
             };
-            asked.show(&app, ACCOUNT, person, shown).await
+            asked.show(&app, ACCOUNT_PATH, person, shown).await
         }
-        Err(AccessError::Exists) => back(ACCOUNT, "error=factor_exists"),
-        Err(error) => back(ACCOUNT, failed(&error)),
+        Err(AccessError::Exists) => back(ACCOUNT_PATH, "error=factor_exists"),
+        Err(error) => back(ACCOUNT_PATH, failed(&error)),
     }
 }
 
@@ -353,12 +340,12 @@ async fn remove_second_factor(
 ) -> Response {
     match factor::turn_off(&app.core, &person.email, &form.code).await {
         Ok(came_in) => {
-            let page = format!("{ACCOUNT}?done=factor_removed");
+            let page = format!("{ACCOUNT_PATH}?done=factor_removed");
             let_in(&app.network, &page, &came_in)
         }
-        Err(AccessError::Refused) => back(ACCOUNT, "error=code"),
-        Err(AccessError::Wait(_)) => back(ACCOUNT, "error=code_wait"),
-        Err(error) => back(ACCOUNT, failed(&error)),
+        Err(AccessError::Refused) => back(ACCOUNT_PATH, "error=code"),
+        Err(AccessError::Wait(_)) => back(ACCOUNT_PATH, "error=code_wait"),
+        Err(error) => back(ACCOUNT_PATH, failed(&error)),
     }
 }
 
@@ -369,13 +356,12 @@ async fn sign_out_everywhere(
 ) -> Response {
     match access::change_user(&app.core, person.id, &UserChange::SignOut).await {
         Ok(()) => see_other("/login"),
-        Err(error) => back(ACCOUNT, failed(&error)),
+        Err(error) => back(ACCOUNT_PATH, failed(&error)),
     }
 }
 
 /// A form, when it can be read.
 async fn form<T: serde::de::DeserializeOwned>(request: Request) -> Option<T> {
-    use axum::extract::FromRequest;
     let read = Form::<T>::from_request(request, &()).await;
     read.ok().map(|Form(form)| form)
 }

@@ -20,13 +20,12 @@ use crate::ports::deliveries::{Again, EndpointChange, Redelivered};
 use crate::ports::store::StoreError;
 use crate::service::endpoints::{self, EndpointError, REDELIVERED_MAX};
 use crate::ui::context::{NewSecret, SignedIn};
-
-const PAGE: &str = "/settings/webhooks";
+use crate::ui::pages::office::webhooks::WEBHOOKS_PATH;
 
 /// The addresses of this part, for who is signed in.
 pub fn routes() -> Router<App> {
     Router::new()
-        .route("/settings/webhooks", get(page_route).post(make))
+        .route(WEBHOOKS_PATH, get(page_route).post(make))
         .route("/settings/webhooks/{endpoint_id}/enable", post(enable))
         .route("/settings/webhooks/{endpoint_id}/disable", post(disable))
         .route("/settings/webhooks/{endpoint_id}/delete", post(delete))
@@ -48,15 +47,17 @@ async fn make(
     let Ok(bytes) = axum::body::to_bytes(body, FORM_BYTES_MAX).await else {
         return Problem::TooLarge.response();
     };
-    let (mut url, mut types) = (String::new(), Vec::new());
+    let (mut url, mut types) = (String::new(), Vec::<EventType>::new());
     for (name, value) in form_urlencoded::parse(&bytes) {
         match name.as_ref() {
             "url" => value.trim().clone_into(&mut url),
-            "event_types" => types.extend(EventType::from_word(&value)),
+            "event_types" => {
+                let kind = EventType::from_word(&value);
+                types.extend(kind.filter(|kind| !types.contains(kind)));
+            }
             _ => {}
         }
     }
-    types.dedup();
     let types = Some(types).filter(|types| !types.is_empty());
     match endpoints::make(&app.core, &url, types).await {
         Ok(endpoint) => {
@@ -161,7 +162,7 @@ async fn shown_once(
     language: Option<HeaderValue>,
 ) -> Response {
     let secret = NewSecret::new(endpoint.url, endpoint.secrets.newest);
-    let rendered = render_with(app, PAGE, query, language, (person, secret)).await;
+    let rendered = render_with(app, WEBHOOKS_PATH, query, language, (person, secret)).await;
     rendered.unwrap_or_else(|| back("error=unavailable"))
 }
 
@@ -184,5 +185,5 @@ fn unavailable(error: &StoreError) -> &'static str {
 }
 
 fn back(result: &'static str) -> Response {
-    see_other(&format!("{PAGE}?{result}"))
+    see_other(&format!("{WEBHOOKS_PATH}?{result}"))
 }

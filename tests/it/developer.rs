@@ -99,9 +99,9 @@ impl Listening {
         heard.unwrap_or_else(|_| panic!("no {event} of {payment_id}: {said:#?}"))
     }
 
-    async fn stop(mut self) {
+    async fn stop(mut self, signal: &str) {
         let id = self.child.id().unwrap().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status().await;
+        let asked = Command::new("kill").args([signal, &id]).status().await;
         assert!(asked.unwrap().success());
         let ended = timeout(PATIENCE, self.child.wait()).await;
         assert!(ended.expect("it ends").unwrap().success());
@@ -145,7 +145,7 @@ on_both_databases! {
             }
         }
 
-        listening.stop().await;
+        listening.stop("-TERM").await;
         let left = db.read("SELECT status FROM webhook_endpoints").await;
         assert!(left.iter().all(|status| status == "deleted"), "{left:?}");
     }
@@ -172,7 +172,10 @@ async fn a_fault_of_the_shop_looks_as_in_earnest() {
         let made = desk.run(&["trigger", "order.paid"]).await;
         let line = listening.tells("order.paid", &text(&made.stdout)).await;
         assert!(line.contains("not delivered: "), "{line}");
-        listening.stop().await;
+        // The terminal was closed.
+        listening.stop("-HUP").await;
+        let left = db.read("SELECT status FROM webhook_endpoints").await;
+        assert_eq!(left, ["deleted"]);
     })
     .await;
 }
@@ -181,11 +184,14 @@ async fn a_fault_of_the_shop_looks_as_in_earnest() {
 async fn what_stands_in_the_way_is_named() {
     with_sqlite(async |db| {
         let desk = Desk::open(&db).await;
-        let mut closed = desk.command(&["listen"]);
-        closed.env("WANRYO_MODE", "live");
-        let refused = run(closed).await;
-        assert!(!refused.status.success());
-        assert!(text(&refused.stderr).contains("WANRYO_MODE=test"));
+        for command in [&["listen"] as &[&str], &["trigger", "order.paid"]] {
+            let mut closed = desk.command(command);
+            closed.env("WANRYO_MODE", "live");
+            let refused = run(closed).await;
+            assert!(!refused.status.success() && refused.stdout.is_empty());
+            let said = text(&refused.stderr);
+            assert!(said.contains("WANRYO_MODE=test"), "{command:?}: {said}");
+        }
 
         let mut elsewhere = desk.command(&["trigger", "order.paid"]);
         elsewhere.env("PORTONE_V1_API_URL", &desk.server.url);

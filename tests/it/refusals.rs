@@ -109,6 +109,11 @@ async fn a_client_that_asks_too_much_is_told_so_in_its_language_and_nobody_else_
         assert_eq!(problem.headers[RETRY_AFTER], "10");
         assert_eq!(problem.json()["type"], "/problems/too-many-requests");
 
+        // What the pages themselves call lies beside the API, and is bound as they are.
+        let call = app.client.post(app.url("/api/payments/complete"));
+        let call = app.send(call.form(&[("payment_id", "ORD-1")])).await;
+        assert_eq!(call.status, StatusCode::TOO_MANY_REQUESTS);
+
         // The shop's server is bound by its key, PortOne by nothing of the kind, and others have places of their own.
         let api = app.api(Method::GET, "/api/v1/orders", None).await;
         let webhook = app.webhook("imp_1", "NO-SUCH-ORDER", "paid").await;

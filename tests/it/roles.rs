@@ -142,7 +142,7 @@ on_both_databases! {
         let held = app.pay("ORD-1", serde_json::json!({ "amount": 100 }));
         app.complete(&format!("imp_uid={held}&merchant_uid=ORD-1")).await;
         app.order("OPEN").await;
-        for role in Role::ALL {
+        for &role in Role::ALL {
             let cookie = sign_in(&app, role).await;
             let open = async |path: &str| {
                 let answer = app.send(app.client.get(app.url(path)).header("cookie", &cookie).header("accept", "text/html")).await;

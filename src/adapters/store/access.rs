@@ -45,6 +45,30 @@ macro_rules! user_columns {
     };
 }
 
+/// The owners who can be counted on: a password that was handed over may never be used.
+macro_rules! owners {
+    ($end:literal) => {
+        concat!(
+            "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL AND password_until IS NULL ",
+            $end
+        )
+    };
+}
+
+/// Adds a row for who signs in, while the password is the one that was given.
+macro_rules! insert_for_password {
+    ($columns:literal, $values:literal, $end:literal) => {
+        concat!(
+            "INSERT INTO ",
+            $columns,
+            " SELECT ",
+            $values,
+            " FROM users WHERE id = $2 AND password_hash = $3 AND disabled_at IS NULL",
+            $end
+        )
+    };
+}
+
 impl UserRow {
     fn into_domain(self) -> Result<User, Failure> {
         Ok(User {
@@ -550,21 +574,16 @@ impl Change for ChangeUser {
     }
 }
 
-/// Whether there are owners who can be counted on: a password that was handed over may never be used. Two who demote each other at the same time do it one after the other; SQLite has one writer anyway.
+/// Whether there are owners who can be counted on. Two who demote each other at the same time do it one after the other; SQLite
+/// has one writer anyway.
 async fn lock_owners(tx: &mut Tx) -> Result<bool, Failure> {
-    let sql = tx.text(
-        "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL AND password_until IS NULL ORDER BY id",
-        "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL AND password_until IS NULL ORDER BY id FOR UPDATE",
-    );
+    let sql = tx.text(owners!("ORDER BY id"), owners!("ORDER BY id FOR UPDATE"));
     let locked: Vec<(i64,)> = fetch_all!(tx, sql)?;
     Ok(!locked.is_empty())
 }
 
 async fn has_owner(tx: &mut Tx) -> Result<bool, Failure> {
-    let found: Option<(i64,)> = fetch_optional!(
-        tx,
-        "SELECT id FROM users WHERE role = 'owner' AND disabled_at IS NULL AND password_until IS NULL LIMIT 1"
-    )?;
+    let found: Option<(i64,)> = fetch_optional!(tx, owners!("LIMIT 1"))?;
     Ok(found.is_some())
 }
 
@@ -603,8 +622,16 @@ impl Change for PutHalfSignIn {
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
         let sql = tx.text(
-            "INSERT INTO half_sign_ins (token_hash, user_id, expires_at) SELECT $1, id, $4 FROM users WHERE id = $2 AND password_hash = $3 AND disabled_at IS NULL",
-            "INSERT INTO half_sign_ins (token_hash, user_id, expires_at) SELECT $1, id, $4 FROM users WHERE id = $2 AND password_hash = $3 AND disabled_at IS NULL FOR SHARE",
+            insert_for_password!(
+                "half_sign_ins (token_hash, user_id, expires_at)",
+                "$1, id, $4",
+                ""
+            ),
+            insert_for_password!(
+                "half_sign_ins (token_hash, user_id, expires_at)",
+                "$1, id, $4",
+                " FOR SHARE"
+            ),
         );
         let put = execute!(
             tx,
@@ -771,8 +798,16 @@ impl Change for PutSession {
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
         let sql = tx.text(
-            "INSERT INTO sessions (token_hash, user_id, created_at, expires_at, seen_at) SELECT $1, id, $4, $5, $4 FROM users WHERE id = $2 AND password_hash = $3 AND disabled_at IS NULL",
-            "INSERT INTO sessions (token_hash, user_id, created_at, expires_at, seen_at) SELECT $1, id, $4, $5, $4 FROM users WHERE id = $2 AND password_hash = $3 AND disabled_at IS NULL FOR SHARE",
+            insert_for_password!(
+                "sessions (token_hash, user_id, created_at, expires_at, seen_at)",
+                "$1, id, $4, $5, $4",
+                ""
+            ),
+            insert_for_password!(
+                "sessions (token_hash, user_id, created_at, expires_at, seen_at)",
+                "$1, id, $4, $5, $4",
+                " FOR SHARE"
+            ),
         );
         let put = execute!(
             tx,

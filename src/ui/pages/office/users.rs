@@ -146,7 +146,7 @@ fn one(
 }
 
 fn roles(text: &'static PeopleText, field: String, chosen: Option<Role>) -> AnyView {
-    let options = Role::ALL.into_iter().map(|role| {
+    let options = Role::ALL.iter().map(|&role| {
         let selected = chosen == Some(role);
         view! { <option value=role.as_str() selected=selected>{(text.role)(role)}</option> }
     });
@@ -156,8 +156,8 @@ fn roles(text: &'static PeopleText, field: String, chosen: Option<Role>) -> AnyV
 fn add_form(request: &Request, text: &'static PeopleText) -> AnyView {
     let action = request.address.link(USERS_PATH, &[]);
     let meanings = Role::ALL
-        .into_iter()
-        .map(|role| fact((text.role)(role), (text.role_meaning)(role)));
+        .iter()
+        .map(|&role| fact((text.role)(role), (text.role_meaning)(role)));
     view! {
         <section class="office-section">
             <h2>{text.users.add}</h2>
