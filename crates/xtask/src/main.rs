@@ -43,8 +43,9 @@ Commands:
   test interop    other people's PortOne clients against our sandbox, and ours against PortOne's API descriptions
   test browser    browser tests, in Debian's Chromium, Firefox and WebKitGTK
   test proofs     the proofs of crates/proofs, in quick sizes
-  verify [--minutes N]
-                  every proof in large sizes, written down in verification.md (60 minutes unless told otherwise)
+  verify [--minutes N] [PROOF…]
+                  every proof, or those named, in large sizes, written down in verification.md (60 minutes unless told
+                  otherwise): truth-table, model, simulate, kill, race, powercut, zoo, mutants, fuzz
   mutants         breaks every expression of src/domain in turn and wants its tests to notice (takes a while)
   bench           what a payment costs, in processor time, beside the least it could cost
   lighthouse      what Lighthouse says of every result page of the release build
@@ -64,7 +65,7 @@ enum Task {
     Mutants,
     Bench,
     Lighthouse,
-    Verify { minutes: u64 },
+    Verify { minutes: u64, names: Vec<String> },
     Build,
     Wasm,
     Zoo,
@@ -94,7 +95,7 @@ fn run(args: Vec<String>) -> Result<()> {
         Task::Mutants => mutants::run_all(&workspace),
         Task::Bench => bench::run(&workspace),
         Task::Lighthouse => lighthouse::run(&workspace),
-        Task::Verify { minutes } => verify::run(&workspace, minutes),
+        Task::Verify { minutes, names } => verify::run(&workspace, minutes, &names),
         Task::Build => wasm::run_with_server(&workspace),
         Task::Wasm => wasm::run(&workspace),
         Task::Zoo => zoo::run_all(&workspace),
@@ -123,13 +124,11 @@ fn parse(mut args: Vec<String>) -> Result<Task> {
         ("bench", []) => Ok(Task::Bench),
         ("lighthouse", []) => Ok(Task::Lighthouse),
         ("test", ["proofs"]) => Ok(Task::Test(Part::Proofs)),
-        ("verify", []) => Ok(Task::Verify {
-            minutes: verify::MINUTES,
-        }),
-        ("verify", ["--minutes", minutes]) => match minutes.parse() {
-            Ok(minutes) if minutes > 0 => Ok(Task::Verify { minutes }),
+        ("verify", ["--minutes", minutes, names @ ..]) => match minutes.parse() {
+            Ok(minutes) if minutes > 0 => to_verify(minutes, names),
             Ok(_) | Err(_) => bail!("--minutes takes a whole number of minutes, not {minutes}"),
         },
+        ("verify", names) => to_verify(verify::MINUTES, names),
         ("build", []) => Ok(Task::Build),
         ("wasm", []) => Ok(Task::Wasm),
         ("zoo", []) => Ok(Task::Zoo),
@@ -138,6 +137,14 @@ fn parse(mut args: Vec<String>) -> Result<Task> {
             rest.join(" ").trim_end()
         ),
     }
+}
+
+fn to_verify(minutes: u64, names: &[&str]) -> Result<Task> {
+    if let Some(name) = names.iter().find(|name| !verify::NAMES.contains(name)) {
+        bail!("there is no proof {name}, but {}", verify::NAMES.join(", "));
+    }
+    let names = names.iter().map(|&name| name.to_owned()).collect();
+    Ok(Task::Verify { minutes, names })
 }
 
 #[cfg(test)]
@@ -163,8 +170,14 @@ mod tests {
         check("bench", Task::Bench);
         check("lighthouse", Task::Lighthouse);
         check("test proofs", Task::Test(Part::Proofs));
-        check("verify", Task::Verify { minutes: 60 });
-        check("verify --minutes 5", Task::Verify { minutes: 5 });
+        let verify = |minutes, names: &[&str]| Task::Verify {
+            minutes,
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+        };
+        check("verify", verify(60, &[]));
+        check("verify --minutes 5", verify(5, &[]));
+        check("verify kill race", verify(60, &["kill", "race"]));
+        check("verify --minutes 5 fuzz", verify(5, &["fuzz"]));
         check("build", Task::Build);
         check("wasm", Task::Wasm);
         check("zoo", Task::Zoo);
@@ -190,6 +203,8 @@ mod tests {
             "wasm now",
             "verify --minutes 0",
             "verify --minutes soon",
+            "verify --minutes",
+            "verify kill -9",
         ] {
             let args = line.split_whitespace().map(str::to_owned).collect();
 

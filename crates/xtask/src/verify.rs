@@ -1,9 +1,13 @@
 //! `cargo xtask verify`: every proof in large sizes, and what came of it written down in `verification.md`.
 //!
-//! Invariants: a number in the file was counted in this run; what was cut or not run is said with its reason; a broken promise
-//! ends the command with failure, after the file was written.
+//! All of them in full take longer than most machines are left alone, so some can be named: the file keeps what it says of the
+//! others, each with the commit that it was counted on, and is written anew after every proof.
+//!
+//! Invariants: a number in the file was counted, on the commit beside it; what was cut or not run is said with its reason; a
+//! broken promise ends the command with failure, after the file was written.
 
-use std::fmt::Write as _;
+mod record;
+
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::process::Command;
@@ -12,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use self::record::{Line, Outcome, Record};
 use crate::fuzz::{Fuzzer, Target};
 use crate::postgres::Cluster;
 use crate::process;
@@ -23,6 +28,23 @@ use crate::workspace::Workspace;
 /// How long it takes, about, unless told otherwise: what is left when they are over is not run. Seven hours reach the full size of
 /// every proof.
 pub(crate) const MINUTES: u64 = 60;
+
+/// What can be named, in the order in which they are run.
+pub(crate) const NAMES: [&str; 9] = [
+    TRUTH_TABLE,
+    "model",
+    "simulate",
+    "kill",
+    "race",
+    "powercut",
+    ZOO,
+    MUTANTS,
+    FUZZ,
+];
+const TRUTH_TABLE: &str = "truth-table";
+const ZOO: &str = "zoo";
+const MUTANTS: &str = "mutants";
+const FUZZ: &str = "fuzz";
 
 /// Where it is written, in the workspace's root.
 const FILE: &str = "verification.md";
@@ -36,107 +58,111 @@ const FUZZ_SHARE: u64 = 10;
 /// How often the disk is asked to flush, to say how fast it is.
 const FLUSHES: usize = 200;
 
-/// What came of one proof.
-enum Outcome {
-    /// It held.
-    Held,
-    /// A promise was broken, or the proof broke off.
-    Broken,
-    /// It was not run.
-    NotRun,
+/// What is to be run, and for how long.
+struct Plan<'w> {
+    workspace: &'w Workspace,
+    minutes: u64,
+    names: &'w [String],
+    ends_at: Instant,
 }
 
-struct Line {
-    name: String,
-    outcome: Outcome,
-    /// What was counted, or why nothing was.
-    counted: String,
-    /// The command that runs it again.
-    replay: String,
-    /// Failures and notes.
-    details: Vec<String>,
+impl Plan<'_> {
+    fn wants(&self, name: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|wanted| wanted == name)
+    }
+
+    /// Runs what stands under a name, unless others were named or the time is over, and writes down what came of it.
+    fn run(
+        &self,
+        record: &mut Record,
+        name: &str,
+        title: &str,
+        prove: impl FnOnce() -> Line,
+    ) -> Result<()> {
+        if !self.wants(name) {
+            record.not_run(title, "others were named");
+        } else if Instant::now() >= self.ends_at {
+            record.not_run(title, "the time was over");
+        } else {
+            record.put(title, prove());
+        }
+        let path = self.workspace.root().join(FILE);
+        fs::write(&path, record.text()).with_context(|| format!("writing {}", path.display()))
+    }
 }
 
-/// Builds what is shipped, runs every proof, and writes down what came of it.
-pub(crate) fn run(workspace: &Workspace, minutes: u64) -> Result<()> {
-    let mut steps: Vec<Step<'_>> = wasm::steps(workspace).into_iter().collect();
-    steps.push(Step::new("building the proofs, as released", || {
-        process::run(&mut workspace.cargo(&[
-            "build",
-            "--release",
-            "--bins",
-            "--package",
-            "proofs",
-            "--package",
-            "wanryo",
-        ]))
-    }));
-    steps.push(Step::new("proofs", || prove(workspace, minutes)));
+/// Builds what is shipped, runs the proofs of these names, or every proof when none is named, and writes down what came of it.
+pub(crate) fn run(workspace: &Workspace, minutes: u64, names: &[String]) -> Result<()> {
+    let plan = Plan {
+        workspace,
+        minutes,
+        names,
+        ends_at: Instant::now() + Duration::from_secs(minutes.saturating_mul(60)),
+    };
+    let mut steps = Vec::new();
+    if PROOFS.iter().any(|proof| plan.wants(proof.name)) {
+        steps.extend(wasm::steps(workspace));
+        steps.push(Step::new("building the proofs, as released", || {
+            process::run(&mut workspace.cargo(&[
+                "build",
+                "--release",
+                "--bins",
+                "--package",
+                "proofs",
+                "--package",
+                "wanryo",
+            ]))
+        }));
+    }
+    steps.push(Step::new("proofs", || prove(&plan)));
     progress::run(steps)
 }
 
-fn prove(workspace: &Workspace, minutes: u64) -> Result<()> {
-    let started = Instant::now();
-    let time = Duration::from_secs(minutes.saturating_mul(60));
+fn prove(plan: &Plan<'_>) -> Result<()> {
+    let workspace = plan.workspace;
     let program = Program::at(workspace.target("release/proofs"));
     let cluster = Cluster::start()?;
     let postgres = cluster.url();
-    let is_over = || started.elapsed() >= time;
+    let before = fs::read_to_string(workspace.root().join(FILE)).unwrap_or_default();
+    let mut record = Record::after(&before, machine(workspace)?, counted_on(workspace)?);
 
-    let mut lines = vec![truth_table(workspace)];
+    let title = "truth table (every combination of checks and statuses)";
+    plan.run(&mut record, TRUTH_TABLE, title, || {
+        let mut command = workspace.cargo(&["test", "--package", "wanryo", "--lib", "truth_table"]);
+        plain("all rows as the table has them", &mut command)
+    })?;
     for proof in &PROOFS {
-        lines.push(if is_over() {
-            not_run(proof.name, "the time was over")
-        } else {
-            one(&program, proof, minutes, &postgres)
-        });
+        let title = format!("{} ({})", proof.name, proof.about);
+        plan.run(&mut record, proof.name, &title, || {
+            one(&program, proof, plan.minutes, &postgres)
+        })?;
     }
-    lines.push(if is_over() {
-        not_run("zoo", "the time was over; `cargo xtask zoo` runs it alone")
-    } else {
-        plain(
-            "zoo (bugs planted in a copy of the shipped code)",
-            "the simulator found each",
-            &mut workspace.cargo(&["xtask", "zoo"]),
-        )
-    });
-    lines.push(if is_over() {
-        not_run(
-            "mutants",
-            "the time was over; `cargo xtask mutants` runs them alone",
-        )
-    } else {
-        mutants(workspace)
-    });
-    lines.extend(if is_over() {
-        vec![not_run("fuzz", "the time was over")]
-    } else {
-        fuzz(workspace, minutes)
-    });
+    let title = "zoo (bugs planted in a copy of the shipped code)";
+    plan.run(&mut record, ZOO, title, || {
+        let mut command = workspace.cargo(&["xtask", "zoo"]);
+        plain("the simulator found each", &mut command)
+    })?;
+    let title = "mutants (every expression of src/domain broken in turn)";
+    plan.run(&mut record, MUTANTS, title, || {
+        let mut command = workspace.cargo(&["xtask", "mutants"]);
+        plain("each was noticed by a test", &mut command)
+    })?;
+    if plan.wants(FUZZ) {
+        let fuzzer = Fuzzer::install(workspace)?;
+        for target in fuzzer.targets()? {
+            let title = format!("fuzz {}", target.name);
+            plan.run(&mut record, FUZZ, &title, || {
+                fuzz_one(&fuzzer, &target, plan.minutes)
+            })?;
+        }
+    }
 
-    let text = document(workspace, minutes, started.elapsed(), &lines)?;
-    let path = workspace.root().join(FILE);
-    fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     eprintln!("written to {FILE}");
-    let broken: Vec<&str> = lines
-        .iter()
-        .filter(|line| matches!(line.outcome, Outcome::Broken))
-        .map(|line| line.name.as_str())
-        .collect();
+    let broken = record.broken();
     if !broken.is_empty() {
         bail!("broken: {}", broken.join(", "));
     }
     Ok(())
-}
-
-fn not_run(name: &str, why: &str) -> Line {
-    Line {
-        name: name.to_owned(),
-        outcome: Outcome::NotRun,
-        counted: why.to_owned(),
-        replay: String::new(),
-        details: Vec::new(),
-    }
 }
 
 /// A size for these minutes: never less than at every push, and never more than is worth it.
@@ -148,7 +174,7 @@ fn scaled(proof: &Proof, minutes: u64) -> u64 {
 fn one(program: &Program, proof: &Proof, minutes: u64, postgres: &str) -> Line {
     let size = scaled(proof, minutes);
     eprintln!("{} {} {size}: {} …", proof.name, proof.size, proof.about);
-    let replay = format!(
+    let again = format!(
         "`cargo run --release --package proofs -- {}`",
         proof.arguments(size, "URL").join(" ")
     );
@@ -156,7 +182,6 @@ fn one(program: &Program, proof: &Proof, minutes: u64, postgres: &str) -> Line {
         Ok(report) => {
             let held = report.failures.is_empty() && report.count > 0;
             Line {
-                name: format!("{} ({})", proof.name, proof.about),
                 outcome: if held { Outcome::Held } else { Outcome::Broken },
                 counted: format!(
                     "{} {} in {:.0} s, {} failures; {}",
@@ -166,100 +191,69 @@ fn one(program: &Program, proof: &Proof, minutes: u64, postgres: &str) -> Line {
                     report.failures.len(),
                     report.settings
                 ),
-                replay,
+                again,
                 details: report.failures.into_iter().chain(report.notes).collect(),
             }
         }
-        Err(error) => broken(proof.name, &error, replay),
-    }
-}
-
-fn broken(name: &str, error: &anyhow::Error, replay: String) -> Line {
-    Line {
-        name: name.to_owned(),
-        outcome: Outcome::Broken,
-        counted: format!("{error:#}"),
-        replay,
-        details: Vec::new(),
+        Err(error) => Line::broken_off(&error, again),
     }
 }
 
 /// Runs a command that says nothing but whether it succeeded.
-fn plain(name: &str, counted: &str, command: &mut Command) -> Line {
+fn plain(counted: &str, command: &mut Command) -> Line {
     let started = Instant::now();
-    let replay = format!("`{}`", process::line(command));
+    let arguments: Vec<_> = command
+        .get_args()
+        .map(|one| one.to_string_lossy())
+        .collect();
+    let again = format!("`cargo {}`", arguments.join(" "));
     match process::run(command) {
         Ok(()) => Line {
-            name: name.to_owned(),
             outcome: Outcome::Held,
             counted: format!("{counted}, {} s", started.elapsed().as_secs()),
-            replay,
+            again,
             details: Vec::new(),
         },
-        Err(error) => broken(name, &error, replay),
-    }
-}
-
-fn truth_table(workspace: &Workspace) -> Line {
-    plain(
-        "truth table (every combination of checks and statuses)",
-        "all rows as the table has them",
-        &mut workspace.cargo(&["test", "--package", "wanryo", "--lib", "truth_table"]),
-    )
-}
-
-fn mutants(workspace: &Workspace) -> Line {
-    plain(
-        "mutants (every expression of src/domain broken in turn)",
-        "each was noticed by a test",
-        &mut workspace.cargo(&["xtask", "mutants"]),
-    )
-}
-
-fn fuzz(workspace: &Workspace, minutes: u64) -> Vec<Line> {
-    let targets = Fuzzer::install(workspace).and_then(|fuzzer| {
-        let targets = fuzzer.targets()?;
-        Ok((fuzzer, targets))
-    });
-    match targets {
-        Ok((fuzzer, targets)) => targets
-            .iter()
-            .map(|target| fuzz_one(&fuzzer, target, minutes))
-            .collect(),
-        Err(error) => vec![broken("fuzz", &error, String::new())],
+        Err(error) => Line::broken_off(&error, again),
     }
 }
 
 fn fuzz_one(fuzzer: &Fuzzer<'_>, target: &Target, minutes: u64) -> Line {
-    let name = format!("fuzz {}", target.name);
     let time = Duration::from_secs(minutes.saturating_mul(60) / FUZZ_SHARE);
     let started = Instant::now();
+    let again = "`cargo xtask verify fuzz`".to_owned();
     match fuzzer.run(target, FUZZ_EXECUTIONS, time) {
         Ok(count) => Line {
-            name,
             outcome: Outcome::Held,
             counted: format!(
                 "{count} executions in {} s, none broke what the target states",
                 started.elapsed().as_secs()
             ),
-            replay: String::new(),
+            again,
             details: Vec::new(),
         },
-        Err(error) => broken(&name, &error, String::new()),
+        Err(error) => Line::broken_off(&error, again),
     }
 }
 
-fn document(workspace: &Workspace, minutes: u64, took: Duration, lines: &[Line]) -> Result<String> {
+/// What stands beside each number: the commit, whether it was all there was, and the day.
+fn counted_on(workspace: &Workspace) -> Result<String> {
     let git = |args: &[&str]| {
         process::output(Command::new("git").args(args).current_dir(workspace.root()))
     };
-    let commit = git(&["rev-parse", "HEAD"])?;
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
     let changes = git(&["status", "--porcelain", "--untracked-files=no"])?;
-    let tree = match changes.lines().filter(|line| !line.ends_with(FILE)).count() {
-        0 => "clean".to_owned(),
-        count => format!("{count} files changed since"),
+    let changed = changes.lines().filter(|line| !line.ends_with(FILE)).count();
+    let and = match changed {
+        0 => String::new(),
+        count => format!(" and {count} changed files"),
     };
-    let date = process::output(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"]))?;
+    let date = process::output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
+    Ok(format!("{commit}{and}, {date}"))
+}
+
+/// Where the newest numbers were counted.
+fn machine(workspace: &Workspace) -> Result<String> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
     let kernel = read("/proc/sys/kernel/osrelease").trim().to_owned();
     let memory = read("/proc/meminfo");
@@ -268,52 +262,12 @@ fn document(workspace: &Workspace, minutes: u64, took: Duration, lines: &[Line])
         .find_map(|line| line.strip_prefix("MemTotal:"))
         .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
         .unwrap_or_default();
-    let flush = flush_time(workspace)?;
-
-    let mut text = String::new();
-    writeln!(
-        text,
-        "# Verification\n\nWritten by `cargo xtask verify --minutes {minutes}`; every number was counted in that run.\n"
-    )?;
-    writeln!(text, "| | |\n|---|---|")?;
-    writeln!(text, "| commit | {commit} ({tree}) |\n| date | {date} |")?;
-    writeln!(
-        text,
-        "| machine | {} cores, {:.1} GiB of memory, Linux {kernel} |",
+    Ok(format!(
+        "{} cores, {:.1} GiB of memory, Linux {kernel}; one write and flush to disk takes {:.2} ms (median of {FLUSHES})",
         available_parallelism()?,
-        memory_kib as f64 / 1_048_576.0
-    )?;
-    writeln!(
-        text,
-        "| one write and flush to disk | {:.2} ms (median of {FLUSHES}) |\n| time | {} s |\n",
-        flush.as_secs_f64() * 1_000.0,
-        took.as_secs()
-    )?;
-    writeln!(
-        text,
-        "| proof | result | counted | again |\n|---|---|---|---|"
-    )?;
-    for line in lines {
-        let outcome = match line.outcome {
-            Outcome::Held => "held",
-            Outcome::Broken => "**broken**",
-            Outcome::NotRun => "not run",
-        };
-        let counted = line.counted.replace('\n', " ").replace('|', "\\|");
-        writeln!(
-            text,
-            "| {} | {outcome} | {counted} | {} |",
-            line.name, line.replay
-        )?;
-    }
-    for line in lines.iter().filter(|line| !line.details.is_empty()) {
-        writeln!(text, "\n## {}\n\n```text", line.name)?;
-        for detail in &line.details {
-            writeln!(text, "{detail}")?;
-        }
-        writeln!(text, "```")?;
-    }
-    Ok(text)
+        memory_kib as f64 / 1_048_576.0,
+        flush_time(workspace)?.as_secs_f64() * 1_000.0
+    ))
 }
 
 /// How long the disk below the target directory takes to keep 4 KiB.
