@@ -27,6 +27,9 @@
 //! <https://developers.portone.io/api/rest-v1/payment.cancel>,
 //! <https://developers.portone.io/api/rest-v2/payment#post%20%2Fpayments%2F%7BpaymentId%7D%2Fcancel>
 //!
+//! That PortOne shows nothing counts by when it was asked, not by when its answer is looked at: an answer that was under way for
+//! hours, or in a process that stood still, knows nothing of those hours.
+//!
 //! Tested below, every state with every input.
 
 use std::num::NonZeroU64;
@@ -300,6 +303,15 @@ pub struct Word {
     pub note: String,
 }
 
+/// A balance, and since when it may be out of date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// What PortOne showed.
+    pub balance: Balance,
+    /// When it was asked, by this server's clock: the answer says nothing of what came later, however late it is looked at.
+    pub asked_at: Timestamp,
+}
+
 /// What happens to a refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
@@ -310,9 +322,9 @@ pub enum Input {
     /// The time of the call is over, and whoever made it has not come back.
     CallLost,
     /// PortOne was asked about the transaction, and the order stands by the same evidence.
-    Seen(Balance),
+    Seen(Sight),
     /// The same, of a refund that a person does not wait for any more.
-    SeenAndSettled(Balance, Word),
+    SeenAndSettled(Sight, Word),
     /// PortOne was asked and did not answer.
     NotSeen,
 }
@@ -337,13 +349,13 @@ pub fn next(refund: &Refund, input: &Input, now: Timestamp, draw: u16) -> Option
         (RefundState::Calling, Input::CallLost) => Some(step.doubt(trouble("call_lost"))),
         // Whoever made the call was given up and comes back: better late than by guessing.
         (RefundState::InDoubt, Input::Answered(answer)) => step.answered_late(answer),
-        (RefundState::InDoubt, Input::Seen(balance)) => Some(step.look_in_doubt(balance, None)),
-        (RefundState::Requested, Input::Seen(balance)) => Some(step.look_requested(balance, None)),
-        (RefundState::InDoubt, Input::SeenAndSettled(balance, word)) => {
-            Some(step.look_in_doubt(balance, Some(word)))
+        (RefundState::InDoubt, Input::Seen(sight)) => Some(step.look_in_doubt(sight, None)),
+        (RefundState::Requested, Input::Seen(sight)) => Some(step.look_requested(sight, None)),
+        (RefundState::InDoubt, Input::SeenAndSettled(sight, word)) => {
+            Some(step.look_in_doubt(sight, Some(word)))
         }
-        (RefundState::Requested, Input::SeenAndSettled(balance, word)) => {
-            Some(step.look_requested(balance, Some(word)))
+        (RefundState::Requested, Input::SeenAndSettled(sight, word)) => {
+            Some(step.look_requested(sight, Some(word)))
         }
         (RefundState::InDoubt, Input::NotSeen) => Some(step.again(&DOUBT_GAPS_SECONDS)),
         (RefundState::Requested, Input::NotSeen) => Some(step.again(&REQUESTED_GAPS_SECONDS)),
@@ -592,8 +604,10 @@ impl Next<'_> {
         }
     }
 
-    fn look_in_doubt(&self, balance: &Balance, word: Option<&Word>) -> Step {
-        let is_over = self.since_the_call() >= IN_DOUBT_FOR;
+    fn look_in_doubt(&self, sight: &Sight, word: Option<&Word>) -> Step {
+        let (balance, asked_at) = (&sight.balance, self.asked_at(sight));
+        let called_at = self.refund.called_at.unwrap_or(self.refund.created_at);
+        let is_over = asked_at.duration_since(called_at) >= IN_DOUBT_FOR;
         match (trace(self.refund, balance), word) {
             (Trace::Shown(Stage::Done, _), _) => self.done(),
             // By its id it is known again when the gateway decides against it, and PortOne shows nothing else of that. Without
@@ -611,13 +625,14 @@ impl Next<'_> {
         }
     }
 
-    fn look_requested(&self, balance: &Balance, word: Option<&Word>) -> Step {
+    fn look_requested(&self, sight: &Sight, word: Option<&Word>) -> Step {
+        let (balance, asked_at) = (&sight.balance, self.asked_at(sight));
         let taken = balance
             .reserved_minor
             .saturating_sub(self.refund.reserved_minor);
         let is_settled_balance = !has_one_under_way(balance);
         // A refund is what it is since PortOne took it: its call may have been answered long after it was made.
-        let is_over = self.now.duration_since(self.refund.updated_at) >= TAKEN_FOR;
+        let is_over = asked_at.duration_since(self.refund.updated_at) >= TAKEN_FOR;
         match (trace(self.refund, balance), word) {
             (Trace::Shown(Stage::Done, _), _) => self.done(),
             (Trace::Shown(Stage::Failed, _), _) => self.refused(trouble(CANCELLATION_FAILED)),
@@ -635,9 +650,9 @@ impl Next<'_> {
         }
     }
 
-    fn since_the_call(&self) -> SignedDuration {
-        let called_at = self.refund.called_at.unwrap_or(self.refund.created_at);
-        self.now.duration_since(called_at)
+    /// Never in the future: a clock may have been set back since.
+    fn asked_at(&self, sight: &Sight) -> Timestamp {
+        sight.asked_at.min(self.now)
     }
 
     /// Nothing new; the next look is later than the last one was.

@@ -23,7 +23,7 @@ use crate::domain::money::Money;
 use crate::domain::order::Portone;
 use crate::domain::refund::{
     self, Balance, FIRST_TRY, Input, OnMismatch, Refund, RefundAccount, RefundAmount, RefundState,
-    Step,
+    Sight, Step,
 };
 use crate::domain::transaction::{Transaction, Verdict};
 use crate::ports::entropy::{draw, draw_per_mille};
@@ -479,15 +479,17 @@ async fn look(core: &Arc<Core>, refund: Refund) -> Result<(), StoreError> {
         return Ok(());
     };
     let (payment_id, transaction_id) = (&refund.payment_id, &refund.transaction_id);
+    let asked_at = core.clock.now();
     let balance = core
         .gateway
         .balance(portone, payment_id, transaction_id)
         .await;
     let input = match balance {
         Ok(balance) if ask_about(core, &refund).await => {
+            let sight = Sight { balance, asked_at };
             match core.attention.find_word(&refund).await? {
-                Some(word) => Input::SeenAndSettled(balance, word),
-                None => Input::Seen(balance),
+                Some(word) => Input::SeenAndSettled(sight, word),
+                None => Input::Seen(sight),
             }
         }
         Ok(_) | Err(_) => Input::NotSeen,

@@ -60,6 +60,14 @@ fn entry(id: Option<&str>, amount_minor: i64, stage: Stage) -> Cancellation {
     }
 }
 
+/// A record of PortOne's, asked for after everything else.
+fn shown(balance: Balance) -> Input {
+    Input::Seen(Sight {
+        balance,
+        asked_at: Timestamp::MAX,
+    })
+}
+
 /// PortOne's record when these follow what was there before.
 fn seen(then: &[Cancellation]) -> Input {
     let mut cancellations = vec![entry(Some("before"), BEFORE, Stage::Done)];
@@ -69,7 +77,7 @@ fn seen(then: &[Cancellation]) -> Input {
         .filter(|cancellation| cancellation.stage != Stage::Failed)
         .map(|cancellation| cancellation.amount_minor)
         .sum();
-    Input::Seen(Balance {
+    shown(Balance {
         cancellable: won(PAID - reserved_minor),
         reserved_minor,
         cancellations,
@@ -78,7 +86,7 @@ fn seen(then: &[Cancellation]) -> Input {
 
 /// PortOne's record when it names no single cancellation.
 fn sum(reserved_minor: i64) -> Input {
-    Input::Seen(Balance {
+    shown(Balance {
         cancellable: won(PAID - reserved_minor),
         reserved_minor,
         cancellations: Vec::new(),
@@ -92,7 +100,7 @@ fn settled(seen: &Input) -> Input {
         note: "PortOne says it never was".to_owned(),
     };
     match seen {
-        Input::Seen(balance) => Input::SeenAndSettled(balance.clone(), word),
+        Input::Seen(sight) => Input::SeenAndSettled(sight.clone(), word),
         other => panic!("{other:?} shows nothing"),
     }
 }
@@ -503,6 +511,49 @@ fn a_persons_word_ends_what_portone_does_not_show() {
     }
 }
 
+/// An answer that was under way while the time ran out says nothing of that time: by then the money may be back.
+#[test]
+fn what_was_not_shown_counts_by_when_it_was_asked() {
+    let (hour, week) = (IN_DOUBT_FOR.as_secs(), TAKEN_FOR.as_secs());
+    let asked = |second: i64, input: Input| match input {
+        Input::Seen(sight) => Input::Seen(Sight {
+            asked_at: at(second),
+            ..sight
+        }),
+        other => panic!("{other:?} shows nothing"),
+    };
+    let later = 90 * 24 * 3600;
+    let other = [entry(Some("x"), AMOUNT - 1, Stage::Done)];
+
+    let doubt = refund(RefundState::InDoubt);
+    for (second, state) in [
+        (0, RefundState::InDoubt),
+        (hour - 1, RefundState::InDoubt),
+        (hour, RefundState::NotDone),
+    ] {
+        for input in [
+            asked(second, seen(&[])),
+            settled(&asked(second, seen(&other))),
+        ] {
+            let found = after(&doubt, &input, later).map(|(state, _)| state);
+            assert_eq!(found, Some(state), "asked after {second} s: {input:?}");
+        }
+    }
+    let requested = known(RefundState::Requested);
+    for (second, state) in [
+        (week - 1, RefundState::Requested),
+        (week, RefundState::NotDone),
+    ] {
+        let input = settled(&asked(second, seen(&[])));
+        let found = after(&requested, &input, later).map(|(state, _)| state);
+        assert_eq!(found, Some(state), "asked after {second} s");
+    }
+    // What it does show is true all the same.
+    let own = asked(0, seen(&[entry(Some("own"), AMOUNT, Stage::Done)]));
+    let found = after(&doubt, &own, later).map(|(state, _)| state);
+    assert_eq!(found, Some(RefundState::Done));
+}
+
 /// The answer to a call may come long after the call: what was taken just then is no older than that.
 #[test]
 fn what_was_taken_late_waits_a_week_from_then() {
@@ -547,7 +598,7 @@ fn what_was_taken_is_not_done_while_something_may_still_fail() {
 #[test]
 fn a_sum_that_counts_what_may_still_fail_shows_nothing_done() {
     for (stage, is_done) in [(Stage::Done, true), (Stage::UnderWay, false)] {
-        let input = Input::Seen(Balance {
+        let input = shown(Balance {
             cancellable: won(PAID - BEFORE - AMOUNT),
             reserved_minor: BEFORE + AMOUNT,
             cancellations: vec![
@@ -571,10 +622,10 @@ fn a_cancellation_is_under_way_until_it_is_done_or_failed() {
         (vec![Stage::Done, Stage::UnderWay, Stage::Failed], true),
     ] {
         let cancellations = stages.into_iter().map(|stage| entry(None, 1, stage));
-        let Input::Seen(balance) = seen(&cancellations.collect::<Vec<_>>()) else {
+        let Input::Seen(sight) = seen(&cancellations.collect::<Vec<_>>()) else {
             panic!("a record");
         };
-        assert_eq!(has_one_under_way(&balance), expected, "{balance:?}");
+        assert_eq!(has_one_under_way(&sight.balance), expected, "{sight:?}");
     }
 }
 

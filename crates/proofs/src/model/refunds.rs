@@ -12,7 +12,8 @@ use wanryo::domain::ids::{PaymentId, RefundId, TransactionId};
 use wanryo::domain::money::{Currency, Money};
 use wanryo::domain::order::Portone;
 use wanryo::domain::refund::{
-    Answer, Balance, Cancellation, Input, Refund, RefundAmount, RefundState, Stage, Trouble, next,
+    Answer, Balance, Cancellation, Input, Refund, RefundAmount, RefundState, Sight, Stage, Trouble,
+    next,
 };
 
 /// What was paid.
@@ -163,6 +164,7 @@ enum Handler {
         refund: u8,
         row: Row,
         shown: Cancels,
+        asked: u8,
     },
 }
 
@@ -485,12 +487,21 @@ impl Engine {
                 refund,
                 row,
                 shown: state.cancels,
+                asked: state.tick,
             }),
-            Handler::Seen { refund, row, shown } => {
+            Handler::Seen {
+                refund,
+                row,
+                shown,
+                asked,
+            } => {
                 // The order is moved first.
                 let given_back = sum(&shown, |c| c.fate == Fate::Done);
                 state.stored = state.stored.max(given_back);
-                let seen = Input::Seen(self.balance(&shown));
+                let seen = Input::Seen(Sight {
+                    balance: self.balance(&shown),
+                    asked_at: at(asked),
+                });
                 self.advance(state, refund, row, &seen);
                 None
             }
