@@ -10,6 +10,7 @@ pub mod evidence;
 pub mod history;
 pub mod ids;
 pub mod look;
+pub mod method;
 pub mod money;
 pub mod one_time_code;
 pub mod order;

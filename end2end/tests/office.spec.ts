@@ -96,17 +96,17 @@ test("orders are listed newest first and found by status and by number", async (
   await expect(row(open.payment_id)).toHaveCount(0);
 
   await page.getByLabel("상태").selectOption("");
-  await page.getByLabel("주문번호 또는 거래번호").fill(open.payment_id);
+  await page.getByLabel("번호로 찾기").fill(open.payment_id);
   await page.keyboard.press("Enter");
   await expect(row(open.payment_id)).toBeVisible();
   await expect(row(held.payment_id)).toHaveCount(0);
 
-  await page.getByLabel("주문번호 또는 거래번호").fill(impUid);
+  await page.getByLabel("번호로 찾기").fill(impUid);
   await page.getByRole("button", { name: "찾기" }).click();
   await expect(row(held.payment_id)).toBeVisible();
   await expect(rows).toHaveCount(2);
 
-  await page.getByLabel("주문번호 또는 거래번호").fill("NO-SUCH-ORDER");
+  await page.getByLabel("번호로 찾기").fill("NO-SUCH-ORDER");
   await page.getByRole("button", { name: "찾기" }).click();
   await expect(page.getByRole("table")).toHaveCount(0);
   await expect(page.getByRole("main")).toContainText("조건에 맞는 주문이 없어요");

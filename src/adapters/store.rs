@@ -18,6 +18,7 @@ mod endpoints;
 mod group;
 mod inbox;
 mod inspect;
+mod list;
 mod operations;
 mod orders;
 mod query;

@@ -31,7 +31,8 @@ async fn a_visitor_finds_orders_in_every_state_and_can_buy() {
             ..Default::default()
         })
         .await
-        .unwrap();
+        .unwrap()
+        .orders;
     for order in &orders {
         seen.insert(order.payment_id.to_string(), order.status.as_str());
     }

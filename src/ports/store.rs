@@ -10,6 +10,8 @@ use crate::domain::access::Role;
 use crate::domain::event::Event;
 use crate::domain::history::{Entry, StoredEntry};
 use crate::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
+use crate::domain::method::PayMethod;
+use crate::domain::money::Currency;
 use crate::domain::one_time_code::CodeSecret;
 use crate::domain::order::{Order, OrderStatus, Portone};
 use crate::domain::refund::Refund;
@@ -78,16 +80,58 @@ pub enum Committed {
 pub struct OrderFilter {
     /// Only these.
     pub status: Option<OrderStatus>,
-    /// `payment_id` begins with this, or it is the exact id of one of the order's transactions.
+    /// What is searched for; an empty one is none.
     pub query: Option<String>,
+    /// Where it is searched for.
+    pub reach: Reach,
     /// Created at or after.
     pub from: Option<Timestamp>,
     /// Created before.
     pub to: Option<Timestamp>,
+    /// Paid this way: by the transaction that paid it; while none has, by any of its transactions, or else as the shop asked.
+    pub method: Option<PayMethod>,
+    /// Of this amount.
+    pub amount: Option<AmountRange>,
+    /// Only orders of which something needs attention at this time.
+    pub needs_attention_at: Option<Timestamp>,
     /// Only orders listed after this one (newest first by `created_at`, then `payment_id` descending).
-    pub after: Option<(Timestamp, PaymentId)>,
+    pub after: Option<Place>,
     /// At most this many, 1 to 100.
     pub limit: u32,
+}
+
+/// Where a search looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// `payment_id` begins with the query, or one of the order's transactions has exactly this id.
+    #[default]
+    Ids,
+    /// As well, a transaction has this approval number, or the buyer's telephone number ends in these four digits.
+    Staff,
+}
+
+/// Which amounts, in minor units of one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AmountRange {
+    /// Of which currency.
+    pub currency: Currency,
+    /// At least.
+    pub min: Option<i64>,
+    /// At most.
+    pub max: Option<i64>,
+}
+
+/// A place in the list of orders: right after the order of this time and id.
+pub type Place = (Timestamp, PaymentId);
+
+/// A page of the list of orders.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Listed {
+    /// Orders, newest first.
+    pub orders: Vec<Order>,
+    /// Where to look further: after the last order when the page is full, and otherwise where looking stopped. `None` when
+    /// everything was looked at.
+    pub further: Option<Place>,
 }
 
 /// An event in the outbox.
@@ -138,8 +182,15 @@ pub trait OrderStore: Send + Sync {
     /// The order's events, oldest first.
     async fn outbox(&self, id: &PaymentId) -> Result<Vec<OutboxEvent>, StoreError>;
 
-    /// Lists orders, newest first.
-    async fn list_orders(&self, filter: &OrderFilter) -> Result<Vec<Order>, StoreError>;
+    /// Lists orders, newest first. MUST cost no more at a million orders than at a thousand: it may stop looking before the page
+    /// is full, and says where.
+    async fn list_orders(&self, filter: &OrderFilter) -> Result<Listed, StoreError>;
+
+    /// Reads these transactions, as far as they are there, in no order. At most 100.
+    async fn find_transactions(
+        &self,
+        ids: &[TransactionId],
+    ) -> Result<Vec<Transaction>, StoreError>;
 
     /// Takes up to `limit` orders whose `next_check_at` is due and moves it to `lease_until`, so that no other worker takes
     /// them before. Does not touch the version.

@@ -6,25 +6,21 @@ use jiff::Timestamp;
 
 use crate::domain::attention::{AttentionItem, AttentionKind};
 use crate::domain::ids::{PaymentId, TransactionId};
-use crate::domain::order::Order;
 use crate::ports::attention::After;
+use crate::ports::store::Place;
 
 /// Longest cursor that is decoded: a time, a separator and 64 characters of four bytes, in base64.
 const CURSOR_BYTES_MAX: usize = 400;
 
-/// The place right after an order.
+/// A place in the list of orders.
 #[must_use]
-pub fn after(order: &Order) -> String {
-    URL_SAFE_NO_PAD.encode(format!(
-        "{}.{}",
-        order.created_at.as_microsecond(),
-        order.payment_id
-    ))
+pub fn after((created_at, payment_id): &Place) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}.{payment_id}", created_at.as_microsecond()))
 }
 
 /// Reads a place back; whatever this program did not write is no place.
 #[must_use]
-pub fn read(cursor: &str) -> Option<(Timestamp, PaymentId)> {
+pub fn read(cursor: &str) -> Option<Place> {
     let (at, id) = decode(cursor)?;
     Some((at, PaymentId::parse(&id).ok()?))
 }

@@ -19,7 +19,7 @@ use crate::domain::outcome::{awaits_deposit, may_pay_again};
 use crate::domain::transaction::{Transaction, TransactionStatus};
 use crate::ports::clock::within;
 use crate::ports::entropy::draw;
-use crate::ports::store::{Commit, Committed, Created, Snapshot, StoreError};
+use crate::ports::store::{Commit, Committed, Created, Listed, OrderFilter, Snapshot, StoreError};
 
 /// How long making an order waits for PortOne to register the amount. The order is made whether or not it does.
 const PREPARE_WAIT: Duration = Duration::from_secs(2);
@@ -127,6 +127,30 @@ pub async fn make(core: &Arc<Core>, new: NewOrder, actor: Actor) -> Result<Made,
             }))))
         }
     }
+}
+
+/// Lists orders, and looks further while the page is not full: at most so many times in all, for who waits for the answer.
+///
+/// # Errors
+/// [`StoreError`] when they cannot be read.
+pub async fn list(core: &Core, filter: &OrderFilter, looks_max: u32) -> Result<Listed, StoreError> {
+    let mut page = core.orders.list_orders(filter).await?;
+    for _ in 1..looks_max {
+        let found = u32::try_from(page.orders.len()).unwrap_or(u32::MAX);
+        let left = filter.limit.saturating_sub(found);
+        if left == 0 || page.further.is_none() {
+            break;
+        }
+        let rest = OrderFilter {
+            after: page.further.take(),
+            limit: left,
+            ..filter.clone()
+        };
+        let more = core.orders.list_orders(&rest).await?;
+        page.orders.extend(more.orders);
+        page.further = more.further;
+    }
+    Ok(page)
 }
 
 /// What the pay page shows.

@@ -40,6 +40,8 @@ use crate::service::{Core, access, cursor};
 const PAGE_DEFAULT: u32 = 20;
 /// Most orders on a page.
 const PAGE_MAX: u32 = 100;
+/// How often the list is looked into for one page: a million orders, when few of them fit.
+const LOOKS_MAX: u32 = 50;
 
 /// A shop's server that showed a valid key.
 pub struct Shop {
@@ -217,11 +219,10 @@ pub async fn list_orders(
         Ok(filter) => filter,
         Err(FieldRefused { field, right }) => return Problem::field(field, right),
     };
-    match app.core.orders.list_orders(&filter).await {
-        Ok(orders) => {
-            let full = u32::try_from(orders.len()).is_ok_and(|count| count == filter.limit);
-            let next = orders.last().filter(|_| full).map(cursor::after);
-            let orders = orders.iter();
+    match orders::list(&app.core, &filter, LOOKS_MAX).await {
+        Ok(listed) => {
+            let next = listed.further.as_ref().map(cursor::after);
+            let orders = listed.orders.iter();
             let orders = orders.map(|order| OrderBrief::of(&app.core, order));
             let list = OrderList {
                 orders: orders.collect(),
@@ -292,6 +293,7 @@ fn filter(query: ListQuery) -> Result<OrderFilter, FieldRefused> {
         to: time("to", query.to)?,
         after,
         limit,
+        ..OrderFilter::default()
     })
 }
 

@@ -16,11 +16,11 @@ use wanryo::domain::ids::{PaymentId, StatusToken, TransactionId};
 use wanryo::domain::order::{Order, OrderStatus, Portone};
 use wanryo::domain::outcome::Outcome;
 use wanryo::domain::schedule::GRACE;
-use wanryo::domain::transaction::{TransactionStatus, VirtualAccount};
+use wanryo::domain::transaction::{Transaction, TransactionStatus, VirtualAccount};
 use wanryo::ports::clock::Clock;
 use wanryo::ports::gateway::{Attempts, GatewayError};
 use wanryo::ports::store::{
-    Commit, Committed, Created, OrderFilter, OrderStore, OutboxEvent, Snapshot, StoreError,
+    Commit, Committed, Created, Listed, OrderFilter, OrderStore, OutboxEvent, Snapshot, StoreError,
 };
 use wanryo::service::completion::status;
 use wanryo::service::reconciliation::reconcile_due;
@@ -141,8 +141,15 @@ impl OrderStore for Between {
         self.orders.outbox(id).await
     }
 
-    async fn list_orders(&self, filter: &OrderFilter) -> Result<Vec<Order>, StoreError> {
+    async fn list_orders(&self, filter: &OrderFilter) -> Result<Listed, StoreError> {
         self.orders.list_orders(filter).await
+    }
+
+    async fn find_transactions(
+        &self,
+        ids: &[TransactionId],
+    ) -> Result<Vec<Transaction>, StoreError> {
+        self.orders.find_transactions(ids).await
     }
 
     async fn lease_due(

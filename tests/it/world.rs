@@ -29,12 +29,12 @@ use wanryo::domain::money::Money;
 use wanryo::domain::order::{Order, OrderStatus, Portone};
 use wanryo::domain::refund::{Answer, Balance, Refund, RefundState};
 use wanryo::domain::sweep::Listing;
-use wanryo::domain::transaction::Verdict;
+use wanryo::domain::transaction::{Transaction, Verdict};
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, Intended,
-    KeptKey, Moved, NewApiKey, NewUser, OrderFilter, OrderStore, OutboxEvent, Person, Received,
-    RefundStore, Snapshot, StoreError, User, UserChange, UserChanged,
+    KeptKey, Listed, Moved, NewApiKey, NewUser, OrderFilter, OrderStore, OutboxEvent, Person,
+    Received, RefundStore, Snapshot, StoreError, User, UserChange, UserChanged,
 };
 use wanryo::service::{Core, Stores, access, inbox, reconciliation, refunds};
 use wanryo::web::limits::Limits;
@@ -205,8 +205,14 @@ impl OrderStore for Fused<dyn OrderStore> {
     async fn outbox(&self, id: &PaymentId) -> Result<Vec<OutboxEvent>, StoreError> {
         through!(self, "orders.outbox", outbox(id))
     }
-    async fn list_orders(&self, filter: &OrderFilter) -> Result<Vec<Order>, StoreError> {
+    async fn list_orders(&self, filter: &OrderFilter) -> Result<Listed, StoreError> {
         through!(self, "orders.list_orders", list_orders(filter))
+    }
+    async fn find_transactions(
+        &self,
+        ids: &[TransactionId],
+    ) -> Result<Vec<Transaction>, StoreError> {
+        through!(self, "orders.find_transactions", find_transactions(ids))
     }
     async fn lease_due(
         &self,

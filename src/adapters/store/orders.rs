@@ -10,7 +10,7 @@ use serde_json::json;
 use super::deliveries::fan_out;
 use super::query::{Failure, execute, fetch_all, fetch_optional, is_taken, retried};
 use super::rows::{
-    EntryRow, EventRow, OrderRow, PaymentIdRow, SnapshotRow, TransactionRow, micros, order_columns,
+    EntryRow, EventRow, PaymentIdRow, SnapshotRow, TransactionRow, micros, order_columns,
     snapshot_of, transaction_columns,
 };
 use super::write::{Change, Verdict};
@@ -21,11 +21,8 @@ use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
 use crate::domain::order::Order;
 use crate::domain::transaction::Transaction;
 use crate::ports::store::{
-    Commit, Committed, Created, OrderFilter, OrderStore, OutboxEvent, Snapshot, StoreError,
+    Commit, Committed, Created, Listed, OrderFilter, OrderStore, OutboxEvent, Snapshot, StoreError,
 };
-
-/// Most orders that one page lists, whatever the caller asks for.
-const PAGE_ORDERS_MAX: u32 = 100;
 
 /// What the shop ordered is written once, when the order is made; a commit moves its state and nothing else.
 #[async_trait]
@@ -129,8 +126,15 @@ impl OrderStore for Database {
         .await
     }
 
-    async fn list_orders(&self, filter: &OrderFilter) -> Result<Vec<Order>, StoreError> {
+    async fn list_orders(&self, filter: &OrderFilter) -> Result<Listed, StoreError> {
         retried(|| self.try_list(filter)).await
+    }
+
+    async fn find_transactions(
+        &self,
+        ids: &[TransactionId],
+    ) -> Result<Vec<Transaction>, StoreError> {
+        retried(|| self.try_find_transactions(ids)).await
     }
 
     async fn lease_due(
@@ -176,45 +180,6 @@ impl Database {
         let rows = fetch_all!(&mut conn, sql, id.as_str())?;
         conn.keep();
         snapshot(rows)
-    }
-
-    async fn try_list(&self, filter: &OrderFilter) -> Result<Vec<Order>, Failure> {
-        let mut conn = self.reader().await?;
-        // A bound that was not asked for is one that everything keeps to. So both databases begin to read the index where the
-        // page begins, however long the list is; SQLite for the cursor's time, too, as of two upper bounds it takes one.
-        let (after_created_at, after_payment_id) = filter
-            .after
-            .as_ref()
-            .map_or((i64::MAX, ""), |(at, id)| (micros(*at), id.as_str()));
-        let before = filter
-            .to
-            .map_or(i64::MAX, micros)
-            .min(after_created_at.saturating_add(1));
-        // `substr` and not LIKE: it knows no wildcards, and SQLite's LIKE takes capital and small letters for the same.
-        let rows: Vec<OrderRow> = fetch_all!(
-            &mut conn,
-            concat!(
-                "SELECT ",
-                order_columns!(),
-                " FROM orders
-                WHERE ($1 IS NULL OR status = $1)
-                AND ($2 IS NULL OR substr(payment_id, 1, length($2)) = $2
-                    OR EXISTS (SELECT 1 FROM transactions WHERE transactions.transaction_id = $2 AND transactions.payment_id = orders.payment_id))
-                AND created_at >= $3
-                AND created_at < $4
-                AND (created_at, payment_id) < ($5, $6)
-                ORDER BY created_at DESC, payment_id DESC LIMIT $7"
-            ),
-            filter.status.map(|status| status.as_str()),
-            filter.query.as_deref(),
-            filter.from.map_or(i64::MIN, micros),
-            before,
-            after_created_at,
-            after_payment_id,
-            i64::from(filter.limit.clamp(1, PAGE_ORDERS_MAX)),
-        )?;
-        conn.keep();
-        rows.into_iter().map(OrderRow::into_domain).collect()
     }
 }
 

@@ -163,7 +163,7 @@ on_both_databases! {
 
         assert_eq!(results.iter().filter(|result| **result == Committed::Done).count(), 1);
         assert_eq!(results.iter().filter(|result| **result == Committed::TransactionTaken).count(), RIVALS - 1);
-        let paid = database.list_orders(&OrderFilter { status: Some(OrderStatus::Paid), limit: 100, ..OrderFilter::default() }).await.unwrap();
+        let paid = database.list_orders(&OrderFilter { status: Some(OrderStatus::Paid), limit: 100, ..OrderFilter::default() }).await.unwrap().orders;
         assert_eq!(paid.len(), 1);
         assert_eq!(database.find_owner(&transaction_id("imp_1")).await.unwrap().as_ref(), Some(&paid[0].payment_id));
     }

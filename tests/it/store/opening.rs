@@ -92,7 +92,7 @@ async fn both_databases_have_the_same_tables_columns_and_constraints() {
     with_sqlite(|test| async move {
         test.open().await.close().await;
         let columns = "SELECT m.name || '.' || c.name || CASE c.\"notnull\" WHEN 1 THEN ' NOT NULL' ELSE '' END
-            FROM sqlite_schema m, pragma_table_info(m.name) c
+            FROM sqlite_schema m, pragma_table_xinfo(m.name) c
             WHERE m.type = 'table' AND m.name NOT IN ('_sqlx_migrations', 'sqlite_sequence')";
         let indexes = "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL";
         let texts = test.read("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name <> '_sqlx_migrations'").await;

@@ -1,13 +1,17 @@
 //! Orders as they are made, read and listed.
 
 use jiff::Timestamp;
+use wanryo::domain::attention::AttentionKind;
 use wanryo::domain::event::{Event, EventType};
 use wanryo::domain::history::EntryKind;
 use wanryo::domain::ids::{PaymentId, StatusToken};
-use wanryo::domain::order::{Order, OrderStatus};
+use wanryo::domain::method::PayMethod;
+use wanryo::domain::money::{Currency, Money};
+use wanryo::domain::order::{Buyer, Order, OrderStatus};
 use wanryo::domain::transaction::{Transaction, TransactionStatus, Verdict};
+use wanryo::ports::attention::{AttentionStore, Settling};
 use wanryo::ports::store::{
-    Commit, Committed, Created, OrderFilter, OrderStore, Snapshot, StoreError,
+    AmountRange, Commit, Committed, Created, OrderFilter, OrderStore, Reach, Snapshot, StoreError,
 };
 
 use super::fixtures::{
@@ -120,7 +124,7 @@ on_both_databases! {
         let paid = found(&database, &order("ORD-10")).await.order;
         assert_eq!(database.commit(&payment(&paid, accepted("imp_1", &paid))).await.unwrap(), Committed::Done);
         let list = async |filter: OrderFilter| {
-            let orders = database.list_orders(&OrderFilter { limit: 100, ..filter }).await.unwrap();
+            let orders = database.list_orders(&OrderFilter { limit: 100, ..filter }).await.unwrap().orders;
             orders.into_iter().map(|order| order.payment_id.to_string()).collect::<Vec<_>>()
         };
         let query = |text: &str| OrderFilter { query: Some(text.to_owned()), ..OrderFilter::default() };
@@ -139,7 +143,120 @@ on_both_databases! {
         assert_eq!(list(OrderFilter { status: Some(OrderStatus::Paid), ..OrderFilter::default() }).await, ["ORD-10"]);
         assert_eq!(list(OrderFilter { status: Some(OrderStatus::Open), ..query("ORD") }).await, ["ORD-1"]);
         assert_eq!(list(OrderFilter { from: Some(at(1)), to: Some(at(3)), ..OrderFilter::default() }).await, ["ord-2", "ORD-10"]);
-        assert_eq!(database.list_orders(&OrderFilter { limit: 1, ..OrderFilter::default() }).await.unwrap(), [found(&database, &order("a*b")).await.order]);
+        assert_eq!(database.list_orders(&OrderFilter { limit: 1, ..OrderFilter::default() }).await.unwrap().orders, [found(&database, &order("a*b")).await.order]);
+    }
+
+    async fn staff_find_an_order_by_every_number_that_a_caller_can_read_out(test: TestDatabase) {
+        let database = test.open().await;
+        let with_tel = |id: &str, tel: &str| Order { buyer: Buyer { tel: Some(tel.to_owned()), ..Buyer::default() }, ..order(id) };
+        created(&database, with_tel("A", "010-1234-5678")).await;
+        created(&database, with_tel("B", "+82 10 9999 56 78")).await;
+        created(&database, with_tel("5678-C", "02-123-4567")).await;
+        created(&database, with_tel("D", "78")).await;
+        let paid = created(&database, order("E")).await;
+        let transaction = Transaction { approval_number: Some("00012345".to_owned()), ..accepted("imp_1", &paid) };
+        assert_eq!(database.commit(&payment(&paid, transaction)).await.unwrap(), Committed::Done);
+        let find = async |query: &str, reach: Reach| {
+            let filter = OrderFilter { query: Some(query.to_owned()), reach, limit: 100, ..OrderFilter::default() };
+            let orders = database.list_orders(&filter).await.unwrap().orders;
+            orders.into_iter().map(|order| order.payment_id.to_string()).collect::<Vec<_>>()
+        };
+
+        assert_eq!(find("5678", Reach::Staff).await, ["B", "A", "5678-C"]);
+        assert_eq!(find("4567", Reach::Staff).await, ["5678-C"]);
+        assert_eq!(find("00012345", Reach::Staff).await, ["E"]);
+        assert_eq!(find("imp_1", Reach::Staff).await, ["E"]);
+        assert_eq!(find("5678", Reach::Ids).await, ["5678-C"], "the API finds ids");
+        for nothing in ["678", "78", "45678", "12345", "0001234", "1234-5678"] {
+            assert_eq!(find(nothing, Reach::Staff).await, Vec::<String>::new(), "{nothing}");
+        }
+        test.run("UPDATE orders SET buyer_tel = NULL").await;
+        assert_eq!(find("5678", Reach::Staff).await, ["5678-C"], "no digit outlives the number");
+    }
+
+    async fn orders_are_listed_by_how_they_were_paid(test: TestDatabase) {
+        let database = test.open().await;
+        let asked = |id: &str, word: &str| Order { pay_method: Some(word.to_owned()), ..order(id) };
+        let tried = |id: &str, order: &Order, word: Option<&str>| Transaction { pay_method: word.map(str::to_owned), ..transaction(id, order) };
+        created(&database, asked("asked", "vbank")).await;
+        created(&database, order("nothing")).await;
+        for (id, its, paid_by) in [("v1", "card", "kakaopay"), ("v2", "CARD", "EASY_PAY")] {
+            let order = created(&database, asked(id, its)).await;
+            let paid = Transaction { pay_method: Some(paid_by.to_owned()), ..accepted(&format!("{id}_paid"), &order) };
+            let mut commit = payment(&order, paid);
+            commit.transactions.push(tried(&format!("{id}_before"), &order, Some("VIRTUAL_ACCOUNT")));
+            assert_eq!(database.commit(&commit).await.unwrap(), Committed::Done);
+        }
+        let silent = created(&database, asked("silent", "TRANSFER")).await;
+        let commit = Commit { transactions: vec![tried("imp_1", &silent, None)], ..commit(&silent) };
+        assert_eq!(database.commit(&commit).await.unwrap(), Committed::Done);
+        let by = async |method: PayMethod| {
+            let filter = OrderFilter { method: Some(method), limit: 100, ..OrderFilter::default() };
+            let orders = database.list_orders(&filter).await.unwrap().orders;
+            orders.into_iter().map(|order| order.payment_id.to_string()).collect::<Vec<_>>()
+        };
+
+        assert_eq!(by(PayMethod::EasyPay).await, ["v2", "v1"], "what paid counts, not what was tried or asked for");
+        assert_eq!(by(PayMethod::VirtualAccount).await, ["asked"]);
+        assert_eq!(by(PayMethod::Transfer).await, ["silent"]);
+        assert_eq!(by(PayMethod::Card).await, Vec::<String>::new());
+    }
+
+    async fn orders_are_listed_by_amount_and_by_what_needs_attention(test: TestDatabase) {
+        let database = test.open().await;
+        let of = |id: &str, minor: i64, code: &str| Order { amount: Money::new(minor, Currency::parse(code).unwrap()).unwrap(), ..order(id) };
+        for one in [of("A", 9_999, "KRW"), of("B", 10_000, "KRW"), of("C", 10_001, "KRW"), of("D", 10_000, "USD")] {
+            created(&database, one).await;
+        }
+        let held = created(&database, of("E", 50_000, "KRW")).await;
+        let money = Transaction { status: TransactionStatus::Paid, verdict: Verdict::Held, ..transaction("imp_1", &held) };
+        let commit = Commit { transactions: vec![money], ..commit(&Order { status: OrderStatus::Held, ..held.clone() }) };
+        assert_eq!(database.commit(&commit).await.unwrap(), Committed::Done);
+        let list = async |filter: OrderFilter| {
+            let orders = database.list_orders(&OrderFilter { limit: 100, ..filter }).await.unwrap().orders;
+            orders.into_iter().map(|order| order.payment_id.to_string()).collect::<Vec<_>>()
+        };
+        let amount = |currency: Currency, min, max| OrderFilter { amount: Some(AmountRange { currency, min, max }), ..OrderFilter::default() };
+        let usd = Currency::parse("USD").unwrap();
+
+        assert_eq!(list(amount(Currency::KRW, Some(10_000), None)).await, ["E", "C", "B"]);
+        assert_eq!(list(amount(Currency::KRW, None, Some(10_000))).await, ["B", "A"]);
+        assert_eq!(list(amount(Currency::KRW, Some(10_000), Some(10_000))).await, ["B"]);
+        assert_eq!(list(amount(usd, None, None)).await, ["D"]);
+        assert_eq!(list(amount(usd, Some(10_001), None)).await, Vec::<String>::new());
+        let attention = OrderFilter { needs_attention_at: Some(at(0)), ..OrderFilter::default() };
+        assert_eq!(list(attention.clone()).await, ["E"]);
+        assert_eq!(list(OrderFilter { status: Some(OrderStatus::Open), ..attention.clone() }).await, Vec::<String>::new());
+        let settled = database.settle(AttentionKind::Held, &transaction_id("imp_1"), "staff:a", "done", at(1)).await.unwrap();
+        assert_eq!(settled, Settling::Done);
+        assert_eq!(list(attention).await, Vec::<String>::new(), "a person took care of it");
+    }
+
+    async fn a_page_costs_no_more_than_so_many_orders_and_says_where_it_stopped(test: TestDatabase) {
+        let database = test.open().await;
+        // Newer than the one that fits, by two stretches and a bit; every number begins alike.
+        test.run(
+            "INSERT INTO orders (payment_id, version, name, amount_minor, currency, portone, fingerprint, status_token, pay_token, status,
+                refunded_minor, checks_without_change, created_at, updated_at)
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40100)
+            SELECT 'M-' || i, 0, 'Socks', 1000, 'KRW', 'v1', 'f', 'x' || i, 'y', 'open', 0, 0, 1700000100000000 + i, 0 FROM n",
+        ).await;
+        created(&database, Order { pay_method: Some("card".to_owned()), ..order("M-rare") }).await;
+        let mut filter = OrderFilter { method: Some(PayMethod::Card), limit: 10, ..OrderFilter::default() };
+        for narrowed in [OrderFilter::default(), OrderFilter { query: Some("M-".to_owned()), ..OrderFilter::default() }, OrderFilter { status: Some(OrderStatus::Open), ..OrderFilter::default() }] {
+            filter = OrderFilter { after: None, status: narrowed.status, query: narrowed.query, ..filter };
+            let mut looks = Vec::new();
+            let last = loop {
+                let listed = database.list_orders(&filter).await.unwrap();
+                let Some(place) = listed.further else { break listed.orders };
+                assert_eq!(listed.orders, [], "none of them fits");
+                looks.push(place.1.to_string());
+                filter.after = Some(place);
+            };
+            assert_eq!(looks, ["M-20101", "M-101"]);
+            assert_eq!(last.len(), 1);
+            assert_eq!(last[0].payment_id.as_str(), "M-rare");
+        }
     }
 
     async fn paging_skips_and_repeats_nothing(test: TestDatabase) {
@@ -156,7 +273,7 @@ on_both_databases! {
         let mut listed: Vec<(Timestamp, PaymentId)> = Vec::new();
         loop {
             let filter = OrderFilter { after: listed.last().cloned(), limit: 4, ..OrderFilter::default() };
-            let page = database.list_orders(&filter).await.unwrap();
+            let page = database.list_orders(&filter).await.unwrap().orders;
             assert!(page.len() <= 4);
             if page.is_empty() {
                 break;

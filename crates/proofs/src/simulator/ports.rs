@@ -15,12 +15,13 @@ use wanryo::domain::money::Money;
 use wanryo::domain::order::{Order, Portone};
 use wanryo::domain::refund::{Answer, Balance};
 use wanryo::domain::sweep::Listing;
+use wanryo::domain::transaction::Transaction;
 use wanryo::ports::clock::Clock;
 use wanryo::ports::entropy::Entropy;
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, KeptKey,
-    NewApiKey, NewUser, OrderFilter, OrderStore, OutboxEvent, Person, Received, Snapshot,
+    Listed, NewApiKey, NewUser, OrderFilter, OrderStore, OutboxEvent, Person, Received, Snapshot,
     StoreError, User, UserChange, UserChanged,
 };
 
@@ -169,7 +170,15 @@ impl OrderStore for Server {
     }
 
     /// Nobody in this world reads lists.
-    async fn list_orders(&self, _filter: &OrderFilter) -> Result<Vec<Order>, StoreError> {
+    async fn list_orders(&self, _filter: &OrderFilter) -> Result<Listed, StoreError> {
+        Ok(Listed::default())
+    }
+
+    /// As [`list_orders`](Self::list_orders).
+    async fn find_transactions(
+        &self,
+        _ids: &[TransactionId],
+    ) -> Result<Vec<Transaction>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -1,22 +1,40 @@
 //! `GET /orders`.
 
+mod conditions;
+
+use jiff::Timestamp;
 use leptos::prelude::*;
 
 use super::Request;
 use super::address::order_path;
 use super::frame::Frame;
-use super::parts::{empty, end_of_day, start_of_day, status_chip, time};
+use super::parts::{empty, status_chip, time};
 use super::text::Text;
+use super::text::list::{self as texts, ListText};
 use crate::domain::ids::PAYMENT_ID_CHARS_MAX;
+use crate::domain::method::PayMethod;
+use crate::domain::money::Currency;
 use crate::domain::order::{Order, OrderStatus};
 use crate::i18n::{Locale, money};
-use crate::ports::store::{OrderFilter, StoreError};
+use crate::ports::store::{Listed, OrderFilter, Place, StoreError};
+use crate::service::orders::list;
 use crate::service::{Core, cursor};
+
+pub use conditions::{Conditions, Fault};
+
+use conditions::{Field, place};
 
 /// Orders on one page.
 const PAGE_ORDERS_MAX: u32 = 50;
+/// How often the list is looked into for one page, before the person is asked whether to go on.
+const LOOKS_MAX: u32 = 5;
 /// Held orders that are counted; beyond it the page says "more than".
 const HELD_COUNTED_MAX: u32 = 20;
+
+/// Currencies that are offered. Any other may stand in the address.
+const CURRENCIES: [&str; 12] = [
+    "KRW", "USD", "JPY", "EUR", "CNY", "HKD", "TWD", "SGD", "THB", "VND", "GBP", "AUD",
+];
 
 /// The list of orders, newest first.
 #[component]
@@ -33,12 +51,14 @@ async fn page(request: Request, frame: Frame) -> AnyView {
     let Some(core) = request.core.clone() else {
         return frame.unavailable();
     };
-    let asked = Asked::read(&request);
-    match load(&core, &asked).await {
+    let asked = Conditions::of(&request.address);
+    let after = place(&request.address);
+    match load(&core, &asked, after.clone().unwrap_or_default()).await {
         Ok(list) => {
             let text = request.text();
             let frame = frame.counted(&core).await;
-            frame.around(text.list.title.to_owned(), content(&request, &asked, list))
+            let content = content(&request, &asked, after.map(|after| after.is_some()), list);
+            frame.around(text.list.title.to_owned(), content)
         }
         Err(error) => {
             tracing::error!(
@@ -50,104 +70,88 @@ async fn page(request: Request, frame: Frame) -> AnyView {
     }
 }
 
-/// What the address asks for. A parameter that means nothing is as good as none.
-struct Asked {
-    status: Option<OrderStatus>,
-    query: Option<String>,
-    from: Option<String>,
-    to: Option<String>,
-    after: Option<String>,
-}
-
-impl Asked {
-    fn read(request: &Request) -> Self {
-        let parameter = |name: &str| request.address.parameter(name);
-        let day = |name: &str| {
-            parameter(name)
-                .filter(|day| start_of_day(day).is_some())
-                .map(str::to_owned)
-        };
-        Self {
-            status: parameter("status").and_then(OrderStatus::from_word),
-            query: parameter("q").map(|query| query.chars().take(PAYMENT_ID_CHARS_MAX).collect()),
-            from: day("from"),
-            to: day("to"),
-            after: parameter("after")
-                .filter(|place| cursor::read(place).is_some())
-                .map(str::to_owned),
-        }
-    }
-
-    /// One more than is shown, to know whether there is a next page.
-    fn filter(&self) -> OrderFilter {
-        OrderFilter {
-            status: self.status,
-            query: self.query.clone(),
-            from: self.from.as_deref().and_then(start_of_day),
-            to: self.to.as_deref().and_then(end_of_day),
-            after: self.after.as_deref().and_then(cursor::read),
-            limit: PAGE_ORDERS_MAX + 1,
-        }
-    }
-
-    fn is_filtered(&self) -> bool {
-        self.status.is_some() || self.query.is_some() || self.from.is_some() || self.to.is_some()
-    }
-
-    /// The conditions as parameters of an address, without the place in the list.
-    fn conditions(&self) -> Vec<(&'static str, &str)> {
-        let status = self.status.map(OrderStatus::as_str);
-        let all = [
-            ("status", status),
-            ("q", self.query.as_deref()),
-            ("from", self.from.as_deref()),
-            ("to", self.to.as_deref()),
-        ];
-        all.into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect()
-    }
-}
-
 struct List {
     orders: Vec<Order>,
-    /// Where the next page begins, when there is one.
-    next: Option<String>,
+    further: Option<Further>,
     held: usize,
 }
 
-async fn load(core: &Core, asked: &Asked) -> Result<List, StoreError> {
-    let mut orders = core.orders.list_orders(&asked.filter()).await?;
+/// Where the list goes on.
+enum Further {
+    /// The next page.
+    Next(String),
+    /// This page is not full: looking stopped here.
+    Unseen(Timestamp, String),
+}
+
+/// Nothing is looked for while a condition cannot be read.
+async fn load(core: &Core, asked: &Conditions, after: Option<Place>) -> Result<List, StoreError> {
     let shown = PAGE_ORDERS_MAX as usize;
-    let more = orders.len() > shown;
-    orders.truncate(shown);
-    let next = orders.last().filter(|_| more).map(cursor::after);
+    let filter = OrderFilter {
+        after,
+        // One more than is shown, to know whether there is a next page.
+        limit: PAGE_ORDERS_MAX + 1,
+        ..asked.filter(core.clock.now())
+    };
+    let Listed {
+        mut orders,
+        further,
+    } = if asked.are_faulty() {
+        Listed::default()
+    } else {
+        list(core, &filter, LOOKS_MAX).await?
+    };
+    let further = match further {
+        Some(_) if orders.len() > shown => {
+            orders.truncate(shown);
+            let last = orders.last();
+            let place = last.map(|last| (last.created_at, last.payment_id.clone()));
+            place.map(|place| Further::Next(cursor::after(&place)))
+        }
+        Some(place) => Some(Further::Unseen(place.0, cursor::after(&place))),
+        None => None,
+    };
     let held = OrderFilter {
         status: Some(OrderStatus::Held),
         limit: HELD_COUNTED_MAX + 1,
         ..OrderFilter::default()
     };
-    let held = core.orders.list_orders(&held).await?.len();
-    Ok(List { orders, next, held })
+    let held = core.orders.list_orders(&held).await?.orders.len();
+    Ok(List {
+        orders,
+        further,
+        held,
+    })
 }
 
-fn content(request: &Request, asked: &Asked, list: List) -> AnyView {
+fn content(request: &Request, asked: &Conditions, after: Result<bool, ()>, list: List) -> AnyView {
     let text = request.text();
-    let List { orders, next, held } = list;
+    let words = texts::of(request.locale);
+    let List {
+        orders,
+        further,
+        held,
+    } = list;
     let attention =
-        (held > 0 && asked.status != Some(OrderStatus::Held)).then(|| attention(request, held));
-    let pages = pages(request, asked, next);
-    let body = match (
-        orders.is_empty(),
-        asked.is_filtered() || asked.after.is_some(),
-    ) {
-        (true, true) => empty(&text.list.none_match),
-        (true, false) => empty(&text.list.none),
-        (false, _) => table(request, orders),
+        (held > 0 && asked.status() != Some(OrderStatus::Held)).then(|| attention(request, held));
+    let lost = after.is_err().then(
+        || view! { <p class="office-notice" role="alert" data-kind="error">{words.no_place}</p> },
+    );
+    let is_further_on = after == Ok(true);
+    let is_narrowed = asked.are_any() || is_further_on;
+    let body = match (&further, orders.is_empty()) {
+        _ if asked.are_faulty() => Some(empty(&words.faulty)),
+        (_, false) => Some(table(request, orders)),
+        // Whether none matches is not known yet.
+        (Some(_), true) => None,
+        (None, true) if is_narrowed => Some(empty(&text.list.none_match)),
+        (None, true) => Some(empty(&text.list.none)),
     };
+    let pages = pages(request, asked, is_further_on, further);
     view! {
         <h1 class="office-title">{text.list.title}</h1>
         {attention}
+        {lost}
         {filters(request, asked)}
         {body}
         {pages}
@@ -171,56 +175,141 @@ fn attention(request: &Request, held: usize) -> AnyView {
     .into_any()
 }
 
-fn filters(request: &Request, asked: &Asked) -> AnyView {
+fn filters(request: &Request, asked: &Conditions) -> AnyView {
     let text = request.text();
-    let options = OrderStatus::ALL.iter().map(|status| {
-        let selected = asked.status == Some(*status);
-        view! { <option value=status.as_str() selected=selected>{(text.status)(*status)}</option> }
+    let words = texts::of(request.locale);
+    let statuses = OrderStatus::ALL.iter().map(|status| {
+        let chosen = asked.typed(Field::Status) == Some(status.as_str());
+        (status.as_str(), (text.status)(*status), chosen)
     });
-    let options = options.collect_view();
+    let methods = PayMethod::ALL.iter().map(|method| {
+        let chosen = asked.typed(Field::Method) == Some(method.as_str());
+        (method.as_str(), (words.method_name)(*method), chosen)
+    });
+    let currency = asked.currency().map(Currency::code);
+    let other = currency.filter(|code| !CURRENCIES.contains(code));
+    let currencies = CURRENCIES.into_iter().chain(other);
+    let currencies = currencies.map(|code| (code, code, currency == Some(code)));
     let language = request
         .address
         .asked()
         .map(|tag| view! { <input type="hidden" name="lang" value=tag /> });
-    let reset = asked.is_filtered().then(|| view! { <a class="button" href=request.address.link("/orders", &[])>{text.list.reset}</a> });
+    let reset = asked.are_any().then(|| view! { <a class="button" href=request.address.link("/orders", &[])>{text.list.reset}</a> });
+    let field = |field, label, hint, kind| input(words, asked, field, label, hint, kind);
+    let is_on = asked.typed(Field::Attention) == Some("1");
     view! {
         <form class="office-filters" method="get" action="/orders" role="search" aria-label=text.list.filters>
             {language}
-            <div class="office-field">
-                <label for="filter-status">{text.list.status}</label>
-                <select id="filter-status" name="status">
-                    <option value="" selected=asked.status.is_none()>{text.list.any_status}</option>
-                    {options}
-                </select>
-            </div>
-            <div class="office-field office-field-wide">
-                <label for="filter-query">{text.list.query}</label>
-                <input
-                    id="filter-query"
-                    name="q"
-                    type="search"
-                    value=asked.query.clone()
-                    maxlength=PAYMENT_ID_CHARS_MAX.to_string()
-                    autocomplete="off"
-                    spellcheck="false"
-                    aria-describedby="filter-query-hint"
-                />
-                <p class="office-hint" id="filter-query-hint">{text.list.query_hint}</p>
-            </div>
-            <div class="office-field">
-                <label for="filter-from">{text.list.from}</label>
-                <input id="filter-from" name="from" type="date" value=asked.from.clone() />
-            </div>
-            <div class="office-field">
-                <label for="filter-to">{text.list.to}</label>
-                <input id="filter-to" name="to" type="date" value=asked.to.clone() />
-            </div>
+            {select(words, asked, Field::Status, text.list.status, text.list.any_status, statuses.collect())}
+            {select(words, asked, Field::Method, words.method, words.any_method, methods.collect())}
+            {field(Field::Query, text.list.query, Some(text.list.query_hint), Kind::Search)}
+            {field(Field::From, text.list.from, None, Kind::Day)}
+            {field(Field::To, text.list.to, None, Kind::Day)}
+            {field(Field::Min, words.min, Some(words.amount_hint), Kind::Amount)}
+            {field(Field::Max, words.max, None, Kind::Amount)}
+            {select(words, asked, Field::Currency, words.currency, words.any_currency, currencies.collect())}
             <div class="office-filter-buttons">
+                <label class="office-choice">
+                    <input type="checkbox" name=Field::Attention.name() value="1" checked=is_on aria-describedby="filter-attention-fault" />
+                    {words.needs_attention}
+                </label>
+                {fault(words, asked, Field::Attention)}
                 <button class="button button-primary" type="submit">{text.list.search}</button>
                 {reset}
             </div>
         </form>
     }.into_any()
+}
+
+/// What is typed into a field.
+#[derive(Clone, Copy)]
+enum Kind {
+    Search,
+    Day,
+    Amount,
+}
+
+fn input(
+    words: &'static ListText,
+    asked: &Conditions,
+    field: Field,
+    label: &'static str,
+    hint: Option<&'static str>,
+    kind: Kind,
+) -> AnyView {
+    let name = field.name();
+    let (kind, mode, class) = match kind {
+        Kind::Search => ("search", None, "office-field office-field-wide"),
+        // A browser empties a date field that holds no date, and what was typed would be lost.
+        Kind::Day if asked.fault(field) == Some(Fault::NoDay) => ("text", None, "office-field"),
+        Kind::Day => ("date", None, "office-field"),
+        Kind::Amount => ("text", Some("decimal"), "office-field"),
+    };
+    let id = format!("filter-{name}");
+    let described = match hint {
+        Some(_) => format!("{id}-hint {id}-fault"),
+        None => format!("{id}-fault"),
+    };
+    let hint = hint.map(|hint| view! { <p class="office-hint" id=format!("{id}-hint")>{hint}</p> });
+    view! {
+        <div class=class>
+            <label for=id.clone()>{label}</label>
+            <input
+                id=id.clone()
+                name=name
+                type=kind
+                inputmode=mode
+                value=asked.typed(field).map(str::to_owned)
+                maxlength=PAYMENT_ID_CHARS_MAX.to_string()
+                autocomplete="off"
+                spellcheck="false"
+                aria-describedby=described
+                aria-invalid=asked.fault(field).map(|_| "true")
+            />
+            {hint}
+            {fault(words, asked, field)}
+        </div>
+    }
+    .into_any()
+}
+
+fn select(
+    words: &'static ListText,
+    asked: &Conditions,
+    field: Field,
+    label: &'static str,
+    any: &'static str,
+    options: Vec<(&'static str, &'static str, bool)>,
+) -> AnyView {
+    let name = field.name();
+    let id = format!("filter-{name}");
+    let fault_id = format!("{id}-fault");
+    let options = options.into_iter().map(
+        |(value, label, chosen)| view! { <option value=value selected=chosen>{label}</option> },
+    );
+    // What is no choice stays the one that was made, until another one is.
+    let unknown = asked.fault(field).and(asked.typed(field)).map(|typed| {
+        let typed = typed.to_owned();
+        view! { <option value=typed selected=true>{asked.typed(field).map(str::to_owned)}</option> }
+    });
+    view! {
+        <div class="office-field">
+            <label for=id.clone()>{label}</label>
+            <select id=id name=name aria-describedby=fault_id aria-invalid=asked.fault(field).map(|_| "true")>
+                <option value="" selected=asked.typed(field).is_none()>{any}</option>
+                {options.collect_view()}
+                {unknown}
+            </select>
+            {fault(words, asked, field)}
+        </div>
+    }
+    .into_any()
+}
+
+fn fault(words: &'static ListText, asked: &Conditions, field: Field) -> AnyView {
+    let id = format!("filter-{}-fault", field.name());
+    let fault = asked.fault(field).map(words.fault);
+    view! { <p class="office-warning" id=id>{fault}</p> }.into_any()
 }
 
 /// The roles are written out because the style sheet turns rows into cards on a phone, and browsers forget that a table was
@@ -277,21 +366,38 @@ fn row(request: &Request, text: &'static Text, order: Order) -> AnyView {
     }.into_any()
 }
 
-fn pages(request: &Request, asked: &Asked, next: Option<String>) -> Option<AnyView> {
+fn pages(
+    request: &Request,
+    asked: &Conditions,
+    is_further_on: bool,
+    further: Option<Further>,
+) -> Option<AnyView> {
     let text = request.text();
-    let conditions = asked.conditions();
-    let first = asked.after.as_ref().map(|_| {
-        let href = request.address.link("/orders", &conditions);
+    let words = texts::of(request.locale);
+    let first = is_further_on.then(|| {
+        let href = request.address.link("/orders", &asked.parameters());
         view! { <a class="button" href=href>{text.list.first}</a> }
     });
-    let next = next.map(|place| {
-        let mut parameters = conditions.clone();
+    let link = |place: String| {
+        let mut parameters = asked.parameters();
         parameters.push(("after", &place));
-        let href = request.address.link("/orders", &parameters);
-        view! { <a class="button" href=href rel="next">{text.list.next}</a> }
-    });
+        request.address.link("/orders", &parameters)
+    };
+    let (seen, next) = match further {
+        Some(Further::Next(place)) => {
+            let next = view! { <a class="button" href=link(place) rel="next">{text.list.next}</a> };
+            (None, Some(next.into_any()))
+        }
+        Some(Further::Unseen(at, place)) => {
+            let seen = view! { <p class="office-notice" role="status" data-kind="seen">{words.looked_back_to}" "{time(at)}</p> };
+            let next =
+                view! { <a class="button" href=link(place) rel="next">{words.look_further}</a> };
+            (Some(seen), Some(next.into_any()))
+        }
+        None => (None, None),
+    };
     (first.is_some() || next.is_some()).then(|| {
-        view! { <nav class="office-pages" aria-label=text.list.pages>{first}{next}</nav> }
+        view! { {seen}<nav class="office-pages" aria-label=text.list.pages>{first}{next}</nav> }
             .into_any()
     })
 }
