@@ -30,6 +30,7 @@ use crate::ui::context::{Site, V1Sdk, V2Sdk};
 use crate::web::limits::Limits;
 use crate::web::live::Streams;
 use crate::web::logo::LOGO_PATH;
+use crate::web::office::export::Exports;
 use crate::web::{App, Network, assets, router, server};
 use crate::worker;
 
@@ -330,6 +331,7 @@ pub fn app(
         gallery: settings.gallery,
         logo: settings.shop_logo.clone(),
         streams,
+        exports: Exports::default(),
     })
 }
 

@@ -69,6 +69,8 @@ pub struct App {
     pub logo: Option<Logo>,
     /// The streams of pages that stay open.
     pub streams: live::Streams,
+    /// The files of orders that are written.
+    pub exports: office::export::Exports,
 }
 
 /// Whose word counts, and how much of the server anybody may take.

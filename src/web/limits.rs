@@ -49,6 +49,8 @@ pub struct Limits {
     /// Calls of the API that one key may make in a minute. Far above what a shop needs: it bounds what a shop's loop that went
     /// wrong takes from the shop's buyers.
     pub calls_per_key: u32,
+    /// Orders in one file.
+    pub exported_orders: usize,
     /// Time that running requests get after the stop was asked for.
     pub drain_timeout: Duration,
 }
@@ -66,6 +68,7 @@ impl Default for Limits {
             requests_per_client: 128,
             requests_of_portone: 128,
             calls_per_key: 12_000,
+            exported_orders: 50_000,
             drain_timeout: Duration::from_secs(7),
         }
     }

@@ -1,6 +1,7 @@
 //! The back office's doors and buttons: plain forms, answered by a redirect. Pages are rendered by [`crate::ui`].
 
 pub mod doors;
+pub mod export;
 mod refund;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -63,6 +63,7 @@ pub fn router(app: App) -> Router {
 
     let signed_in = Router::new()
         .route("/orders", get(page_route))
+        .route("/orders.csv", get(office::export::export_orders))
         .route("/orders/{payment_id}", get(page_route))
         .route("/orders/{payment_id}/sync", post(office::sync_order))
         .route("/orders/{payment_id}/close", post(office::close_order))

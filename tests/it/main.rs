@@ -31,6 +31,7 @@ mod museum;
 mod named_requests;
 mod office;
 mod operations;
+mod order_export;
 mod order_list;
 mod pages;
 mod payments;

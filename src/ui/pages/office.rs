@@ -12,6 +12,7 @@ pub mod account;
 pub mod address;
 pub mod attention;
 mod checks;
+pub mod export;
 mod frame;
 pub mod keys;
 pub mod login;

@@ -139,6 +139,7 @@ fn content(request: &Request, asked: &Conditions, after: Result<bool, ()>, list:
     );
     let is_further_on = after == Ok(true);
     let is_narrowed = asked.are_any() || is_further_on;
+    let orders_are_none = orders.is_empty() && further.is_none();
     let body = match (&further, orders.is_empty()) {
         _ if asked.are_faulty() => Some(empty(&words.faulty)),
         (_, false) => Some(table(request, orders)),
@@ -147,6 +148,10 @@ fn content(request: &Request, asked: &Conditions, after: Result<bool, ()>, list:
         (None, true) if is_narrowed => Some(empty(&text.list.none_match)),
         (None, true) => Some(empty(&text.list.none)),
     };
+    let export = (!orders_are_none).then(|| {
+        let href = request.address.link("/orders.csv", &asked.parameters());
+        view! { <p><a class="button" href=href download="">{words.export}</a></p> }
+    });
     let pages = pages(request, asked, is_further_on, further);
     view! {
         <h1 class="office-title">{text.list.title}</h1>
@@ -155,6 +160,7 @@ fn content(request: &Request, asked: &Conditions, after: Result<bool, ()>, list:
         {filters(request, asked)}
         {body}
         {pages}
+        {export}
         <p class="office-note">{text.frame.times}</p>
     }
     .into_any()

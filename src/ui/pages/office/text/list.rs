@@ -31,6 +31,13 @@ pub(in super::super) struct ListText {
     /// Looked so far back; the time follows.
     pub(in super::super) looked_back_to: &'static str,
     pub(in super::super) look_further: &'static str,
+    pub(in super::super) export: &'static str,
+    /// The names of the columns of the file.
+    pub(in super::super) columns: [&'static str; 12],
+    /// How a file ends that holds so many orders and not all.
+    pub(in super::super) cut: fn(usize) -> String,
+    /// How a file ends whose rest could not be read.
+    pub(in super::super) broken_off: &'static str,
 }
 
 static KO: ListText = ListText {
@@ -71,6 +78,27 @@ static KO: ListText = ListText {
     no_place: "주소에 적힌 목록의 자리를 읽을 수 없어서 처음부터 보여 드려요.",
     looked_back_to: "조건에 맞는 주문을 이때까지 거슬러 찾아봤어요:",
     look_further: "더 이전 주문에서 찾기",
+    export: "이 목록을 CSV로 내려받기",
+    columns: [
+        "주문번호",
+        "상품",
+        "상태",
+        "통화",
+        "금액",
+        "환불 금액",
+        "결제 수단",
+        "카드·은행",
+        "거래번호",
+        "승인번호",
+        "주문 시각",
+        "결제 시각",
+    ],
+    cut: |orders| {
+        format!(
+            "여기에서 멈췄어요. 파일 하나에는 주문을 {orders}건까지 담아요. 나머지는 기간을 나누어 내려받아 주세요."
+        )
+    },
+    broken_off: "여기에서 끊겼어요. 나머지 주문을 읽지 못했으니 다시 내려받아 주세요.",
 };
 
 static EN: ListText = ListText {
@@ -111,4 +139,25 @@ static EN: ListText = ListText {
     no_place: "The place in the list that the address names cannot be read, so this is its beginning.",
     looked_back_to: "Looked for orders that match back to this time:",
     look_further: "Look among older orders",
+    export: "Download this list as CSV",
+    columns: [
+        "Order",
+        "Item",
+        "Status",
+        "Currency",
+        "Amount",
+        "Refunded",
+        "Paid by",
+        "Card or bank",
+        "Transaction",
+        "Approval number",
+        "Created",
+        "Paid",
+    ],
+    cut: |orders| {
+        format!(
+            "Stopped here: one file holds {orders} orders at most. Please download the rest by a narrower range of days."
+        )
+    },
+    broken_off: "Broken off here: the rest of the orders could not be read. Please download the file again.",
 };
