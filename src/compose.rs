@@ -247,6 +247,7 @@ impl Ports {
             sweep: Arc::clone(database) as _,
             access: Arc::clone(database) as _,
             deliveries: Arc::clone(database) as _,
+            overview: Arc::clone(database) as _,
         };
         let targets = TargetPolicy {
             mode: settings.mode,

@@ -7,5 +7,6 @@ pub mod entropy;
 pub mod gateway;
 pub mod observer;
 pub mod operations;
+pub mod overview;
 pub mod requests;
 pub mod store;

@@ -31,6 +31,7 @@ use crate::ports::deliveries::{DeliveryStore, WebhookSender};
 use crate::ports::entropy::Entropy;
 use crate::ports::gateway::Gateway;
 use crate::ports::observer::{Nobody, Observer};
+use crate::ports::overview::OverviewStore;
 use crate::ports::store::{AccessStore, InboxStore, OrderStore, RefundStore};
 
 /// How long a page waits for a verification that runs on without it. Leaves room to render within 3 s.
@@ -73,6 +74,8 @@ pub struct Stores {
     pub access: Arc<dyn AccessStore>,
     /// Endpoints and deliveries.
     pub deliveries: Arc<dyn DeliveryStore>,
+    /// The shop at a glance.
+    pub overview: Arc<dyn OverviewStore>,
 }
 
 /// What every use case works with. Cheap to share.
@@ -91,6 +94,8 @@ pub struct Core {
     pub access: Arc<dyn AccessStore>,
     /// Endpoints and deliveries.
     pub deliveries: Arc<dyn DeliveryStore>,
+    /// The shop at a glance.
+    pub overview: Arc<dyn OverviewStore>,
     /// PortOne.
     pub gateway: Arc<dyn Gateway>,
     /// The way to the shop's server.
@@ -136,6 +141,7 @@ impl Core {
             sweep,
             access,
             deliveries,
+            overview,
         } = stores;
         Self {
             orders,
@@ -145,6 +151,7 @@ impl Core {
             sweep,
             access,
             deliveries,
+            overview,
             gateway,
             webhooks,
             clock,

@@ -21,6 +21,7 @@ mod inspect;
 mod list;
 mod operations;
 mod orders;
+mod overview;
 mod query;
 mod refunds;
 mod requests;

@@ -9,7 +9,7 @@ use super::pages::complete::CompletePage;
 use super::pages::no_page::NoPage;
 use super::pages::office::{
     AccountPage, AttentionPage, KeysPage, LoginCodePage, LoginPage, OrderPage, OrdersPage,
-    RefundPage, UsersPage, WebhooksPage,
+    OverviewPage, RefundPage, UsersPage, WebhooksPage,
 };
 use super::pages::pay::PayPage;
 use super::pages::status::StatusPage;
@@ -32,6 +32,7 @@ pub fn App() -> impl IntoView {
                 <Route path=(StaticSegment("settings"), StaticSegment("users")) view=UsersPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("settings"), StaticSegment("keys")) view=KeysPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("settings"), StaticSegment("account")) view=AccountPage ssr=SsrMode::Async />
+                <Route path=StaticSegment("overview") view=OverviewPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("orders") view=OrdersPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("orders"), ParamSegment("payment_id")) view=OrderPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("orders"), ParamSegment("payment_id"), StaticSegment("refund")) view=RefundPage ssr=SsrMode::Async />

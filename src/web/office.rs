@@ -397,7 +397,8 @@ pub async fn settle_attention(
 }
 
 /// The pages that a person may come to by signing in.
-const OWN_PAGES: [&str; 6] = [
+const OWN_PAGES: [&str; 7] = [
+    "/overview",
     "/orders",
     "/attention",
     "/settings/webhooks",
@@ -509,6 +510,7 @@ mod tests {
         for page in [
             "/orders",
             "/orders/ORD%2D1",
+            "/overview",
             "/attention",
             "/attention?after=a",
             "/settings/webhooks",

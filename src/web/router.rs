@@ -62,6 +62,7 @@ pub fn router(app: App) -> Router {
         .route("/pay/{payment_id}", get(page_route));
 
     let signed_in = Router::new()
+        .route("/overview", get(page_route))
         .route("/orders", get(page_route))
         .route("/orders.csv", get(office::export::export_orders))
         .route("/orders/{payment_id}", get(page_route))

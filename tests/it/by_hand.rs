@@ -320,7 +320,8 @@ impl<P: Plays + 'static> Shop<P> {
             attention: Arc::clone(&database) as _,
             sweep: Arc::clone(&database) as _,
             access: Arc::clone(&database) as _,
-            deliveries: database as _,
+            deliveries: Arc::clone(&database) as _,
+            overview: database as _,
         };
         let targets = TargetPolicy {
             mode: Mode::Live,

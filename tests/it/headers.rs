@@ -29,7 +29,7 @@ enum Class {
 
 /// Every route of `src/web/router.rs`, and of the files that it merges, as it is written there, with an address that it answers.
 /// A route that is missing here fails the test.
-const ROUTES: [(&str, &str, Class); 66] = [
+const ROUTES: [(&str, &str, Class); 67] = [
     (
         "COMPLETE_PATH",
         "/payments/complete?merchant_uid=ORD-1",
@@ -57,6 +57,7 @@ const ROUTES: [(&str, &str, Class); 66] = [
     ),
     ("LOGO_PATH", "/shop-logo", Class::Bare),
     ("/pay/{payment_id}", "/pay/ORD-1", Class::Pay),
+    ("/overview", "/overview", Class::Page),
     ("/orders", "/orders", Class::Page),
     ("/orders.csv", "/orders.csv", Class::Bare),
     ("/orders/{payment_id}", "/orders/ORD-1", Class::Page),

@@ -33,6 +33,7 @@ mod office;
 mod operations;
 mod order_export;
 mod order_list;
+mod overview;
 mod pages;
 mod payments;
 mod payments_v2;

@@ -8,6 +8,7 @@ mod history;
 mod inbox;
 mod opening;
 mod orders;
+mod overview;
 mod postgres;
 mod schedule;
 mod servers;

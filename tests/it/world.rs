@@ -590,6 +590,7 @@ impl Place {
                 fuse: Arc::clone(&fuse),
             }),
             deliveries: real.stores.deliveries,
+            overview: real.stores.overview,
         };
         let ports = Ports {
             stores,

@@ -1,4 +1,4 @@
-//! The back office: sign-in, the list of orders, one order with the whole record of why it stands where it stands,
+//! The back office: sign-in, the shop at a glance, the list of orders, one order with the whole record of why it stands where it stands,
 //! what needs attention, where events go, and who may come in.
 //!
 //! Plain documents and plain forms: no page here runs a script, and each is whole in its first response. Nothing here moves
@@ -19,6 +19,7 @@ pub mod login;
 pub mod login_code;
 pub mod order;
 pub mod orders;
+pub mod overview;
 mod parts;
 pub mod refund;
 mod text;
@@ -34,6 +35,7 @@ pub use login::LoginPage;
 pub use login_code::LoginCodePage;
 pub use order::OrderPage;
 pub use orders::OrdersPage;
+pub use overview::OverviewPage;
 pub use refund::RefundPage;
 pub use users::UsersPage;
 pub use webhooks::WebhooksPage;

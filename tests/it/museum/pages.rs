@@ -113,6 +113,8 @@ async fn seen_by_anybody(
         format!("/orders/{id}"),
         "/orders".to_owned(),
         "/attention".to_owned(),
+        "/overview".to_owned(),
+        "/orders.csv".to_owned(),
         format!("/api/v1/orders/{id}"),
         format!("/api/v1/orders/{id}/events"),
         format!("/api/v1/orders/{id}/refunds"),

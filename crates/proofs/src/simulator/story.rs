@@ -239,6 +239,7 @@ impl<'c> Story<'c> {
             sweep: Arc::clone(&server) as _,
             access: Arc::clone(&server) as _,
             deliveries: Arc::clone(&server) as _,
+            overview: Arc::clone(&server) as _,
         };
         let core = Arc::new(Core::new(
             stores,

@@ -9,7 +9,8 @@ use leptos_meta::{Html, Meta, Title};
 use super::Request;
 use super::account::ACCOUNT_PATH;
 use super::keys::KEYS_PATH;
-use super::text::{Words, people, webhooks};
+use super::overview::OVERVIEW_PATH;
+use super::text::{Words, overview, people, webhooks};
 use super::users::USERS_PATH;
 use super::webhooks::WEBHOOKS_PATH;
 use crate::domain::access::Deed;
@@ -190,6 +191,7 @@ fn navigation(request: &Request, attention: u32) -> AnyView {
     });
     view! {
         <nav class="office-nav" aria-label=text.frame.pages>
+            <a href=request.address.link(OVERVIEW_PATH, &[]) aria-current=current(OVERVIEW_PATH)>{overview::of(request.locale).title}</a>
             <a href=request.address.link("/orders", &[]) aria-current=current("/orders")>{text.list.title}</a>
             <a href=request.address.link("/attention", &[]) aria-current=current("/attention")>{text.attention.title}{count}</a>
             <a href=request.address.link(WEBHOOKS_PATH, &[]) aria-current=current(WEBHOOKS_PATH)>{webhooks::of(request.locale).title}</a>

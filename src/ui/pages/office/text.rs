@@ -4,6 +4,7 @@ mod en;
 pub(super) mod factor;
 mod ko;
 pub(super) mod list;
+pub(super) mod overview;
 pub(super) mod people;
 pub(super) mod webhooks;
 
