@@ -18,7 +18,9 @@ use crate::domain::access::Role;
 use crate::domain::event::EventType;
 use crate::domain::order::Portone;
 use crate::ports::operations::{Kept, OperationsStore};
+use crate::ports::retention::PersonalData;
 use crate::service::access::{self, AccessError};
+use crate::service::retention;
 
 /// Webhooks in one list.
 const REPLAY_LISTED_MAX: u32 = 20;
@@ -64,6 +66,11 @@ enum Command {
     },
     /// Look for what is set up wrongly, beside the running server, and say how to mend it; ends with 1 when it found an error
     Doctor {
+        #[command(flatten)]
+        settings: Box<RawSettings>,
+    },
+    /// Show how much personal data is kept and since when; ends with 1 when some is kept beyond its time
+    Retention {
         #[command(flatten)]
         settings: Box<RawSettings>,
     },
@@ -164,6 +171,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Doctor { settings } => examine(*settings).await,
+        Command::Retention { settings } => show_retention(&settings.check()?).await,
         Command::Replay { id, settings } => replay(&settings.check()?, id).await,
         Command::Listen {
             forward_to,
@@ -274,6 +282,29 @@ async fn replay(settings: &Settings, id: Option<i64>) -> anyhow::Result<()> {
         }
     }
     database.close().await;
+    Ok(())
+}
+
+/// What is kept of people, for who has to answer for it.
+async fn show_retention(settings: &Settings) -> anyhow::Result<()> {
+    let (core, database) = compose::offline(settings).await?;
+    let PersonalData {
+        erased,
+        left_over,
+        overdue,
+        oldest,
+    } = retention::personal_data(&core).await?;
+    database.close().await;
+    let oldest = oldest.map_or_else(|| "-".to_owned(), |at| at.to_string());
+    print_line(&format!("kept for days\t{}", settings.retention_days))?;
+    print_line(&format!("oldest order with personal data\t{oldest}"))?;
+    print_line(&format!("orders that are overdue\t{overdue}"))?;
+    print_line(&format!("orders that were erased\t{erased}"))?;
+    print_line(&format!("of these with personal data\t{left_over}"))?;
+    anyhow::ensure!(
+        (overdue, left_over) == (0, 0),
+        "personal data is kept beyond its time; the running server erases what is overdue, once a minute"
+    );
     Ok(())
 }
 

@@ -248,6 +248,7 @@ impl Ports {
             access: Arc::clone(database) as _,
             deliveries: Arc::clone(database) as _,
             overview: Arc::clone(database) as _,
+            retention: Arc::clone(database) as _,
         };
         let targets = TargetPolicy {
             mode: settings.mode,
@@ -285,6 +286,7 @@ pub fn core(settings: &Settings, public_url: &str, ports: Ports) -> Core {
             v2_store_id: settings.v2.as_ref().map(|v2| v2.store_id.clone()),
         },
         on_mismatch: settings.on_mismatch,
+        retention_days: settings.retention_days,
         public_url: public_url.to_owned(),
         shop_url: settings.shop_url.clone(),
     };

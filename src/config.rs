@@ -15,6 +15,14 @@ use crate::domain::look::{Color, LOGO_BYTES_MAX, Logo};
 use crate::domain::order::Mode;
 use crate::domain::refund::OnMismatch;
 
+/// Days for which personal data is kept unless told otherwise: five years, for which Korean law has shops keep the records of
+/// payments (Enforcement Decree of the Act on the Consumer Protection in Electronic Commerce, article 6).
+/// <https://www.law.go.kr/법령/전자상거래등에서의소비자보호에관한법률시행령>
+pub const RETENTION_DAYS: u32 = 1825;
+/// Shortest: the daily sweep looks back for 90 days.
+const RETENTION_DAYS_MIN: u32 = 90;
+/// Longest, a hundred years: beyond it nothing is meant.
+const RETENTION_DAYS_MAX: u32 = 36_500;
 /// Longest time one call to PortOne may be given.
 const PORTONE_TIMEOUT_MS_MAX: u64 = 120_000;
 /// Longest name of a shop: pages show it in one line.
@@ -134,6 +142,15 @@ pub struct RawSettings {
         help_heading = "Site"
     )]
     pub on_mismatch: String,
+    /// For how many days after an order's last change its personal data is kept (90 to 36500); then it is erased
+    #[arg(
+        long = "wanryo-retention-days",
+        env = "WANRYO_RETENTION_DAYS",
+        default_value_t = RETENTION_DAYS.to_string(),
+        value_name = "DAYS",
+        help_heading = "Site"
+    )]
+    pub retention_days: String,
     /// Where buyers get help
     #[arg(
         long = "wanryo-support-url",
@@ -294,6 +311,8 @@ pub struct Settings {
     pub metrics_sources: Vec<IpNet>,
     /// What becomes of a payment that is bound to its order and fails a check.
     pub on_mismatch: OnMismatch,
+    /// For how many days after an order's last change its personal data is kept.
+    pub retention_days: u32,
     /// Help for buyers.
     pub support_url: Option<String>,
     /// The shop's name.
@@ -455,6 +474,14 @@ impl RawSettings {
             "must be hold or refund",
             OnMismatch::from_word(&self.on_mismatch),
         );
+        let retention_days = wrong.keep(
+            "WANRYO_RETENTION_DAYS",
+            "must be a number of days from 90 to 36500",
+            self.retention_days
+                .parse()
+                .ok()
+                .filter(|days| (RETENTION_DAYS_MIN..=RETENTION_DAYS_MAX).contains(days)),
+        );
         let support_url = link(
             &mut wrong,
             "WANRYO_SUPPORT_URL",
@@ -555,8 +582,10 @@ impl RawSettings {
             self.v2_webhook_secrets.as_ref(),
         );
 
-        match (addr, mode, on_mismatch, timeout) {
-            (Some(addr), Some(mode), Some(on_mismatch), Some(timeout)) if wrong.0.is_empty() => {
+        match (addr, mode, on_mismatch, retention_days, timeout) {
+            (Some(addr), Some(mode), Some(on_mismatch), Some(retention_days), Some(timeout))
+                if wrong.0.is_empty() =>
+            {
                 Ok(Settings {
                     addr,
                     public_url,
@@ -567,6 +596,7 @@ impl RawSettings {
                     event_targets_private,
                     metrics_sources,
                     on_mismatch,
+                    retention_days,
                     support_url,
                     shop_name,
                     shop_url,
@@ -826,6 +856,7 @@ mod tests {
             "--wanryo-webhook-sources=52.78.100.19/99",
             "--wanryo-event-targets-private=localhost",
             "--wanryo-on-mismatch=keep",
+            "--wanryo-retention-days=89",
             "--wanryo-support-url=javascript:alert(1)",
             "--wanryo-shop-url=shop",
             "--wanryo-shop-color=navy",
@@ -847,6 +878,7 @@ mod tests {
                 "WANRYO_WEBHOOK_SOURCES",
                 "WANRYO_EVENT_TARGETS_PRIVATE",
                 "WANRYO_ON_MISMATCH",
+                "WANRYO_RETENTION_DAYS",
                 "WANRYO_SUPPORT_URL",
                 "WANRYO_SHOP_URL",
                 "WANRYO_SHOP_COLOR",

@@ -26,7 +26,7 @@ use url::Url;
 
 use crate::cli::stop_asked;
 use crate::compose::{self, Running};
-use crate::config::{Settings, V1Settings, V2Settings};
+use crate::config::{RETENTION_DAYS, Settings, V1Settings, V2Settings};
 use crate::domain::order::Mode;
 use crate::domain::refund::OnMismatch;
 use crate::ports::entropy::draw;
@@ -260,6 +260,7 @@ fn settings(
         event_targets_private: vec![IpAddr::from(Ipv4Addr::LOCALHOST).into()],
         metrics_sources: vec![IpNet::from(IpAddr::from(Ipv4Addr::LOCALHOST))],
         on_mismatch: OnMismatch::Hold,
+        retention_days: RETENTION_DAYS,
         support_url: Some(format!("{shop_url}/help")),
         shop_name: Some(SHOP_NAME.to_owned()),
         shop_url: Some(format!("{shop_url}/")),

@@ -9,4 +9,5 @@ pub mod observer;
 pub mod operations;
 pub mod overview;
 pub mod requests;
+pub mod retention;
 pub mod store;

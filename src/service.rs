@@ -14,6 +14,7 @@ pub mod live;
 pub mod orders;
 pub mod reconciliation;
 pub mod refunds;
+pub mod retention;
 pub mod sweep;
 pub mod sync;
 
@@ -32,6 +33,7 @@ use crate::ports::entropy::Entropy;
 use crate::ports::gateway::Gateway;
 use crate::ports::observer::{Nobody, Observer};
 use crate::ports::overview::OverviewStore;
+use crate::ports::retention::RetentionStore;
 use crate::ports::store::{AccessStore, InboxStore, OrderStore, RefundStore};
 
 /// How long a page waits for a verification that runs on without it. Leaves room to render within 3 s.
@@ -52,6 +54,8 @@ pub struct ServiceSettings {
     pub expected: Expected,
     /// What becomes of a payment that is bound to its order and fails a check.
     pub on_mismatch: OnMismatch,
+    /// For how many days after its last change an order keeps what it has of people.
+    pub retention_days: u32,
     /// Address that browsers see, without a slash at the end.
     pub public_url: String,
     /// Where buyers go when an order names no address of its own.
@@ -76,6 +80,8 @@ pub struct Stores {
     pub deliveries: Arc<dyn DeliveryStore>,
     /// The shop at a glance.
     pub overview: Arc<dyn OverviewStore>,
+    /// Personal data whose time is over.
+    pub retention: Arc<dyn RetentionStore>,
 }
 
 /// What every use case works with. Cheap to share.
@@ -96,6 +102,8 @@ pub struct Core {
     pub deliveries: Arc<dyn DeliveryStore>,
     /// The shop at a glance.
     pub overview: Arc<dyn OverviewStore>,
+    /// Personal data whose time is over.
+    pub retention: Arc<dyn RetentionStore>,
     /// PortOne.
     pub gateway: Arc<dyn Gateway>,
     /// The way to the shop's server.
@@ -142,6 +150,7 @@ impl Core {
             access,
             deliveries,
             overview,
+            retention,
         } = stores;
         Self {
             orders,
@@ -152,6 +161,7 @@ impl Core {
             access,
             deliveries,
             overview,
+            retention,
             gateway,
             webhooks,
             clock,

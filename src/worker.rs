@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ports::clock::Clock;
 use crate::ports::store::{Signals, StoreError};
-use crate::service::{Core, deliveries, inbox, reconciliation, refunds, sweep};
+use crate::service::{Core, deliveries, inbox, reconciliation, refunds, retention, sweep};
 
 /// Pause between two rounds when nothing hints at work.
 const ROUND: Duration = Duration::from_secs(2);
@@ -92,7 +92,8 @@ impl Job {
             Self::Cleanup => {
                 let sessions = core.access.purge_sessions(core.clock.now()).await;
                 let webhooks = inbox::purge(core).await;
-                sessions.and(webhooks)
+                let personal_data = retention::erase_due(core).await.map(drop);
+                sessions.and(webhooks).and(personal_data)
             }
         }
     }

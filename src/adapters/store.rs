@@ -25,6 +25,7 @@ mod overview;
 mod query;
 mod refunds;
 mod requests;
+mod retention;
 mod rows;
 mod server;
 mod write;

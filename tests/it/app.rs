@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use url::Url;
 use wanryo::adapters::system::SystemClock;
 use wanryo::compose::{self, Rounds, Running};
-use wanryo::config::{Settings, V1Settings, V2Settings};
+use wanryo::config::{RETENTION_DAYS, Settings, V1Settings, V2Settings};
 use wanryo::domain::order::Mode;
 use wanryo::domain::refund::OnMismatch;
 use wanryo::ports::clock::Clock;
@@ -83,6 +83,7 @@ pub(crate) fn settings(database: &TestDatabase, sandbox: &Sandbox) -> Settings {
         event_targets_private: vec!["127.0.0.0/8".parse().unwrap()],
         metrics_sources: vec!["127.0.0.0/8".parse().unwrap()],
         on_mismatch: OnMismatch::Hold,
+        retention_days: RETENTION_DAYS,
         support_url: Some("https://shop.example/help".to_owned()),
         shop_name: Some("완료상점".to_owned()),
         shop_url: Some("https://shop.example/".to_owned()),

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use wanryo::adapters::system::{SystemClock, SystemEntropy};
 use wanryo::adapters::webhooks::{HttpWebhooks, SEND_TIMEOUT};
+use wanryo::config::RETENTION_DAYS;
 use wanryo::domain::evidence::{Record, Reported};
 use wanryo::domain::history::Actor;
 use wanryo::domain::ids::{PaymentId, TransactionId};
@@ -312,6 +313,7 @@ impl<P: Plays + 'static> Shop<P> {
             public_url: "https://pay.example".to_owned(),
             shop_url: None,
             on_mismatch: OnMismatch::Hold,
+            retention_days: RETENTION_DAYS,
         };
         let stores = Stores {
             orders: Arc::clone(&database) as _,
@@ -321,7 +323,8 @@ impl<P: Plays + 'static> Shop<P> {
             sweep: Arc::clone(&database) as _,
             access: Arc::clone(&database) as _,
             deliveries: Arc::clone(&database) as _,
-            overview: database as _,
+            overview: Arc::clone(&database) as _,
+            retention: database as _,
         };
         let targets = TargetPolicy {
             mode: Mode::Live,

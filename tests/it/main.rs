@@ -41,6 +41,7 @@ mod people;
 mod races;
 mod refunds;
 mod refusals;
+mod retention;
 mod roles;
 mod scenarios;
 mod second_factor;

@@ -591,6 +591,7 @@ impl Place {
             }),
             deliveries: real.stores.deliveries,
             overview: real.stores.overview,
+            retention: real.stores.retention,
         };
         let ports = Ports {
             stores,

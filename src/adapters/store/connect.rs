@@ -164,6 +164,8 @@ async fn open_sqlite(path: &Path, work_came: &Arc<Notify>) -> Result<SqlitePools
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What is erased is overwritten, not only forgotten.
+        .pragma("secure_delete", "ON")
         .pragma("journal_size_limit", SQLITE_LOG_BYTES.to_string())
         .busy_timeout(SQLITE_BUSY_TIMEOUT);
     // Connections stay open: each new one would read the schema again. A file does not go away as a server does, so they

@@ -465,7 +465,7 @@ async fn move_order(tx: &mut Tx, order: &Order) -> Result<Committed, Failure> {
         tx,
         "UPDATE orders SET version = version + 1, status = $3, accepted_transaction_id = $4, refunded_minor = $5, expires_at = $6,
             expired_at = $7, closed_at = $8, checked_at = $9, next_check_at = $10, checks_without_change = $11,
-            prepared_at = COALESCE($12, prepared_at), updated_at = $13
+            prepared_at = COALESCE($12, prepared_at), updated_at = $13, erased_at = NULL
         WHERE payment_id = $1 AND version = $2",
         order.payment_id.as_str(),
         order.version,

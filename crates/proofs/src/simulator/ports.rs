@@ -19,6 +19,7 @@ use wanryo::domain::transaction::Transaction;
 use wanryo::ports::clock::Clock;
 use wanryo::ports::entropy::Entropy;
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
+use wanryo::ports::retention::{PersonalData, RetentionStore};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, KeptKey,
     Listed, NewApiKey, NewUser, OrderFilter, OrderStore, OutboxEvent, Person, Received, Snapshot,
@@ -351,6 +352,22 @@ impl Gateway for Server {
     ) -> Result<Page, GatewayError> {
         self.ask_for_list(portone, listing, (from, until), page)
             .await
+    }
+}
+
+/// No story in this world is as long as what is kept.
+#[async_trait]
+impl RetentionStore for Server {
+    async fn erase(&self, _: Timestamp, _: Timestamp, _: u32) -> Result<u32, StoreError> {
+        Ok(0)
+    }
+
+    async fn wipe(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn personal_data(&self, _: Timestamp) -> Result<PersonalData, StoreError> {
+        Ok(PersonalData::default())
     }
 }
 

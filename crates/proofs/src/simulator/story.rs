@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
+use wanryo::config::RETENTION_DAYS;
 use wanryo::domain::evidence::Figure;
 use wanryo::domain::history::Actor;
 use wanryo::domain::ids::{PaymentId, TransactionId};
@@ -195,6 +196,7 @@ impl<'c> Story<'c> {
                     v2_store_id: Some(STORE.to_owned()),
                 },
                 on_mismatch: policy,
+                retention_days: RETENTION_DAYS,
                 public_url: "https://pay.example".to_owned(),
                 shop_url: None,
             },
@@ -240,6 +242,7 @@ impl<'c> Story<'c> {
             access: Arc::clone(&server) as _,
             deliveries: Arc::clone(&server) as _,
             overview: Arc::clone(&server) as _,
+            retention: Arc::clone(&server) as _,
         };
         let core = Arc::new(Core::new(
             stores,
