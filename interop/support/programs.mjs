@@ -3,12 +3,16 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 10_000;
 const RUN_MS_MAX = 120_000;
+const SCHEMATHESIS_MS_MAX = 540_000;
+/** Requests that Schemathesis makes up for each operation, and the seed that it makes them from. */
+const SCHEMATHESIS_EXAMPLES = 20;
+const SCHEMATHESIS_SEED = 1;
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -17,6 +21,9 @@ const binDir = process.env.WANRYO_BIN_DIR ?? join(root, "target/debug");
 
 /** Where `cargo xtask test` installed the packages of `requirements.txt`; by hand it is its default. */
 const pythonPackages = process.env.WANRYO_PYTHON_PACKAGES ?? join(root, "target/interop/python");
+
+/** Where it installed Schemathesis. */
+const schemathesis = process.env.WANRYO_SCHEMATHESIS ?? join(root, "target/interop/schemathesis");
 
 /** Starts `portone-sandbox` on a free port. Returns its address and how to end it. */
 export async function startSandbox(args = []) {
@@ -54,7 +61,7 @@ export async function startWanryo(settings) {
     await end();
     await rm(directory, { recursive: true });
   };
-  return { url, call, stop };
+  return { url, key, call, stop };
 }
 
 async function start(program, args, settings = {}) {
@@ -92,6 +99,29 @@ export async function runExample(name, settings = {}, args = [], input = "") {
   return stdout;
 }
 
+/** Has Schemathesis judge an API by the description at `url`; fails unless it finds nothing. Returns what it printed. */
+export async function runSchemathesis(url, key, knownIds) {
+  const python = join(root, "interop/python");
+  const args = ["--config-file", join(python, "schemathesis.toml"), "run", url, "--header", `Authorization: Bearer ${key}`];
+  // It keeps what it found in the directory it runs in.
+  const directory = await mkdtemp(join(tmpdir(), "wanryo-schemathesis-"));
+  const sizes = ["--max-examples", String(SCHEMATHESIS_EXAMPLES), "--seed", String(SCHEMATHESIS_SEED)];
+  const { stdout } = await run(
+    "python3",
+    ["-m", "schemathesis.cli", ...args, ...sizes, "--no-color", "--generation-database", "none"],
+    {
+      PYTHONPATH: [schemathesis, python].join(delimiter),
+      PYTHONDONTWRITEBYTECODE: "1",
+      SCHEMATHESIS_HOOKS: "api_hooks",
+      WANRYO_KNOWN_IDS: JSON.stringify(knownIds),
+    },
+    "",
+    { timeout: SCHEMATHESIS_MS_MAX, cwd: directory },
+  );
+  await rm(directory, { recursive: true });
+  return stdout;
+}
+
 /** Runs the unit tests of one of our Python files; fails unless they succeed. Returns how many there were. */
 export async function runPythonTests(file, settings) {
   const paths = { PYTHONPATH: pythonPackages, PYTHONDONTWRITEBYTECODE: "1" };
@@ -100,8 +130,9 @@ export async function runPythonTests(file, settings) {
   return Number(/^Ran (\d+) tests? in/m.exec(stderr)?.[1]);
 }
 
-async function run(program, args, settings, input) {
-  const child = spawn(program, args, { env: { ...environment(), ...settings }, timeout: RUN_MS_MAX });
+async function run(program, args, settings, input, options = {}) {
+  const env = { ...environment(), ...settings };
+  const child = spawn(program, args, { timeout: RUN_MS_MAX, ...options, env });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text) => (stdout += text));

@@ -89,7 +89,7 @@ impl Shop {
 /// `POST /api/v1/orders`
 #[utoipa::path(post, path = "/api/v1/orders", tag = "orders", summary = "Makes an order",
     description = "Its amount is registered at PortOne in advance. The very same body again is the same order; the same payment_id with another body is refused.",
-    params(("Idempotency-Key" = Option<String>, Header, description = "A name for the request, printable ASCII, kept for 24 hours: with another body it is refused. The payment_id alone makes a repeated request safe, too", min_length = 1, max_length = 255)),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A name for the request, printable ASCII, kept for 24 hours: with another body it is refused. The payment_id alone makes a repeated request safe, too", min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$")),
     request_body = body::NewOrderBody,
     responses((status = 201, description = "The order, new", body = answers::Order), (status = 200, description = "The order, made before by the same body", body = answers::Order)))]
 pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) -> Response {

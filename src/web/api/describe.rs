@@ -179,13 +179,26 @@ fn finished(mut document: Value) -> Value {
         other => other,
     };
     components["schemas"]["Problem"] = problem_schema();
+    let schemas = components["schemas"].clone();
     if let Some(paths) = document["paths"].as_object_mut() {
         let operations = paths.values_mut().filter_map(Value::as_object_mut);
         for operation in operations.flat_map(|path| path.values_mut()) {
             refuse(operation);
+            ask_for_body(operation, &schemas);
         }
     }
     document
+}
+
+/// A body without a field that must be there need not be there itself.
+fn ask_for_body(operation: &mut Value, schemas: &Value) {
+    let Some(body) = operation.get_mut("requestBody") else {
+        return;
+    };
+    let schema = body["content"]["application/json"]["schema"]["$ref"].as_str();
+    let name = schema.and_then(|path| path.rsplit('/').next());
+    let needs = name.is_none_or(|name| schemas[name]["required"].is_array());
+    body["required"] = json!(needs);
 }
 
 /// No object has other fields than these; an answer always has all of them, and a request's name ends in `Body`.

@@ -28,7 +28,7 @@ const ACCOUNT_FIELDS: [&str; 4] = ["bank", "number", "holder", "tel"];
 #[utoipa::path(post, path = "/api/v1/orders/{payment_id}/refunds", tag = "refunds", summary = "Gives money back",
     description = "The same request with the same Idempotency-Key is the same refund. Its state says how far it is.",
     params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64),
-        ("Idempotency-Key" = String, Header, description = "Printable ASCII, a new one for each refund", min_length = 1, max_length = 255)),
+        ("Idempotency-Key" = String, Header, description = "Printable ASCII, a new one for each refund", min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$")),
     request_body = NewRefundBody,
     responses((status = 201, description = "The refund, new", body = answers::Refund), (status = 200, description = "The refund, asked for before by the same request", body = answers::Refund)))]
 pub async fn make_refund(
