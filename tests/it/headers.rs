@@ -9,6 +9,10 @@ use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use serde_json::json;
 use wanryo::service::access;
+use wanryo::ui::pages::office::account::ACCOUNT_PATH;
+use wanryo::ui::pages::office::keys::KEYS_PATH;
+use wanryo::ui::pages::office::users::USERS_PATH;
+use wanryo::ui::pages::office::webhooks::WEBHOOKS_PATH;
 
 use crate::app::{Answer, TestApp};
 use crate::by_hand::Hasty;
@@ -281,10 +285,18 @@ fn routes_of_the_router() -> Vec<String> {
     let texts = files
         .map(|file| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap());
     let calls = texts.iter().flat_map(|text| text.split(".route(").skip(1));
+    let named = [
+        ("ACCOUNT_PATH", ACCOUNT_PATH),
+        ("KEYS_PATH", KEYS_PATH),
+        ("USERS_PATH", USERS_PATH),
+        ("WEBHOOKS_PATH", WEBHOOKS_PATH),
+    ];
     calls
         .map(|call| {
             let first = call.trim_start().split(',').next().unwrap_or_default();
-            first.trim().trim_matches('"').to_owned()
+            let first = first.trim().trim_matches('"');
+            let named = named.iter().find(|(name, _)| *name == first);
+            named.map_or(first, |(_, path)| path).to_owned()
         })
         .collect()
 }
