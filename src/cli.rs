@@ -16,6 +16,7 @@ use crate::developer::{listen, trigger};
 use crate::doctor::{self, Level};
 use crate::domain::access::Role;
 use crate::domain::event::EventType;
+use crate::domain::history::Actor;
 use crate::domain::order::Portone;
 use crate::ports::operations::{Kept, OperationsStore};
 use crate::ports::retention::PersonalData;
@@ -323,7 +324,7 @@ pub async fn stop_asked() -> anyhow::Result<()> {
 
 async fn make_key(settings: &Settings, name: &str) -> anyhow::Result<()> {
     let (core, database) = compose::offline(settings).await?;
-    let key = match access::make_api_key(&core, name).await {
+    let key = match access::make_api_key(&core, name, &Actor::Command).await {
         Err(AccessError::TooMany) => anyhow::bail!(
             "two keys are called {name:?} already; revoke one on the back office's page of keys, or choose another name"
         ),

@@ -246,6 +246,7 @@ impl Ports {
             attention: Arc::clone(database) as _,
             sweep: Arc::clone(database) as _,
             access: Arc::clone(database) as _,
+            audit: Arc::clone(database) as _,
             deliveries: Arc::clone(database) as _,
             overview: Arc::clone(database) as _,
             retention: Arc::clone(database) as _,

@@ -27,6 +27,7 @@ use url::Url;
 use crate::cli::stop_asked;
 use crate::compose::{self, Running};
 use crate::config::{RETENTION_DAYS, Settings, V1Settings, V2Settings};
+use crate::domain::history::Actor;
 use crate::domain::order::Mode;
 use crate::domain::refund::OnMismatch;
 use crate::ports::entropy::draw;
@@ -138,7 +139,7 @@ impl Demo {
         access::put_user(&app.core, STAFF_EMAIL, password.clone(), None)
             .await
             .context("nobody could be let into the back office")?;
-        let key = access::make_api_key(&app.core, "sample shop")
+        let key = access::make_api_key(&app.core, "sample shop", &Actor::Command)
             .await
             .context("the sample shop could not get a key")?;
         let api = http::Api::new(&app.public_url, key)?;

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod attention;
+pub mod audit;
 pub mod confirmation;
 pub mod decision;
 pub mod delivery;

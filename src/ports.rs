@@ -1,6 +1,7 @@
 //! What the use cases need from outside: traits that say what an implementation must do, and nothing of how.
 
 pub mod attention;
+pub mod audit;
 pub mod clock;
 pub mod deliveries;
 pub mod entropy;

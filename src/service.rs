@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use crate::domain::refund::OnMismatch;
 use crate::domain::verification::Expected;
 use crate::ports::attention::{AttentionStore, SweepStore};
+use crate::ports::audit::AuditStore;
 use crate::ports::clock::Clock;
 use crate::ports::deliveries::{DeliveryStore, WebhookSender};
 use crate::ports::entropy::Entropy;
@@ -76,6 +77,8 @@ pub struct Stores {
     pub sweep: Arc<dyn SweepStore>,
     /// People and keys.
     pub access: Arc<dyn AccessStore>,
+    /// Who did what.
+    pub audit: Arc<dyn AuditStore>,
     /// Endpoints and deliveries.
     pub deliveries: Arc<dyn DeliveryStore>,
     /// The shop at a glance.
@@ -98,6 +101,8 @@ pub struct Core {
     pub sweep: Arc<dyn SweepStore>,
     /// People and keys.
     pub access: Arc<dyn AccessStore>,
+    /// Who did what.
+    pub audit: Arc<dyn AuditStore>,
     /// Endpoints and deliveries.
     pub deliveries: Arc<dyn DeliveryStore>,
     /// The shop at a glance.
@@ -148,6 +153,7 @@ impl Core {
             attention,
             sweep,
             access,
+            audit,
             deliveries,
             overview,
             retention,
@@ -159,6 +165,7 @@ impl Core {
             attention,
             sweep,
             access,
+            audit,
             deliveries,
             overview,
             retention,

@@ -10,6 +10,7 @@
 
 mod access;
 mod attention;
+mod audit;
 mod backup;
 mod connect;
 mod connections;

@@ -353,7 +353,9 @@ async fn staff_search_the_list_and_act_on_an_order() {
 
     let api = http::Api::new(
         &demo.app.public_url,
-        access::make_api_key(&demo.app.core, "test").await.unwrap(),
+        access::make_api_key(&demo.app.core, "test", &Actor::Command)
+            .await
+            .unwrap(),
     )
     .unwrap();
     for number in 0..40 {

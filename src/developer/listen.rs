@@ -27,6 +27,7 @@ use crate::cli::{print_line, stop_asked};
 use crate::compose;
 use crate::config::Settings;
 use crate::domain::event::EventType;
+use crate::domain::history::Actor;
 use crate::ports::clock::Clock;
 use crate::service::endpoints::{self, EndpointError};
 
@@ -57,7 +58,7 @@ pub async fn run(
     let mut hangup = signal(SignalKind::hangup()).context("SIGHUP cannot be listened to")?;
     let (core, database) = compose::offline(settings).await?;
     let url = format!("http://{address}/");
-    let endpoint = match endpoints::make(&core, &url, event_types).await {
+    let endpoint = match endpoints::make(&core, &url, event_types, &Actor::Command).await {
         Ok(endpoint) => endpoint,
         Err(EndpointError::Target(_)) => anyhow::bail!(
             "a server with real money sends no events to this machine; start it, and this, with WANRYO_MODE=test"
@@ -91,7 +92,7 @@ pub async fn run(
     stop.cancel();
     let removed = core
         .deliveries
-        .delete_endpoint(&endpoint.id, core.clock.now())
+        .delete_endpoint(&endpoint.id, &Actor::Command, core.clock.now())
         .await;
     database.close().await;
     ended?;

@@ -3,6 +3,8 @@
 use super::Findings;
 use crate::adapters::store::{Inspection, Kind, Tables, inspect};
 use crate::config::Settings;
+use crate::domain::audit::{BrokenAt, End};
+use crate::ports::audit::Chain;
 
 /// Less free space than this is soon used up.
 const FREE_BYTES_MIN: u64 = 1024 * 1024 * 1024;
@@ -12,6 +14,7 @@ const FREE_BYTES_NEEDED: u64 = 128 * 1024 * 1024;
 const CONNECTIONS_MIN: u32 = 20;
 
 const ABOUT: &str = "DATABASE_URL";
+const AUDIT: &str = "audit log";
 
 pub(super) async fn look(settings: &Settings, findings: &mut Findings) {
     let found = match inspect(&settings.database_url).await {
@@ -38,6 +41,26 @@ pub(super) async fn look(settings: &Settings, findings: &mut Findings) {
     }
     if findings.0.len() == before {
         findings.good(ABOUT, "the database is there and up to date");
+    }
+    if let Some(chain) = found.tables.and_then(|tables| tables.audit) {
+        audit(chain, findings);
+    }
+}
+
+/// The digest is said, so that it can be written down where nobody who can write to the database can write.
+fn audit(chain: Chain, findings: &mut Findings) {
+    let End { id, digest } = chain.end;
+    match chain.broken_at {
+        None => {
+            let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            let found = format!("{id} entries, each as it was written; digest of the last {digest}");
+            findings.good(AUDIT, found);
+        }
+        Some(BrokenAt(id)) => findings.error(
+            AUDIT,
+            format!("the log of who did what is broken from entry {id} on: an entry was changed, taken out or put in behind the server's back"),
+            "Find out who can write to the database, and compare the entries with those of an older backup.",
+        ),
     }
 }
 

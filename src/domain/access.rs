@@ -34,6 +34,8 @@ pub enum Deed {
     ManageUsers,
     /// Make and revoke keys of the shop's servers.
     ManageKeys,
+    /// See who did what.
+    ReadAudit,
     /// Change one's own password, and end one's own sessions.
     OwnAccount,
 }
@@ -53,7 +55,7 @@ impl Role {
             Deed::Sync | Deed::Close | Deed::Refund | Deed::Settle | Deed::Redeliver => {
                 matches!(self, Self::Staff | Self::Owner)
             }
-            Deed::ChangeEndpoints | Deed::ManageUsers | Deed::ManageKeys => {
+            Deed::ChangeEndpoints | Deed::ManageUsers | Deed::ManageKeys | Deed::ReadAudit => {
                 matches!(self, Self::Owner)
             }
         }
@@ -77,6 +79,7 @@ mod tests {
             (Deed::ChangeEndpoints, [false, false, true]),
             (Deed::ManageUsers, [false, false, true]),
             (Deed::ManageKeys, [false, false, true]),
+            (Deed::ReadAudit, [false, false, true]),
         ];
         for (deed, may) in table {
             let of_each: Vec<bool> = Role::ALL.iter().map(|role| role.may(deed)).collect();

@@ -103,7 +103,14 @@ pub enum Actor {
     Policy,
     /// The daily sweep, which found in PortOne's lists what was not known here.
     Sweep,
+    /// Whoever runs the program's commands.
+    Command,
+    /// Somebody who did not prove to be anybody.
+    Stranger,
 }
+
+/// Begins the text of a person.
+const PERSON: &str = "staff:";
 
 impl Actor {
     /// Text for the database and the page.
@@ -117,9 +124,17 @@ impl Actor {
             Self::Refund => "refund".to_owned(),
             Self::Policy => "policy".to_owned(),
             Self::Sweep => "sweep".to_owned(),
+            Self::Command => "command".to_owned(),
+            Self::Stranger => "stranger".to_owned(),
             Self::Shop(name) => format!("shop:{name}"),
-            Self::Staff(email) => format!("staff:{email}"),
+            Self::Staff(email) => format!("{PERSON}{email}"),
         }
+    }
+
+    /// Whether a text is that of a person of the shop.
+    #[must_use]
+    pub fn is_person(text: &str) -> bool {
+        text.starts_with(PERSON)
     }
 }
 
@@ -162,6 +177,7 @@ mod tests {
             (Actor::Staff("a@b.example".to_owned()), "staff:a@b.example"),
         ] {
             assert_eq!(actor.to_text(), text);
+            assert_eq!(Actor::is_person(text), matches!(actor, Actor::Staff(_)));
         }
     }
 }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::store::StoreError;
 use crate::domain::attention::{Arrival, AttentionItem, AttentionKind, Finding, Settled};
+use crate::domain::history::Actor;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::order::Portone;
 use crate::domain::refund::{Refund, Word};
@@ -68,12 +69,12 @@ pub trait AttentionStore: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Notes that a person took care of an item. The first word stays; of a drift it is about the amount that had been given
-    /// back by then, and another amount needs attention anew.
+    /// back by then, and another amount needs attention anew. MUST stand in the audit log, written in the same transaction.
     async fn settle(
         &self,
         kind: AttentionKind,
         transaction_id: &TransactionId,
-        by: &str,
+        by: &Actor,
         note: &str,
         at: Timestamp,
     ) -> Result<Settling, StoreError>;

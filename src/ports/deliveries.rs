@@ -10,6 +10,7 @@ use crate::domain::delivery::{
     Sent,
 };
 use crate::domain::event::EventType;
+use crate::domain::history::Actor;
 use crate::domain::ids::PaymentId;
 use crate::domain::target::TargetRefused;
 
@@ -100,6 +101,9 @@ pub struct Settlement {
 /// Where events go, and how far each of them is. Events become deliveries in [`OrderStore::commit`], in the same transaction, for
 /// every endpoint that is served then and wants the type.
 ///
+/// What somebody changes or asks for again MUST stand in the audit log ([`AuditStore`](super::audit::AuditStore)) as done by `by`,
+/// written in the same transaction.
+///
 /// [`OrderStore::commit`]: super::store::OrderStore::commit
 #[async_trait]
 pub trait DeliveryStore: Send + Sync {
@@ -108,6 +112,7 @@ pub trait DeliveryStore: Send + Sync {
         &self,
         endpoint: &Endpoint,
         endpoints_max: u32,
+        by: &Actor,
     ) -> Result<bool, StoreError>;
 
     /// Finds an endpoint; one that was deleted is none.
@@ -121,6 +126,7 @@ pub trait DeliveryStore: Send + Sync {
         &self,
         id: &EndpointId,
         change: &EndpointChange,
+        by: &Actor,
         at: Timestamp,
     ) -> Result<bool, StoreError>;
 
@@ -130,12 +136,18 @@ pub trait DeliveryStore: Send + Sync {
         id: &EndpointId,
         secret: &SecretString,
         previous_until: Timestamp,
+        by: &Actor,
         at: Timestamp,
     ) -> Result<bool, StoreError>;
 
     /// Deletes an endpoint and its secrets; what was not delivered is given up, and the record of deliveries stays. Says whether there
     /// was one.
-    async fn delete_endpoint(&self, id: &EndpointId, at: Timestamp) -> Result<bool, StoreError>;
+    async fn delete_endpoint(
+        &self,
+        id: &EndpointId,
+        by: &Actor,
+        at: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// The endpoints that are served, do not rest, and have deliveries that are due.
     async fn endpoints_with_work(&self, now: Timestamp) -> Result<Vec<EndpointId>, StoreError>;
@@ -161,10 +173,20 @@ pub trait DeliveryStore: Send + Sync {
     async fn find_delivery(&self, id: i64) -> Result<Option<(Delivery, Vec<Attempt>)>, StoreError>;
 
     /// Makes a delivery due, however far it was, and begins its schedule anew.
-    async fn redeliver(&self, id: i64, now: Timestamp) -> Result<Redelivered, StoreError>;
+    async fn redeliver(
+        &self,
+        id: i64,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Redelivered, StoreError>;
 
     /// The same for many, see [`Again`]. Says how many.
-    async fn redeliver_many(&self, again: &Again, now: Timestamp) -> Result<u64, StoreError>;
+    async fn redeliver_many(
+        &self,
+        again: &Again,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<u64, StoreError>;
 }
 
 /// A webhook to be sent.

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::domain::access::Role;
 use crate::domain::event::Event;
-use crate::domain::history::{Entry, StoredEntry};
+use crate::domain::history::{Actor, Entry, StoredEntry};
 use crate::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
 use crate::domain::method::PayMethod;
 use crate::domain::money::Currency;
@@ -477,6 +477,15 @@ pub enum UserChanged {
     LastOwner,
 }
 
+/// How a session begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// Somebody signed in.
+    SignIn,
+    /// Where a change of one's own account has ended every session, this one among them.
+    Again,
+}
+
 /// A key to add.
 #[derive(Debug, Clone)]
 pub struct NewApiKey {
@@ -511,10 +520,13 @@ pub struct ApiKey {
 }
 
 /// Who may come in: people with sessions, shops with keys. Tokens and keys are stored as SHA-256 alone.
+///
+/// Every change of who may come in, every sign-in and every use of a recovery code MUST stand in the audit log
+/// ([`AuditStore`](super::audit::AuditStore)), written in the same transaction.
 #[async_trait]
 pub trait AccessStore: Send + Sync {
     /// Adds a person as an owner, or gives an existing one a new password (and ends that person's sessions, and lets one who
-    /// was disabled in again). A role that is named is the person's from then on.
+    /// was disabled in again). A role that is named is the person's from then on. Done by a command.
     async fn put_user(
         &self,
         email: &str,
@@ -524,13 +536,14 @@ pub trait AccessStore: Send + Sync {
     ) -> Result<UserChanged, StoreError>;
 
     /// Adds a person; `false` when there is one with the address.
-    async fn add_user(&self, new: &NewUser, at: Timestamp) -> Result<bool, StoreError>;
+    async fn add_user(&self, new: &NewUser, by: &Actor, at: Timestamp) -> Result<bool, StoreError>;
 
     /// Changes a person. An owner who is let in is left, whatever is asked for at the same time.
     async fn change_user(
         &self,
         id: i64,
         change: &UserChange,
+        by: &Actor,
         at: Timestamp,
     ) -> Result<UserChanged, StoreError>;
 
@@ -545,6 +558,7 @@ pub trait AccessStore: Send + Sync {
         &self,
         new: &NewApiKey,
         of_name_max: u32,
+        by: &Actor,
         at: Timestamp,
     ) -> Result<bool, StoreError>;
 
@@ -552,7 +566,8 @@ pub trait AccessStore: Send + Sync {
     async fn api_keys(&self, limit: u32) -> Result<Vec<KeptKey>, StoreError>;
 
     /// Revokes a key; `false` when none has the id.
-    async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError>;
+    async fn delete_api_key(&self, id: &str, by: &Actor, at: Timestamp)
+    -> Result<bool, StoreError>;
 
     /// Finds a key by its hash, and notes that it was used `now` (at most once an hour).
     async fn find_api_key(
@@ -566,6 +581,7 @@ pub trait AccessStore: Send + Sync {
         &self,
         hash: &[u8; 32],
         user: &User,
+        opening: Opening,
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool, StoreError>;
@@ -605,7 +621,12 @@ pub trait AccessStore: Send + Sync {
     async fn use_code(&self, user_id: i64, step: i64) -> Result<bool, StoreError>;
 
     /// Uses a recovery code up; `false` when the person has none such.
-    async fn use_recovery_code(&self, user_id: i64, hash: &[u8; 32]) -> Result<bool, StoreError>;
+    async fn use_recovery_code(
+        &self,
+        user_id: i64,
+        hash: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<bool, StoreError>;
 
     /// Removes sessions that are over, and sign-ins that stopped half-way.
     async fn purge_sessions(&self, now: Timestamp) -> Result<(), StoreError>;

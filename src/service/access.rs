@@ -18,9 +18,14 @@ use thiserror::Error;
 
 use super::{Core, PASSWORD_WAIT};
 use crate::domain::access::Role;
+use crate::domain::audit::Act;
+use crate::domain::history::Actor;
+use crate::ports::audit::Mistake;
 use crate::ports::clock::within;
 use crate::ports::entropy::draw;
-use crate::ports::store::{ApiKey, NewApiKey, NewUser, StoreError, User, UserChange, UserChanged};
+use crate::ports::store::{
+    ApiKey, NewApiKey, NewUser, Opening, StoreError, User, UserChange, UserChanged,
+};
 
 pub(crate) use door::Door;
 use door::Key;
@@ -165,7 +170,7 @@ pub async fn sign_in(core: &Core, sign_in: SignIn<'_>) -> Result<Entered, Access
         let browser = sign_in.browser?;
         known(browser, &email, &user.password_hash)
     });
-    let (account, keys) = match known {
+    let (counted, keys) = match known {
         Some(nonce) => (Key::browser(&nonce), vec![Key::browser(&nonce)]),
         None => {
             let account = Key::account(&email);
@@ -183,27 +188,53 @@ pub async fn sign_in(core: &Core, sign_in: SignIn<'_>) -> Result<Entered, Access
         }
     };
     let now = core.clock.now();
+    let account = found.as_ref().map(|user| user.email.clone());
     // A password that was handed over and never replaced is worth nothing to who finds it later.
     let found = found.filter(|user| user.password_until.is_none_or(|until| now < until));
-    let user = found.filter(|_| right).ok_or(AccessError::Refused)?;
+    let Some(user) = found.filter(|_| right) else {
+        count_mistake(core, Act::WrongPassword, Actor::Stranger, account);
+        return Err(AccessError::Refused);
+    };
     core.door.take_back(&keys);
     // Not where it comes from: whoever has an account could guess at the others without end.
-    core.door.forgive(&account);
+    core.door.forgive(&counted);
 
     if user.second_factor.is_some() {
         return Ok(Entered::CodeNeeded(factor::half_way(core, &user).await?));
     }
-    Ok(Entered::In(open_session(core, &user).await?))
+    Ok(Entered::In(
+        open_session(core, &user, Opening::SignIn).await?,
+    ))
+}
+
+/// Has a wrong password or code counted, and maybe written down. Nobody waits for it: an address that is somebody's is not to be
+/// told from another by how long the answer takes.
+fn count_mistake(core: &Core, act: Act, by: Actor, account: Option<String>) {
+    let store = Arc::clone(&core.audit);
+    let mistake = Mistake {
+        at: core.clock.now(),
+        by,
+        act,
+        account,
+    };
+    core.tasks.spawn(async move {
+        if let Err(error) = store.count_mistake(&mistake).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a wrong password or code could not be counted in the audit log"
+            );
+        }
+    });
 }
 
 /// Opens a session of a person whose password, as it was looked at, is still the password.
-async fn open_session(core: &Core, user: &User) -> Result<CameIn, AccessError> {
+async fn open_session(core: &Core, user: &User, opening: Opening) -> Result<CameIn, AccessError> {
     let token = token(core);
     let now = core.clock.now();
     let until = now.checked_add(SESSION_MAX).unwrap_or(now);
     if !core
         .access
-        .put_session(&digest(&token), user, now, until)
+        .put_session(&digest(&token), user, opening, now, until)
         .await?
     {
         return Err(AccessError::Refused);
@@ -313,7 +344,12 @@ pub async fn put_user(
 ///
 /// # Errors
 /// [`AccessError::Exists`], [`AccessError::TooMany`], or what keeps anybody from being added.
-pub async fn add_user(core: &Core, email: &str, role: Role) -> Result<SecretString, AccessError> {
+pub async fn add_user(
+    core: &Core,
+    email: &str,
+    role: Role,
+    by: &Actor,
+) -> Result<SecretString, AccessError> {
     let email = address(email)?;
     let now = core.clock.now();
     if core.access.users(now, USERS_MAX).await?.len() >= USERS_MAX as usize {
@@ -326,7 +362,7 @@ pub async fn add_user(core: &Core, email: &str, role: Role) -> Result<SecretStri
         role,
         password_until: now.checked_add(HANDED_PASSWORD_LASTS).ok(),
     };
-    if core.access.add_user(&new, now).await? {
+    if core.access.add_user(&new, by, now).await? {
         Ok(password)
     } else {
         Err(AccessError::Exists)
@@ -337,7 +373,11 @@ pub async fn add_user(core: &Core, email: &str, role: Role) -> Result<SecretStri
 ///
 /// # Errors
 /// [`AccessError::NotFound`], or a store that fails.
-pub async fn hand_password(core: &Core, id: i64) -> Result<(String, SecretString), AccessError> {
+pub async fn hand_password(
+    core: &Core,
+    id: i64,
+    by: &Actor,
+) -> Result<(String, SecretString), AccessError> {
     let users = core.access.users(core.clock.now(), USERS_MAX).await?;
     let person = users.into_iter().find(|person| person.id == id);
     let email = person.ok_or(AccessError::NotFound)?.email;
@@ -347,7 +387,7 @@ pub async fn hand_password(core: &Core, id: i64) -> Result<(String, SecretString
         before: None,
         until: core.clock.now().checked_add(HANDED_PASSWORD_LASTS).ok(),
     };
-    change_user(core, id, &change).await?;
+    change_user(core, id, &change, by).await?;
     Ok((email, password))
 }
 
@@ -355,10 +395,15 @@ pub async fn hand_password(core: &Core, id: i64) -> Result<(String, SecretString
 ///
 /// # Errors
 /// [`AccessError::NotFound`], [`AccessError::LastOwner`], or a store that fails.
-pub async fn change_user(core: &Core, id: i64, change: &UserChange) -> Result<(), AccessError> {
+pub async fn change_user(
+    core: &Core,
+    id: i64,
+    change: &UserChange,
+    by: &Actor,
+) -> Result<(), AccessError> {
     done(
         core.access
-            .change_user(id, change, core.clock.now())
+            .change_user(id, change, by, core.clock.now())
             .await?,
     )
 }
@@ -383,7 +428,11 @@ pub async fn change_password(
         .map_err(AccessError::Wait)?;
     match is_right(core, present, user.password_hash.clone()).await {
         Ok(true) => core.door.take_back(&keys),
-        Ok(false) => return Err(AccessError::Refused),
+        Ok(false) => {
+            let by = Actor::Staff(user.email.clone());
+            count_mistake(core, Act::WrongPresentPassword, by, Some(user.email));
+            return Err(AccessError::Refused);
+        }
         Err(error) => {
             core.door.take_back(&keys);
             return Err(error);
@@ -395,11 +444,12 @@ pub async fn change_password(
         before: Some(before),
         until: None,
     };
-    match change_user(core, user.id, &change).await {
+    let by = Actor::Staff(user.email.clone());
+    match change_user(core, user.id, &change, &by).await {
         // The present password, which was right, is another one by now.
         Err(AccessError::NotFound) => Err(AccessError::Refused),
         Err(error) => Err(error),
-        Ok(()) => open_session(core, &user).await,
+        Ok(()) => open_session(core, &user, Opening::Again).await,
     }
 }
 
@@ -454,7 +504,11 @@ fn handed_password(core: &Core) -> SecretString {
 ///
 /// # Errors
 /// [`AccessError::Name`], [`AccessError::TooMany`] of this name, or a store that fails.
-pub async fn make_api_key(core: &Core, name: &str) -> Result<SecretString, AccessError> {
+pub async fn make_api_key(
+    core: &Core,
+    name: &str,
+    by: &Actor,
+) -> Result<SecretString, AccessError> {
     let name = name.trim();
     let fits = (1..=KEY_NAME_CHARS_MAX).contains(&name.chars().count());
     if !fits || name.contains(char::is_control) {
@@ -467,7 +521,8 @@ pub async fn make_api_key(core: &Core, name: &str) -> Result<SecretString, Acces
         hint: key.chars().take(KEY_HINT_CHARS).collect(),
     };
     let now = core.clock.now();
-    if core.access.put_api_key(&new, KEYS_OF_NAME_MAX, now).await? {
+    let put = core.access.put_api_key(&new, KEYS_OF_NAME_MAX, by, now);
+    if put.await? {
         Ok(SecretString::from(key))
     } else {
         Err(AccessError::TooMany)

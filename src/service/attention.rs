@@ -54,11 +54,10 @@ pub async fn settle(
     if note.chars().count() > NOTE_CHARS_MAX {
         return Err(SettleError::NoteTooLong);
     }
-    let by = actor.to_text();
     let at = core.clock.now();
     match core
         .attention
-        .settle(kind, transaction_id, &by, note, at)
+        .settle(kind, transaction_id, actor, note, at)
         .await?
     {
         Settling::Done => {

@@ -10,6 +10,7 @@ use crate::domain::delivery::{
     ENDPOINTS_MAX, Endpoint, EndpointId, EndpointStatus, ROTATION, Secrets,
 };
 use crate::domain::event::EventType;
+use crate::domain::history::Actor;
 use crate::domain::target::TargetRefused;
 use crate::ports::deliveries::{Again, EndpointChange};
 use crate::ports::entropy::draw;
@@ -46,6 +47,7 @@ pub async fn make(
     core: &Core,
     url: &str,
     event_types: Option<Vec<EventType>>,
+    by: &Actor,
 ) -> Result<Endpoint, EndpointError> {
     core.webhooks.check(url).await?;
     let now = core.clock.now();
@@ -65,7 +67,7 @@ pub async fn make(
     };
     if core
         .deliveries
-        .add_endpoint(&endpoint, ENDPOINTS_MAX)
+        .add_endpoint(&endpoint, ENDPOINTS_MAX, by)
         .await?
     {
         Ok(endpoint)
@@ -82,12 +84,13 @@ pub async fn change(
     core: &Core,
     id: &EndpointId,
     change: &EndpointChange,
+    by: &Actor,
 ) -> Result<Endpoint, EndpointError> {
     if let Some(url) = &change.url {
         core.webhooks.check(url).await?;
     }
     let now = core.clock.now();
-    if core.deliveries.change_endpoint(id, change, now).await? {
+    if core.deliveries.change_endpoint(id, change, by, now).await? {
         find(core, id).await
     } else {
         Err(EndpointError::NotFound)
@@ -98,13 +101,13 @@ pub async fn change(
 ///
 /// # Errors
 /// See [`EndpointError`].
-pub async fn rotate(core: &Core, id: &EndpointId) -> Result<Endpoint, EndpointError> {
+pub async fn rotate(core: &Core, id: &EndpointId, by: &Actor) -> Result<Endpoint, EndpointError> {
     let now = core.clock.now();
     let until = now.checked_add(ROTATION).unwrap_or(now);
     let secret = secret(core);
     if core
         .deliveries
-        .rotate_secret(id, &secret, until, now)
+        .rotate_secret(id, &secret, until, by, now)
         .await?
     {
         find(core, id).await
@@ -126,13 +129,13 @@ pub async fn find(core: &Core, id: &EndpointId) -> Result<Endpoint, EndpointErro
 ///
 /// # Errors
 /// [`EndpointError::NotFound`], [`EndpointError::NotServed`] and [`EndpointError::Store`].
-pub async fn redeliver(core: &Core, again: &Again) -> Result<u64, EndpointError> {
+pub async fn redeliver(core: &Core, again: &Again, by: &Actor) -> Result<u64, EndpointError> {
     let endpoint = find(core, &again.endpoint_id).await?;
     if !endpoint.status.is_served() {
         return Err(EndpointError::NotServed);
     }
     let now = core.clock.now();
-    Ok(core.deliveries.redeliver_many(again, now).await?)
+    Ok(core.deliveries.redeliver_many(again, by, now).await?)
 }
 
 /// In the form of Standard Webhooks: 32 random bytes.

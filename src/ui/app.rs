@@ -8,8 +8,8 @@ use leptos_router::{ParamSegment, SsrMode, StaticSegment};
 use super::pages::complete::CompletePage;
 use super::pages::no_page::NoPage;
 use super::pages::office::{
-    AccountPage, AttentionPage, KeysPage, LoginCodePage, LoginPage, OrderPage, OrdersPage,
-    OverviewPage, RefundPage, UsersPage, WebhooksPage,
+    AccountPage, AttentionPage, AuditPage, KeysPage, LoginCodePage, LoginPage, OrderPage,
+    OrdersPage, OverviewPage, RefundPage, UsersPage, WebhooksPage,
 };
 use super::pages::pay::PayPage;
 use super::pages::status::StatusPage;
@@ -31,6 +31,7 @@ pub fn App() -> impl IntoView {
                 <Route path=(StaticSegment("settings"), StaticSegment("webhooks")) view=WebhooksPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("settings"), StaticSegment("users")) view=UsersPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("settings"), StaticSegment("keys")) view=KeysPage ssr=SsrMode::Async />
+                <Route path=(StaticSegment("settings"), StaticSegment("audit")) view=AuditPage ssr=SsrMode::Async />
                 <Route path=(StaticSegment("settings"), StaticSegment("account")) view=AccountPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("overview") view=OverviewPage ssr=SsrMode::Async />
                 <Route path=StaticSegment("orders") view=OrdersPage ssr=SsrMode::Async />

@@ -7,6 +7,7 @@ use leptos::prelude::use_context;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::access::{Deed, Role};
+use crate::domain::history::Actor;
 use crate::domain::look::Accent;
 use crate::domain::one_time_code::CodeSecret;
 use crate::domain::order::Mode;
@@ -90,6 +91,12 @@ impl SignedIn {
     #[must_use]
     pub const fn may(&self, deed: Deed) -> bool {
         self.role.may(deed)
+    }
+
+    /// The person as who does something.
+    #[must_use]
+    pub fn actor(&self) -> Actor {
+        Actor::Staff(self.email.clone())
     }
 }
 

@@ -397,13 +397,14 @@ pub async fn settle_attention(
 }
 
 /// The pages that a person may come to by signing in.
-const OWN_PAGES: [&str; 7] = [
+const OWN_PAGES: [&str; 8] = [
     "/overview",
     "/orders",
     "/attention",
     "/settings/webhooks",
     "/settings/users",
     "/settings/keys",
+    "/settings/audit",
     "/settings/account",
 ];
 

@@ -1,5 +1,5 @@
 //! The forms of `/settings/users`, `/settings/keys` and `/settings/account`. Passwords and keys that are made here are shown in
-//! the answer itself, once.
+//! the answer itself, once. And `/settings/audit`, which has no form.
 
 use axum::extract::{Extension, FromRequest, Path, Request, State};
 use axum::response::Response;
@@ -19,6 +19,7 @@ use crate::ports::store::{StoreError, UserChange};
 use crate::service::access::{self, AccessError, factor};
 use crate::ui::context::{FactorShown, NewSecret, SignedIn};
 use crate::ui::pages::office::account::ACCOUNT_PATH;
+use crate::ui::pages::office::audit::AUDIT_PATH;
 use crate::ui::pages::office::keys::KEYS_PATH;
 use crate::ui::pages::office::users::USERS_PATH;
 
@@ -37,6 +38,7 @@ pub fn routes() -> Router<App> {
         )
         .route(KEYS_PATH, get(page_route).post(make_key))
         .route("/settings/keys/{key_id}/revoke", post(revoke_key))
+        .route(AUDIT_PATH, get(page_route))
         .route(ACCOUNT_PATH, get(page_route))
         .route("/settings/account/password", post(change_password))
         .route("/settings/account/second-factor", post(begin_second_factor))
@@ -101,7 +103,7 @@ async fn add_user(
     let Some(role) = Role::from_word(&role) else {
         return back(USERS_PATH, "error=role");
     };
-    match access::add_user(&app.core, &email, role).await {
+    match access::add_user(&app.core, &email, role, &person.actor()).await {
         Ok(password) => {
             let email = email.trim().to_lowercase();
             let secret = NewSecret::new(email, password);
@@ -121,28 +123,44 @@ struct RoleForm {
 /// `POST /settings/users/{user_id}/role`
 async fn change_role(
     State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
     Path(id): Path<String>,
     Form(form): Form<RoleForm>,
 ) -> Response {
     match Role::from_word(&form.role) {
-        Some(role) => change(&app, &id, UserChange::Role(role), "done=role").await,
+        Some(role) => {
+            let to = UserChange::Role(role);
+            change(&app, &person, &id, to, "done=role").await
+        }
         None => back(USERS_PATH, "error=role"),
     }
 }
 
 /// `POST /settings/users/{user_id}/disable`
-async fn disable(State(app): State<App>, Path(id): Path<String>) -> Response {
-    change(&app, &id, UserChange::Disable, "done=disabled").await
+async fn disable(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
+    change(&app, &person, &id, UserChange::Disable, "done=disabled").await
 }
 
 /// `POST /settings/users/{user_id}/enable`
-async fn enable(State(app): State<App>, Path(id): Path<String>) -> Response {
-    change(&app, &id, UserChange::Enable, "done=enabled").await
+async fn enable(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
+    change(&app, &person, &id, UserChange::Enable, "done=enabled").await
 }
 
 /// `POST /settings/users/{user_id}/sign-out`
-async fn sign_out(State(app): State<App>, Path(id): Path<String>) -> Response {
-    change(&app, &id, UserChange::SignOut, "done=signed_out").await
+async fn sign_out(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
+    change(&app, &person, &id, UserChange::SignOut, "done=signed_out").await
 }
 
 /// `POST /settings/users/{user_id}/drop-second-factor`
@@ -157,6 +175,7 @@ async fn drop_second_factor(
     }
     change(
         &app,
+        &person,
         &id,
         UserChange::DropSecondFactor,
         "done=factor_dropped",
@@ -164,11 +183,17 @@ async fn drop_second_factor(
     .await
 }
 
-async fn change(app: &App, id: &str, change: UserChange, done: &'static str) -> Response {
+async fn change(
+    app: &App,
+    person: &SignedIn,
+    id: &str,
+    change: UserChange,
+    done: &'static str,
+) -> Response {
     let Ok(id) = id.parse() else {
         return back(USERS_PATH, "error=not_found");
     };
-    let changed = access::change_user(&app.core, id, &change).await;
+    let changed = access::change_user(&app.core, id, &change, &person.actor()).await;
     back(
         USERS_PATH,
         changed.map_or_else(|error| failed(&error), |()| done),
@@ -189,7 +214,7 @@ async fn hand_password(
     if person.id == id {
         return see_other(ACCOUNT_PATH);
     }
-    match access::hand_password(&app.core, id).await {
+    match access::hand_password(&app.core, id, &person.actor()).await {
         Ok((email, password)) => {
             let secret = NewSecret::new(email, password);
             Asked::read(&request)
@@ -217,7 +242,7 @@ async fn make_key(
     let Some(KeyForm { name }) = form(request).await else {
         return back(KEYS_PATH, "error=name");
     };
-    match access::make_api_key(&app.core, &name).await {
+    match access::make_api_key(&app.core, &name, &person.actor()).await {
         Ok(key) => {
             let secret = NewSecret::new(name.trim().to_owned(), key);
             asked.show(&app, KEYS_PATH, person, secret).await
@@ -227,10 +252,16 @@ async fn make_key(
 }
 
 /// `POST /settings/keys/{key_id}/revoke`
-async fn revoke_key(State(app): State<App>, Path(id): Path<String>) -> Response {
+async fn revoke_key(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
+    let (by, now) = (person.actor(), app.core.clock.now());
+    let deleted = app.core.access.delete_api_key(&id, &by, now).await;
     back(
         KEYS_PATH,
-        match app.core.access.delete_api_key(&id).await {
+        match deleted {
             Ok(true) => "done=revoked",
             Ok(false) => "error=not_found",
             Err(error) => unavailable(&error),
@@ -354,7 +385,7 @@ async fn sign_out_everywhere(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
 ) -> Response {
-    match access::change_user(&app.core, person.id, &UserChange::SignOut).await {
+    match access::change_user(&app.core, person.id, &UserChange::SignOut, &person.actor()).await {
         Ok(()) => see_other("/login"),
         Err(error) => back(ACCOUNT_PATH, failed(&error)),
     }

@@ -59,7 +59,7 @@ async fn make(
         }
     }
     let types = Some(types).filter(|types| !types.is_empty());
-    match endpoints::make(&app.core, &url, types).await {
+    match endpoints::make(&app.core, &url, types, &person.actor()).await {
         Ok(endpoint) => {
             let language = parts.headers.get(ACCEPT_LANGUAGE).cloned();
             shown_once(&app, person, endpoint, parts.uri.query(), language).await
@@ -69,16 +69,30 @@ async fn make(
 }
 
 /// `POST /settings/webhooks/{endpoint_id}/enable`
-async fn enable(State(app): State<App>, Path(id): Path<String>) -> Response {
-    switch(&app, &id, true, "done=endpoint_enabled").await
+async fn enable(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
+    switch(&app, &person, &id, true, "done=endpoint_enabled").await
 }
 
 /// `POST /settings/webhooks/{endpoint_id}/disable`
-async fn disable(State(app): State<App>, Path(id): Path<String>) -> Response {
-    switch(&app, &id, false, "done=endpoint_disabled").await
+async fn disable(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
+    switch(&app, &person, &id, false, "done=endpoint_disabled").await
 }
 
-async fn switch(app: &App, id: &str, enabled: bool, done: &'static str) -> Response {
+async fn switch(
+    app: &App,
+    person: &SignedIn,
+    id: &str,
+    enabled: bool,
+    done: &'static str,
+) -> Response {
     let Ok(id) = EndpointId::parse(id) else {
         return back("error=not_found");
     };
@@ -86,7 +100,7 @@ async fn switch(app: &App, id: &str, enabled: bool, done: &'static str) -> Respo
         enabled: Some(enabled),
         ..EndpointChange::default()
     };
-    let changed = endpoints::change(&app.core, &id, &change).await;
+    let changed = endpoints::change(&app.core, &id, &change, &person.actor()).await;
     back(changed.map_or_else(|error| failed(&error), |_| done))
 }
 
@@ -100,7 +114,7 @@ async fn rotate(
     let Ok(id) = EndpointId::parse(&id) else {
         return back("error=not_found");
     };
-    match endpoints::rotate(&app.core, &id).await {
+    match endpoints::rotate(&app.core, &id, &person.actor()).await {
         Ok(endpoint) => {
             let language = request.headers().get(ACCEPT_LANGUAGE).cloned();
             let query = request.uri().query();
@@ -111,12 +125,18 @@ async fn rotate(
 }
 
 /// `POST /settings/webhooks/{endpoint_id}/delete`
-async fn delete(State(app): State<App>, Path(id): Path<String>) -> Response {
+async fn delete(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return back("error=not_found");
     };
     let now = app.core.clock.now();
-    back(match app.core.deliveries.delete_endpoint(&id, now).await {
+    let by = person.actor();
+    let deleted = app.core.deliveries.delete_endpoint(&id, &by, now).await;
+    back(match deleted {
         Ok(true) => "done=endpoint_deleted",
         Ok(false) => "error=not_found",
         Err(error) => unavailable(&error),
@@ -124,7 +144,11 @@ async fn delete(State(app): State<App>, Path(id): Path<String>) -> Response {
 }
 
 /// `POST /settings/webhooks/{endpoint_id}/redeliver`
-async fn redeliver_given_up(State(app): State<App>, Path(id): Path<String>) -> Response {
+async fn redeliver_given_up(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
     let Ok(endpoint_id) = EndpointId::parse(&id) else {
         return back("error=not_found");
     };
@@ -135,17 +159,23 @@ async fn redeliver_given_up(State(app): State<App>, Path(id): Path<String>) -> R
         to: None,
         limit: REDELIVERED_MAX,
     };
-    let asked = endpoints::redeliver(&app.core, &again).await;
+    let asked = endpoints::redeliver(&app.core, &again, &person.actor()).await;
     back(asked.map_or_else(|error| failed(&error), |_| "done=redelivered"))
 }
 
 /// `POST /settings/deliveries/{id}/redeliver`
-async fn redeliver(State(app): State<App>, Path(id): Path<String>) -> Response {
+async fn redeliver(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
     let Ok(id) = id.parse() else {
         return back("error=not_found");
     };
     let now = app.core.clock.now();
-    back(match app.core.deliveries.redeliver(id, now).await {
+    let by = person.actor();
+    let asked = app.core.deliveries.redeliver(id, &by, now).await;
+    back(match asked {
         Ok(Redelivered::Done) => "done=redelivered",
         Ok(Redelivered::NothingThere) => "error=not_found",
         Ok(Redelivered::NotServed) => "error=not_served",

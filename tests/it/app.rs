@@ -12,6 +12,7 @@ use url::Url;
 use wanryo::adapters::system::SystemClock;
 use wanryo::compose::{self, Rounds, Running};
 use wanryo::config::{RETENTION_DAYS, Settings, V1Settings, V2Settings};
+use wanryo::domain::history::Actor;
 use wanryo::domain::order::Mode;
 use wanryo::domain::refund::OnMismatch;
 use wanryo::ports::clock::Clock;
@@ -160,7 +161,7 @@ impl TestApp {
         sandbox.set_webhook_url(
             Url::parse(&format!("{}/payments/webhook", running.public_url)).unwrap(),
         );
-        let key = match access::make_api_key(&running.core, "test").await {
+        let key = match access::make_api_key(&running.core, "test", &Actor::Command).await {
             Ok(key) => key,
             // Another app of this test's database has made the others, and is gone.
             Err(access::AccessError::TooMany) => {
@@ -169,10 +170,12 @@ impl TestApp {
                 running
                     .core
                     .access
-                    .delete_api_key(&oldest.id)
+                    .delete_api_key(&oldest.id, &Actor::Command, running.core.clock.now())
                     .await
                     .unwrap();
-                access::make_api_key(&running.core, "test").await.unwrap()
+                access::make_api_key(&running.core, "test", &Actor::Command)
+                    .await
+                    .unwrap()
             }
             Err(error) => panic!("no key: {error}"),
         }

@@ -322,6 +322,7 @@ impl<P: Plays + 'static> Shop<P> {
             attention: Arc::clone(&database) as _,
             sweep: Arc::clone(&database) as _,
             access: Arc::clone(&database) as _,
+            audit: Arc::clone(&database) as _,
             deliveries: Arc::clone(&database) as _,
             overview: Arc::clone(&database) as _,
             retention: database as _,

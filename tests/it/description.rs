@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use wanryo::adapters::system::SystemClock;
 use wanryo::compose::Rounds;
 use wanryo::domain::delivery::ENDPOINTS_MAX;
+use wanryo::domain::history::Actor;
 use wanryo::service::{access, deliveries};
 use wanryo::web::api::describe::document;
 use wanryo::web::limits::Limits;
@@ -559,7 +560,7 @@ async fn real_answers_are_as_described() {
                 witness.compare("GET", ORDERS, 429, Some("application/problem+json"), &answer.text);
             }
         }
-        let another_key = access::make_api_key(&other.running.core, "another").await.unwrap();
+        let another_key = access::make_api_key(&other.running.core, "another", &Actor::Command).await.unwrap();
         let of_another_key = other.send(other.client.get(other.url(ORDERS)).bearer_auth(another_key.expose_secret())).await;
         assert_eq!(of_another_key.status, StatusCode::OK);
         let without = other.send(other.client.get(other.url(ORDERS)).bearer_auth("wr_x")).await;

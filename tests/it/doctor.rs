@@ -30,15 +30,15 @@ const NOT_FLUSHED: [&str; 2] = [
 ];
 
 /// What it said, by what it is about; but for [`NOT_FLUSHED`].
-struct Said {
-    is_well: bool,
+pub(crate) struct Said {
+    pub(crate) is_well: bool,
     is_flushed: bool,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl Said {
     /// What was found about this, at this level.
-    fn about(&self, level: &str, about: &str) -> Option<&str> {
+    pub(crate) fn about(&self, level: &str, about: &str) -> Option<&str> {
         let start = format!("{level:<8} {about}: ");
         self.text.lines().find_map(|line| line.strip_prefix(&start))
     }
@@ -52,7 +52,7 @@ impl Said {
 }
 
 /// Runs the program with the server's own settings, but for these; an empty one is left out.
-async fn examine(db: &TestDatabase, app: &TestApp, changes: &[(&str, &str)]) -> Said {
+pub(crate) async fn examine(db: &TestDatabase, app: &TestApp, changes: &[(&str, &str)]) -> Said {
     let mut command = logs::command(db, &app.sandbox);
     command.env_remove("RUST_LOG");
     command.env("WANRYO_PUBLIC_URL", &app.running.public_url);
@@ -91,7 +91,7 @@ async fn examine(db: &TestDatabase, app: &TestApp, changes: &[(&str, &str)]) -> 
 }
 
 /// A server with a person and a key, as one that is in use has.
-async fn start(db: &TestDatabase) -> TestApp {
+pub(crate) async fn start(db: &TestDatabase) -> TestApp {
     let app = TestApp::start(db).await;
     let password = secrecy::SecretString::from("correct horse battery");
     access::put_user(&app.running.core, "staff@example.com", password, None)

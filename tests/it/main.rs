@@ -7,6 +7,7 @@
 
 mod app;
 mod attention;
+mod audit;
 mod backlog;
 mod budgets;
 mod by_hand;

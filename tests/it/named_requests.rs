@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use wanryo::domain::history::Actor;
 use wanryo::ports::clock::Clock;
 use wanryo::service::access;
 
@@ -39,7 +40,7 @@ on_both_databases! {
         let clock = Arc::new(Ahead::default());
         let app = start(&db, &clock).await;
         let key = app.key().to_owned();
-        let other = access::make_api_key(&app.running.core, "other shop").await.unwrap();
+        let other = access::make_api_key(&app.running.core, "other shop", &Actor::Command).await.unwrap();
 
         assert_eq!(ask(&app, &key, "first", "A").await.status, StatusCode::CREATED);
         assert_eq!(ask(&app, &key, "first", "A").await.status, StatusCode::OK);

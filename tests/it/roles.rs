@@ -64,6 +64,7 @@ async fn stored(db: &TestDatabase) -> Vec<String> {
         "SELECT email || role || password_hash || COALESCE(disabled_at, 0) FROM users ORDER BY 1",
         "SELECT name FROM api_keys ORDER BY 1",
         "SELECT url FROM webhook_endpoints ORDER BY 1",
+        "SELECT act || COALESCE(target, '') FROM audit_log ORDER BY id",
         "SELECT CAST(COUNT(*) AS TEXT) FROM sessions",
     ] {
         all.extend(db.read(sql).await);
@@ -157,6 +158,7 @@ on_both_databases! {
             offers(&order, Deed::Close, "/orders/OPEN/close");
             offers(&order, Deed::ManageUsers, "/settings/users");
             offers(&order, Deed::ManageKeys, "/settings/keys");
+            offers(&order, Deed::ReadAudit, "/settings/audit");
             offers(&open("/orders/PAID").await, Deed::Refund, &format!("/orders/PAID/refund?transaction_id={transaction}"));
             offers(&open("/attention").await, Deed::Settle, "/attention/settle");
             let webhooks = open("/settings/webhooks").await;

@@ -23,7 +23,7 @@ use tower::ServiceExt;
 use wanryo::adapters::store::Database;
 use wanryo::compose::{self, Ports};
 use wanryo::domain::access::Role;
-use wanryo::domain::history::{Entry, EntryKind, StoredEntry};
+use wanryo::domain::history::{Actor, Entry, EntryKind, StoredEntry};
 use wanryo::domain::ids::{PaymentId, RefundId, StatusToken, TransactionId};
 use wanryo::domain::money::Money;
 use wanryo::domain::order::{Order, OrderStatus, Portone};
@@ -33,8 +33,8 @@ use wanryo::domain::transaction::{Transaction, Verdict};
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, Intended,
-    KeptKey, Listed, Moved, NewApiKey, NewUser, OrderFilter, OrderStore, OutboxEvent, Person,
-    Received, RefundStore, Snapshot, StoreError, User, UserChange, UserChanged,
+    KeptKey, Listed, Moved, NewApiKey, NewUser, Opening, OrderFilter, OrderStore, OutboxEvent,
+    Person, Received, RefundStore, Snapshot, StoreError, User, UserChange, UserChanged,
 };
 use wanryo::service::{Core, Stores, access, inbox, reconciliation, refunds};
 use wanryo::web::limits::Limits;
@@ -341,16 +341,17 @@ impl AccessStore for Fused<dyn AccessStore> {
     ) -> Result<UserChanged, StoreError> {
         through!(self, "access.put_user", put_user(email, hash, role, at))
     }
-    async fn add_user(&self, new: &NewUser, at: Timestamp) -> Result<bool, StoreError> {
-        through!(self, "access.add_user", add_user(new, at))
+    async fn add_user(&self, new: &NewUser, by: &Actor, at: Timestamp) -> Result<bool, StoreError> {
+        through!(self, "access.add_user", add_user(new, by, at))
     }
     async fn change_user(
         &self,
         id: i64,
         change: &UserChange,
+        by: &Actor,
         at: Timestamp,
     ) -> Result<UserChanged, StoreError> {
-        through!(self, "access.change_user", change_user(id, change, at))
+        through!(self, "access.change_user", change_user(id, change, by, at))
     }
     async fn users(&self, now: Timestamp, limit: u32) -> Result<Vec<Person>, StoreError> {
         through!(self, "access.users", users(now, limit))
@@ -362,19 +363,25 @@ impl AccessStore for Fused<dyn AccessStore> {
         &self,
         new: &NewApiKey,
         of_name_max: u32,
+        by: &Actor,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
         through!(
             self,
             "access.put_api_key",
-            put_api_key(new, of_name_max, at)
+            put_api_key(new, of_name_max, by, at)
         )
     }
     async fn api_keys(&self, limit: u32) -> Result<Vec<KeptKey>, StoreError> {
         through!(self, "access.api_keys", api_keys(limit))
     }
-    async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError> {
-        through!(self, "access.delete_api_key", delete_api_key(id))
+    async fn delete_api_key(
+        &self,
+        id: &str,
+        by: &Actor,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        through!(self, "access.delete_api_key", delete_api_key(id, by, at))
     }
     async fn find_api_key(
         &self,
@@ -387,13 +394,14 @@ impl AccessStore for Fused<dyn AccessStore> {
         &self,
         hash: &[u8; 32],
         user: &User,
+        opening: Opening,
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
         through!(
             self,
             "access.put_session",
-            put_session(hash, user, at, expires_at)
+            put_session(hash, user, opening, at, expires_at)
         )
     }
     async fn find_session(
@@ -444,11 +452,16 @@ impl AccessStore for Fused<dyn AccessStore> {
     async fn use_code(&self, user_id: i64, step: i64) -> Result<bool, StoreError> {
         through!(self, "access.use_code", use_code(user_id, step))
     }
-    async fn use_recovery_code(&self, user_id: i64, hash: &[u8; 32]) -> Result<bool, StoreError> {
+    async fn use_recovery_code(
+        &self,
+        user_id: i64,
+        hash: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
         through!(
             self,
             "access.use_recovery_code",
-            use_recovery_code(user_id, hash)
+            use_recovery_code(user_id, hash, at)
         )
     }
     async fn purge_sessions(&self, now: Timestamp) -> Result<(), StoreError> {
@@ -540,7 +553,9 @@ impl Place {
             session: String::new(),
         };
         let world = place.open(Duration::ZERO, None).await;
-        let key = access::make_api_key(&world.core, "test").await.unwrap();
+        let key = access::make_api_key(&world.core, "test", &Actor::Command)
+            .await
+            .unwrap();
         key.expose_secret().clone_into(&mut place.key);
         let (email, password) = STAFF;
         access::put_user(&world.core, email, SecretString::from(password), None)
@@ -584,6 +599,7 @@ impl Place {
             }),
             // The sweep moves nothing by itself: what it finds goes through the calls above.
             attention: real.stores.attention,
+            audit: real.stores.audit,
             sweep: real.stores.sweep,
             access: Arc::new(Fused {
                 port: real.stores.access,

@@ -7,12 +7,14 @@ use sqlx::FromRow;
 use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
 use super::rows::{Table, micros};
 use super::write::{Change, Verdict};
-use super::{Database, Tx};
+use super::{Database, Tx, audit};
 use crate::domain::access::Role;
+use crate::domain::audit::{Act, Entry};
+use crate::domain::history::Actor;
 use crate::domain::one_time_code::CodeSecret;
 use crate::ports::store::{
-    AccessStore, ApiKey, KeptKey, NewApiKey, NewUser, Person, SecondFactor, StoreError, User,
-    UserChange, UserChanged,
+    AccessStore, ApiKey, KeptKey, NewApiKey, NewUser, Opening, Person, SecondFactor, StoreError,
+    User, UserChange, UserChanged,
 };
 
 /// How exact "last seen" is: a page view writes at most this often.
@@ -166,9 +168,10 @@ impl AccessStore for Database {
         .await
     }
 
-    async fn add_user(&self, new: &NewUser, at: Timestamp) -> Result<bool, StoreError> {
+    async fn add_user(&self, new: &NewUser, by: &Actor, at: Timestamp) -> Result<bool, StoreError> {
         self.write(AddUser {
             new: new.clone(),
+            by: by.clone(),
             at,
         })
         .await
@@ -178,11 +181,13 @@ impl AccessStore for Database {
         &self,
         id: i64,
         change: &UserChange,
+        by: &Actor,
         at: Timestamp,
     ) -> Result<UserChanged, StoreError> {
         self.write(ChangeUser {
             id,
             change: change.clone(),
+            by: by.clone(),
             at,
         })
         .await
@@ -225,11 +230,13 @@ impl AccessStore for Database {
         &self,
         new: &NewApiKey,
         of_name_max: u32,
+        by: &Actor,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write(PutApiKey {
             new: new.clone(),
             of_name_max,
+            by: by.clone(),
             at,
         })
         .await
@@ -248,12 +255,19 @@ impl AccessStore for Database {
         .await
     }
 
-    async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError> {
+    async fn delete_api_key(
+        &self,
+        id: &str,
+        by: &Actor,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
         let Ok(id) = u64::from_str_radix(id, 16) else {
             return Ok(false);
         };
         self.write(DeleteApiKey {
             id: id.to_be_bytes(),
+            by: by.clone(),
+            at,
         })
         .await
     }
@@ -299,13 +313,16 @@ impl AccessStore for Database {
         &self,
         hash: &[u8; 32],
         user: &User,
+        opening: Opening,
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write(PutSession {
             hash: *hash,
             user_id: user.id,
+            email: user.email.clone(),
             password_hash: user.password_hash.clone(),
+            opening,
             at,
             expires_at,
         })
@@ -384,10 +401,16 @@ impl AccessStore for Database {
         self.write(UseCode { user_id, step }).await
     }
 
-    async fn use_recovery_code(&self, user_id: i64, hash: &[u8; 32]) -> Result<bool, StoreError> {
+    async fn use_recovery_code(
+        &self,
+        user_id: i64,
+        hash: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.write(UseRecoveryCode {
             user_id,
             hash: *hash,
+            at,
         })
         .await
     }
@@ -434,6 +457,8 @@ impl Change for PutUser {
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<UserChanged>, Failure> {
         let had_owner = lock_owners(tx).await?;
+        let before: Option<(i64,)> =
+            fetch_optional!(tx, "SELECT id FROM users WHERE email = $1", &self.email)?;
         let rows: Vec<(i64,)> = fetch_all!(
             tx,
             "INSERT INTO users (email, password_hash, role, created_at, updated_at) VALUES ($1, $2, $3, $5, $5)
@@ -452,12 +477,31 @@ impl Change for PutUser {
         if had_owner && !has_owner(tx).await? {
             return Ok(Verdict::Undo(UserChanged::LastOwner));
         }
+        let act = if before.is_some() {
+            Act::PasswordChanged
+        } else {
+            Act::UserAdded
+        };
+        let entry = Entry::new(self.at, &Actor::Command, act, &self.email);
+        let role = match (before, self.role) {
+            (Some(_), role) => role,
+            (None, role) => Some(role.unwrap_or(Role::Owner)),
+        };
+        audit::append(tx, &with_role(entry, role)).await?;
         Ok(Verdict::Keep(UserChanged::Done))
+    }
+}
+
+fn with_role(entry: Entry, role: Option<Role>) -> Entry {
+    match role {
+        Some(role) => entry.with(role.as_str()),
+        None => entry,
     }
 }
 
 struct AddUser {
     new: NewUser,
+    by: Actor,
     at: Timestamp,
 }
 
@@ -476,13 +520,33 @@ impl Change for AddUser {
             self.new.password_until.map(micros),
             micros(self.at),
         )?;
-        Ok(Verdict::Keep(added == 1))
+        if added == 0 {
+            return Ok(Verdict::Undo(false));
+        }
+        let entry = Entry::new(self.at, &self.by, Act::UserAdded, &self.new.email);
+        audit::append(tx, &with_role(entry, Some(self.new.role))).await?;
+        Ok(Verdict::Keep(true))
+    }
+}
+
+/// What the audit log says of a change, and the role if it is one.
+fn told(change: &UserChange) -> (Act, Option<Role>) {
+    match change {
+        UserChange::Role(role) => (Act::RoleChanged, Some(*role)),
+        UserChange::Disable => (Act::UserDisabled, None),
+        UserChange::Enable => (Act::UserEnabled, None),
+        UserChange::Password { until: None, .. } => (Act::PasswordChanged, None),
+        UserChange::Password { until: Some(_), .. } => (Act::PasswordHanded, None),
+        UserChange::SignOut => (Act::SignedOut, None),
+        UserChange::SecondFactor { .. } => (Act::FactorOn, None),
+        UserChange::DropSecondFactor => (Act::FactorOff, None),
     }
 }
 
 struct ChangeUser {
     id: i64,
     change: UserChange,
+    by: Actor,
     at: Timestamp,
 }
 
@@ -570,8 +634,18 @@ impl Change for ChangeUser {
         if had_owner && !has_owner(tx).await? {
             return Ok(Verdict::Undo(UserChanged::LastOwner));
         }
+        let (act, role) = told(&self.change);
+        let entry = Entry::new(self.at, &self.by, act, &email_of(tx, id).await?);
+        audit::append(tx, &with_role(entry, role)).await?;
         Ok(Verdict::Keep(UserChanged::Done))
     }
+}
+
+async fn email_of(tx: &mut Tx, user_id: i64) -> Result<String, Failure> {
+    let found: Option<(String,)> =
+        fetch_optional!(tx, "SELECT email FROM users WHERE id = $1", user_id)?;
+    let (email,) = found.ok_or(sqlx::Error::RowNotFound)?;
+    Ok(email)
 }
 
 /// Whether there are owners who can be counted on. Two who demote each other at the same time do it one after the other; SQLite
@@ -687,6 +761,7 @@ impl Change for UseCode {
 struct UseRecoveryCode {
     user_id: i64,
     hash: [u8; 32],
+    at: Timestamp,
 }
 
 #[async_trait]
@@ -700,13 +775,21 @@ impl Change for UseRecoveryCode {
             self.user_id,
             self.hash.as_slice(),
         )?;
-        Ok(Verdict::Keep(used == 1))
+        if used == 0 {
+            return Ok(Verdict::Undo(false));
+        }
+        let email = email_of(tx, self.user_id).await?;
+        let by = Actor::Staff(email.clone());
+        let entry = Entry::new(self.at, &by, Act::RecoveryCodeUsed, &email);
+        audit::append(tx, &entry).await?;
+        Ok(Verdict::Keep(true))
     }
 }
 
 struct PutApiKey {
     new: NewApiKey,
     of_name_max: u32,
+    by: Actor,
     at: Timestamp,
 }
 
@@ -731,7 +814,7 @@ impl Change for PutApiKey {
         if others.len() >= self.of_name_max as usize {
             return Ok(Verdict::Undo(false));
         }
-        execute!(
+        let made = execute!(
             tx,
             "INSERT INTO api_keys (key_hash, name, hint, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (key_hash) DO NOTHING",
             hash.as_slice(),
@@ -739,12 +822,18 @@ impl Change for PutApiKey {
             hint,
             micros(self.at),
         )?;
+        if made == 1 {
+            let entry = Entry::new(self.at, &self.by, Act::KeyMade, name);
+            audit::append(tx, &entry.with(hint)).await?;
+        }
         Ok(Verdict::Keep(true))
     }
 }
 
 struct DeleteApiKey {
     id: [u8; KEY_ID_BYTES],
+    by: Actor,
+    at: Timestamp,
 }
 
 #[async_trait]
@@ -752,12 +841,22 @@ impl Change for DeleteApiKey {
     type Answer = bool;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
-        let deleted = execute!(
+        let deleted: Vec<(String, Option<String>)> = fetch_all!(
             tx,
-            "DELETE FROM api_keys WHERE substr(key_hash, 1, 8) = $1",
+            "DELETE FROM api_keys WHERE substr(key_hash, 1, 8) = $1 RETURNING name, hint",
             self.id.as_slice()
         )?;
-        Ok(Verdict::Keep(deleted > 0))
+        if deleted.is_empty() {
+            return Ok(Verdict::Undo(false));
+        }
+        for (name, hint) in deleted {
+            let entry = Entry {
+                detail: hint,
+                ..Entry::new(self.at, &self.by, Act::KeyRevoked, &name)
+            };
+            audit::append(tx, &entry).await?;
+        }
+        Ok(Verdict::Keep(true))
     }
 }
 
@@ -787,7 +886,9 @@ impl Change for UseApiKey {
 struct PutSession {
     hash: [u8; 32],
     user_id: i64,
+    email: String,
     password_hash: String,
+    opening: Opening,
     at: Timestamp,
     expires_at: Timestamp,
 }
@@ -818,7 +919,18 @@ impl Change for PutSession {
             micros(self.at),
             micros(self.expires_at),
         )?;
-        Ok(Verdict::Keep(put == 1))
+        if put == 0 {
+            return Ok(Verdict::Undo(false));
+        }
+        match self.opening {
+            Opening::SignIn => {
+                let by = Actor::Staff(self.email.clone());
+                let entry = Entry::new(self.at, &by, Act::SignedIn, &self.email);
+                audit::append(tx, &entry).await?;
+            }
+            Opening::Again => {}
+        }
+        Ok(Verdict::Keep(true))
     }
 }
 

@@ -7,8 +7,10 @@ use sqlx::FromRow;
 use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
 use super::rows::{Table, micros};
 use super::write::{Change, Verdict};
-use super::{Database, Tx};
+use super::{Database, Tx, audit};
 use crate::domain::attention::{Arrival, AttentionItem, AttentionKind, Finding, Settled};
+use crate::domain::audit::{Act, Entry};
+use crate::domain::history::Actor;
 use crate::domain::ids::TransactionId;
 use crate::domain::order::Portone;
 use crate::domain::refund::{Refund, Word};
@@ -161,14 +163,14 @@ impl AttentionStore for Database {
         &self,
         kind: AttentionKind,
         transaction_id: &TransactionId,
-        by: &str,
+        by: &Actor,
         note: &str,
         at: Timestamp,
     ) -> Result<Settling, StoreError> {
         self.write(Settle {
             kind,
             transaction_id: transaction_id.clone(),
-            by: by.to_owned(),
+            by: by.clone(),
             note: note.to_owned(),
             at,
         })
@@ -380,7 +382,7 @@ impl Change for WithdrawUnseen {
 struct Settle {
     kind: AttentionKind,
     transaction_id: TransactionId,
-    by: String,
+    by: Actor,
     note: String,
     at: Timestamp,
 }
@@ -403,10 +405,13 @@ impl Change for Settle {
             self.kind.as_str(),
             self.transaction_id.as_str(),
             micros(self.at),
-            &self.by,
+            self.by.to_text(),
             &self.note,
         )?;
         if written == 1 {
+            let id = self.transaction_id.as_str();
+            let entry = Entry::new(self.at, &self.by, Act::Settled, id);
+            audit::append(tx, &entry.with(self.kind.as_str())).await?;
             return Ok(Verdict::Keep(Settling::Done));
         }
         let before: Vec<(i64,)> = fetch_all!(
@@ -431,7 +436,7 @@ impl Change for Settle {
             self.kind.as_str(),
             self.transaction_id.as_str(),
             micros(self.at),
-            &self.by,
+            self.by.to_text(),
             &self.note,
         )?;
         Ok(!own.is_empty())

@@ -15,11 +15,13 @@ use super::endpoints::{
 use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
 use super::rows::{EventRow, Table, micros};
 use super::write::{Change, Verdict};
-use super::{Database, Tx};
+use super::{Database, Tx, audit};
+use crate::domain::audit::{Act, Entry};
 use crate::domain::delivery::{
     Attempt, Delivery, DeliveryStatus, Endpoint, EndpointId, EndpointStatus, Leased, Next, Trouble,
 };
 use crate::domain::event::EventType;
+use crate::domain::history::Actor;
 use crate::domain::money::{Currency, Money};
 use crate::ports::deliveries::{
     Again, DeliveryFilter, DeliveryStore, EndpointChange, Redelivered, Settled, Settlement,
@@ -35,11 +37,13 @@ impl DeliveryStore for Database {
         &self,
         endpoint: &Endpoint,
         endpoints_max: u32,
+        by: &Actor,
     ) -> Result<bool, StoreError> {
         let endpoint = endpoint.clone();
         self.write(AddEndpoint {
             endpoint,
             endpoints_max,
+            by: by.clone(),
         })
         .await
     }
@@ -56,10 +60,16 @@ impl DeliveryStore for Database {
         &self,
         id: &EndpointId,
         change: &EndpointChange,
+        by: &Actor,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (id, change) = (id.clone(), change.clone());
-        self.write(ChangeEndpoint { id, change, at }).await
+        self.write(ChangeEndpoint {
+            id: id.clone(),
+            change: change.clone(),
+            by: by.clone(),
+            at,
+        })
+        .await
     }
 
     async fn rotate_secret(
@@ -67,10 +77,12 @@ impl DeliveryStore for Database {
         id: &EndpointId,
         secret: &SecretString,
         previous_until: Timestamp,
+        by: &Actor,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write(RotateSecret {
             id: id.clone(),
+            by: by.clone(),
             secret: secret.clone(),
             previous_until,
             at,
@@ -78,9 +90,14 @@ impl DeliveryStore for Database {
         .await
     }
 
-    async fn delete_endpoint(&self, id: &EndpointId, at: Timestamp) -> Result<bool, StoreError> {
-        let id = id.clone();
-        self.write(DeleteEndpoint { id, at }).await
+    async fn delete_endpoint(
+        &self,
+        id: &EndpointId,
+        by: &Actor,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (id, by) = (id.clone(), by.clone());
+        self.write(DeleteEndpoint { id, by, at }).await
     }
 
     async fn endpoints_with_work(&self, now: Timestamp) -> Result<Vec<EndpointId>, StoreError> {
@@ -132,13 +149,24 @@ impl DeliveryStore for Database {
         retried(|| self.try_find_delivery(id)).await
     }
 
-    async fn redeliver(&self, id: i64, now: Timestamp) -> Result<Redelivered, StoreError> {
-        self.write(Redeliver { id, now }).await
+    async fn redeliver(
+        &self,
+        id: i64,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<Redelivered, StoreError> {
+        let by = by.clone();
+        self.write(Redeliver { id, by, now }).await
     }
 
-    async fn redeliver_many(&self, again: &Again, now: Timestamp) -> Result<u64, StoreError> {
-        let again = again.clone();
-        self.write(RedeliverMany { again, now }).await
+    async fn redeliver_many(
+        &self,
+        again: &Again,
+        by: &Actor,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (again, by) = (again.clone(), by.clone());
+        self.write(RedeliverMany { again, by, now }).await
     }
 }
 
@@ -478,6 +506,7 @@ impl Change for SettleDelivery {
 
 struct Redeliver {
     id: i64,
+    by: Actor,
     now: Timestamp,
 }
 
@@ -486,12 +515,12 @@ impl Change for Redeliver {
     type Answer = Redelivered;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Redelivered>, Failure> {
-        let found: Option<(String,)> = fetch_optional!(
+        let found: Option<(String, String)> = fetch_optional!(
             tx,
-            "SELECT e.status FROM deliveries AS d JOIN webhook_endpoints AS e ON e.endpoint_id = d.endpoint_id WHERE d.id = $1",
+            "SELECT e.endpoint_id, e.status FROM deliveries AS d JOIN webhook_endpoints AS e ON e.endpoint_id = d.endpoint_id WHERE d.id = $1",
             self.id
         )?;
-        let Some((status,)) = found else {
+        let Some((endpoint_id, status)) = found else {
             return Ok(Verdict::Undo(Redelivered::NothingThere));
         };
         if !EndpointStatus::from_word(&status).is_some_and(EndpointStatus::is_served) {
@@ -504,6 +533,8 @@ impl Change for Redeliver {
             self.id,
             micros(self.now),
         )?;
+        let entry = Entry::new(self.now, &self.by, Act::Redelivered, &endpoint_id);
+        audit::append(tx, &entry.with(self.id.to_string())).await?;
         Ok(Verdict::Keep(Redelivered::Done))
     }
 
@@ -514,6 +545,7 @@ impl Change for Redeliver {
 
 struct RedeliverMany {
     again: Again,
+    by: Actor,
     now: Timestamp,
 }
 
@@ -543,6 +575,12 @@ impl Change for RedeliverMany {
             micros(self.now),
             i64::from(*limit),
         )?;
+        if count == 0 {
+            return Ok(Verdict::Undo(0));
+        }
+        let id = endpoint_id.as_str();
+        let entry = Entry::new(self.now, &self.by, Act::RedeliveredMany, id);
+        audit::append(tx, &entry.with(count.to_string())).await?;
         Ok(Verdict::Keep(count))
     }
 

@@ -9,9 +9,11 @@ use async_trait::async_trait;
 use super::query::{Failure, execute, fetch_all, fetch_optional};
 use super::rows::{Table, micros};
 use super::write::{Change, Verdict};
-use super::{Database, Tx};
+use super::{Database, Tx, audit};
+use crate::domain::audit::{Act, Entry};
 use crate::domain::delivery::{Endpoint, EndpointId, EndpointStatus, News, Secrets, Standing};
 use crate::domain::event::EventType;
+use crate::domain::history::Actor;
 use crate::ports::deliveries::EndpointChange;
 
 /// Every column of an endpoint.
@@ -113,6 +115,7 @@ impl Database {
 pub(super) struct AddEndpoint {
     pub(super) endpoint: Endpoint,
     pub(super) endpoints_max: u32,
+    pub(super) by: Actor,
 }
 
 #[async_trait]
@@ -147,11 +150,13 @@ impl Change for AddEndpoint {
             micros(endpoint.updated_at),
             i64::from(self.endpoints_max),
         )?;
-        Ok(if written == 1 {
-            Verdict::Keep(true)
-        } else {
-            Verdict::Undo(false)
-        })
+        if written == 0 {
+            return Ok(Verdict::Undo(false));
+        }
+        let (at, url) = (endpoint.created_at, Some(endpoint.url.as_str()));
+        let entry = Entry::of_endpoint(at, &self.by, Act::EndpointAdded, &endpoint.id, url);
+        audit::append(tx, &entry).await?;
+        Ok(Verdict::Keep(true))
     }
 
     async fn is_there(&self, tx: &mut Tx, _added: &bool) -> Result<bool, Failure> {
@@ -168,6 +173,7 @@ impl Change for AddEndpoint {
 pub(super) struct ChangeEndpoint {
     pub(super) id: EndpointId,
     pub(super) change: EndpointChange,
+    pub(super) by: Actor,
     pub(super) at: Timestamp,
 }
 
@@ -213,6 +219,23 @@ impl Change for ChangeEndpoint {
                 )?;
             }
         }
+        let is_other = url.is_some() || event_types.is_some();
+        let enabled = enabled.map(|enabled| {
+            if enabled {
+                Act::EndpointEnabled
+            } else {
+                Act::EndpointDisabled
+            }
+        });
+        for act in is_other
+            .then_some(Act::EndpointChanged)
+            .into_iter()
+            .chain(enabled)
+        {
+            let url = url.as_deref().filter(|_| act == Act::EndpointChanged);
+            let entry = Entry::of_endpoint(self.at, &self.by, act, &self.id, url);
+            audit::append(tx, &entry).await?;
+        }
         Ok(Verdict::Keep(true))
     }
 
@@ -226,6 +249,7 @@ pub(super) struct RotateSecret {
     pub(super) id: EndpointId,
     pub(super) secret: SecretString,
     pub(super) previous_until: Timestamp,
+    pub(super) by: Actor,
     pub(super) at: Timestamp,
 }
 
@@ -245,17 +269,20 @@ impl Change for RotateSecret {
             micros(self.previous_until),
             micros(self.at),
         )?;
-        Ok(if found == 1 {
-            Verdict::Keep(true)
-        } else {
-            Verdict::Undo(false)
-        })
+        if found == 0 {
+            return Ok(Verdict::Undo(false));
+        }
+        let act = Act::EndpointRotated;
+        let entry = Entry::of_endpoint(self.at, &self.by, act, &self.id, None);
+        audit::append(tx, &entry).await?;
+        Ok(Verdict::Keep(true))
     }
 }
 
 /// Says whether there was such an endpoint.
 pub(super) struct DeleteEndpoint {
     pub(super) id: EndpointId,
+    pub(super) by: Actor,
     pub(super) at: Timestamp,
 }
 
@@ -282,6 +309,9 @@ impl Change for DeleteEndpoint {
             self.id.as_str(),
             micros(self.at),
         )?;
+        let act = Act::EndpointDeleted;
+        let entry = Entry::of_endpoint(self.at, &self.by, act, &self.id, None);
+        audit::append(tx, &entry).await?;
         Ok(Verdict::Keep(true))
     }
 }

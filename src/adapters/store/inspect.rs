@@ -9,8 +9,11 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
-use super::OpenError;
+use super::audit::follow;
 use super::connect::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS, sqlite_path};
+use super::query::Failure;
+use super::{Dialect, OpenError};
+use crate::ports::audit::Chain;
 
 /// What a database is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +56,8 @@ pub struct Tables {
     pub users: i64,
     /// Keys of shops.
     pub keys: i64,
+    /// The chain of the audit log, all of it; `None` while there are pending migrations.
+    pub audit: Option<Chain>,
 }
 
 /// Settings of PostgreSQL that are asked for. <https://www.postgresql.org/docs/current/runtime-config-wal.html>
@@ -63,6 +68,15 @@ const POSTGRES_SETTINGS: [(&str, &str); 5] = [
     ("server_encoding", "SHOW server_encoding"),
     ("max_connections", "SHOW max_connections"),
 ];
+
+/// A connection of our own to one of the two.
+type Either<'c> = Dialect<&'c mut SqliteConnection, &'c mut PgConnection>;
+
+impl From<Failure> for OpenError {
+    fn from(failure: Failure) -> Self {
+        Self::Connect(Box::new(failure))
+    }
+}
 
 /// Looks at the database of this address.
 ///
@@ -107,7 +121,12 @@ async fn inspect_sqlite(path: &Path) -> Result<Inspection, OpenError> {
                 let applied = sqlx::query_scalar(APPLIED).fetch_all(&mut conn).await?;
                 let users = sqlx::query_scalar(USERS).fetch_one(&mut conn).await?;
                 let keys = sqlx::query_scalar(KEYS).fetch_one(&mut conn).await?;
-                tables = Some(compared(&SQLITE_MIGRATIONS, &applied, users, keys));
+                let mut found = compared(&SQLITE_MIGRATIONS, &applied, users, keys);
+                if found.pending == 0 {
+                    let mut conn: Either<'_> = Dialect::Sqlite(&mut conn);
+                    found.audit = Some(follow(&mut conn, None).await?);
+                }
+                tables = Some(found);
             }
             conn.close().await?;
         }
@@ -149,7 +168,12 @@ async fn inspect_postgres(options: PgConnectOptions) -> Result<Inspection, OpenE
         let applied = sqlx::query_scalar(APPLIED).fetch_all(&mut conn).await?;
         let users = sqlx::query_scalar(USERS).fetch_one(&mut conn).await?;
         let keys = sqlx::query_scalar(KEYS).fetch_one(&mut conn).await?;
-        tables = Some(compared(&POSTGRES_MIGRATIONS, &applied, users, keys));
+        let mut found = compared(&POSTGRES_MIGRATIONS, &applied, users, keys);
+        if found.pending == 0 {
+            let mut conn: Either<'_> = Dialect::Postgres(&mut conn);
+            found.audit = Some(follow(&mut conn, None).await?);
+        }
+        tables = Some(found);
     }
     conn.close().await?;
     Ok(Inspection {
@@ -170,5 +194,6 @@ fn compared(ours: &Migrator, applied: &[i64], users: i64, keys: i64) -> Tables {
         unknown: applied.difference(&ours).count(),
         users,
         keys,
+        audit: None,
     }
 }

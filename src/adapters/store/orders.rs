@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::audit::append_of_history;
 use super::deliveries::fan_out;
 use super::query::{Failure, execute, fetch_all, fetch_optional, is_taken, retried};
 use super::rows::{
@@ -243,7 +244,11 @@ impl Change for CommitOrder {
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Committed>, Failure> {
         Ok(match write_commit(tx, &self.0).await? {
-            Committed::Done => Verdict::Keep(Committed::Done),
+            Committed::Done => {
+                let Commit { order, entries, .. } = &self.0;
+                append_of_history(tx, &order.payment_id, entries).await?;
+                Verdict::Keep(Committed::Done)
+            }
             refused @ (Committed::Conflict | Committed::TransactionTaken) => Verdict::Undo(refused),
         })
     }

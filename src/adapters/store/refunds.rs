@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::audit::append_of_history;
 use super::orders::append_entry;
 use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
 use super::rows::{PaymentIdRow, RefundRow, micros, refund_columns};
@@ -160,6 +161,7 @@ impl Change for Intend {
             return Ok(Verdict::Undo(Intended::UnderWay));
         }
         append_entry(tx, &refund.payment_id, &self.entry, u32::MAX).await?;
+        append_of_history(tx, &refund.payment_id, [&self.entry]).await?;
         Ok(Verdict::Keep(Intended::Written))
     }
 

@@ -4,10 +4,15 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use super::door::Key;
-use super::{AccessError, CameIn, SessionToken, change_user, digest, known, open_session, token};
+use super::{
+    AccessError, CameIn, SessionToken, change_user, count_mistake, digest, known, open_session,
+    token,
+};
+use crate::domain::audit::Act;
+use crate::domain::history::Actor;
 use crate::domain::one_time_code::CodeSecret;
 use crate::ports::entropy::draw;
-use crate::ports::store::{StoreError, User, UserChange};
+use crate::ports::store::{Opening, StoreError, User, UserChange};
 use crate::service::Core;
 
 /// How long a code may be waited for after the password.
@@ -56,16 +61,22 @@ pub async fn give_code(
     let user = found.ok_or(AccessError::NotFound)?;
     let nonce = browser.and_then(|browser| known(browser, &user.email, &user.password_hash));
     let key = nonce.map_or_else(|| Key::code(user.id), |nonce| Key::code_by_browser(&nonce));
-    take(core, &user, code, key).await?;
+    take(core, &user, code, key, &Actor::Stranger).await?;
     // Everything of the person's may have been ended meanwhile.
     if !core.access.delete_half_sign_in(&digest(half)).await? {
         return Err(AccessError::NotFound);
     }
-    open_session(core, &user).await
+    open_session(core, &user, Opening::SignIn).await
 }
 
 /// Uses a code up, slowly for who guesses.
-async fn take(core: &Core, user: &User, code: &str, key: Key) -> Result<(), AccessError> {
+async fn take(
+    core: &Core,
+    user: &User,
+    code: &str,
+    key: Key,
+    by: &Actor,
+) -> Result<(), AccessError> {
     core.door
         .enter(&[key], core.clock.now())
         .map_err(AccessError::Wait)?;
@@ -74,7 +85,11 @@ async fn take(core: &Core, user: &User, code: &str, key: Key) -> Result<(), Acce
             core.door.forgive(&key);
             Ok(())
         }
-        Ok(false) => Err(AccessError::Refused),
+        Ok(false) => {
+            let account = Some(user.email.clone());
+            count_mistake(core, Act::WrongCode, by.clone(), account);
+            Err(AccessError::Refused)
+        }
         Err(error) => {
             core.door.take_back(&[key]);
             Err(error.into())
@@ -92,7 +107,7 @@ async fn use_up(core: &Core, user: &User, code: &str) -> Result<bool, StoreError
         Some(step) => core.access.use_code(user.id, step).await,
         None => {
             let digest = recovery_digest(code);
-            core.access.use_recovery_code(user.id, &digest).await
+            core.access.use_recovery_code(user.id, &digest, now).await
         }
     }
 }
@@ -127,8 +142,9 @@ pub async fn turn_on(
         step,
         recovery: codes.iter().map(|code| recovery_digest(code)).collect(),
     };
-    change_user(core, user.id, &change).await?;
-    let came_in = open_session(core, &user).await?;
+    let by = Actor::Staff(user.email.clone());
+    change_user(core, user.id, &change, &by).await?;
+    let came_in = open_session(core, &user, Opening::Again).await?;
     Ok((came_in, codes.into_iter().map(SecretString::from).collect()))
 }
 
@@ -139,9 +155,10 @@ pub async fn turn_on(
 pub async fn turn_off(core: &Core, email: &str, code: &str) -> Result<CameIn, AccessError> {
     let found = core.access.find_user(email).await?;
     let user = found.ok_or(AccessError::NotFound)?;
-    take(core, &user, code, Key::code(user.id)).await?;
-    change_user(core, user.id, &UserChange::DropSecondFactor).await?;
-    open_session(core, &user).await
+    let by = Actor::Staff(user.email.clone());
+    take(core, &user, code, Key::code(user.id), &by).await?;
+    change_user(core, user.id, &UserChange::DropSecondFactor, &by).await?;
+    open_session(core, &user, Opening::Again).await
 }
 
 /// Takes a person's second factor away, for who runs the commands.
@@ -151,7 +168,8 @@ pub async fn turn_off(core: &Core, email: &str, code: &str) -> Result<CameIn, Ac
 pub async fn drop_of(core: &Core, email: &str) -> Result<(), AccessError> {
     let found = core.access.find_user(&email.trim().to_lowercase()).await?;
     let user = found.ok_or(AccessError::NotFound)?;
-    change_user(core, user.id, &UserChange::DropSecondFactor).await
+    let change = UserChange::DropSecondFactor;
+    change_user(core, user.id, &change, &Actor::Command).await
 }
 
 fn recovery_code(core: &Core) -> String {

@@ -191,11 +191,17 @@ async fn look_by_number(
 /// Whose budget an ask uses. V2 signs its webhooks: what a stranger guesses must not make them wait.
 fn class(ask: &Ask, snapshot: &Snapshot) -> Class {
     match (&ask.actor, snapshot.order.portone) {
-        (Actor::Buyer, _) | (Actor::Webhook, Portone::V1) => Class::Visitor,
+        (Actor::Buyer | Actor::Stranger, _) | (Actor::Webhook, Portone::V1) => Class::Visitor,
         (Actor::Webhook, Portone::V2)
-        | (Actor::Confirm | Actor::Shop(_) | Actor::Staff(_) | Actor::Refund | Actor::Policy, _) => {
-            Class::Known
-        }
+        | (
+            Actor::Confirm
+            | Actor::Shop(_)
+            | Actor::Staff(_)
+            | Actor::Command
+            | Actor::Refund
+            | Actor::Policy,
+            _,
+        ) => Class::Known,
         (Actor::Worker | Actor::Sweep, _) => Class::Reconciler,
     }
 }

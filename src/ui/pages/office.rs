@@ -11,6 +11,7 @@
 pub mod account;
 pub mod address;
 pub mod attention;
+pub mod audit;
 mod checks;
 pub mod export;
 mod frame;
@@ -30,6 +31,7 @@ pub mod webhooks;
 
 pub use account::AccountPage;
 pub use attention::AttentionPage;
+pub use audit::AuditPage;
 pub use keys::KeysPage;
 pub use login::LoginPage;
 pub use login_code::LoginCodePage;

@@ -100,7 +100,7 @@ pub fn routes() -> Router<App> {
     description = "Its secret is in this answer and never again.", request_body = NewWebhookEndpointBody,
     responses((status = 201, description = "The endpoint, with its secret", body = WebhookEndpointWithSecret)))]
 pub(super) async fn make_endpoint(
-    _shop: Shop,
+    shop: Shop,
     State(app): State<App>,
     request: Request,
 ) -> Response {
@@ -116,7 +116,7 @@ pub(super) async fn make_endpoint(
         Ok(read) => read,
         Err(refusal) => return refusal.response(),
     };
-    match endpoints::make(&app.core, &url, event_types).await {
+    match endpoints::make(&app.core, &url, event_types, &shop.actor()).await {
         Ok(endpoint) => {
             let shown = WebhookEndpointWithSecret::of(&endpoint, app.core.clock.now());
             (StatusCode::CREATED, Json(shown)).into_response()
@@ -168,7 +168,7 @@ pub(super) async fn read_endpoint(
     description = "What is absent stays as it is.", params(("endpoint_id" = String, Path, description = "The id of the endpoint")), request_body = WebhookEndpointChangeBody,
     responses((status = 200, description = "The endpoint", body = WebhookEndpoint)))]
 pub(super) async fn change_endpoint(
-    _shop: Shop,
+    shop: Shop,
     State(app): State<App>,
     Path(id): Path<String>,
     request: Request,
@@ -184,7 +184,7 @@ pub(super) async fn change_endpoint(
         Ok(change) => change,
         Err(refusal) => return refusal.response(),
     };
-    match endpoints::change(&app.core, &id, &change).await {
+    match endpoints::change(&app.core, &id, &change, &shop.actor()).await {
         Ok(endpoint) => Json(WebhookEndpoint::of(&endpoint, app.core.clock.now())).into_response(),
         Err(error) => refused(&error),
     }
@@ -211,7 +211,7 @@ fn change(object: &Map<String, Value>) -> Result<EndpointChange, Refusal> {
     params(("endpoint_id" = String, Path, description = "The id of the endpoint")),
     responses((status = 204, description = "Nothing more is sent to it")))]
 pub(super) async fn delete_endpoint(
-    _shop: Shop,
+    shop: Shop,
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Response {
@@ -219,7 +219,12 @@ pub(super) async fn delete_endpoint(
         return Problem::NotFound.response();
     };
     let now = app.core.clock.now();
-    match app.core.deliveries.delete_endpoint(&id, now).await {
+    match app
+        .core
+        .deliveries
+        .delete_endpoint(&id, &shop.actor(), now)
+        .await
+    {
         Ok(true) => StatusCode::NO_CONTENT.into_response(),
         Ok(false) => Problem::NotFound.response(),
         Err(error) => unavailable(&error),
@@ -231,14 +236,14 @@ pub(super) async fn delete_endpoint(
     description = "Webhooks are signed with both secrets for a while.", params(("endpoint_id" = String, Path, description = "The id of the endpoint")),
     responses((status = 200, description = "The endpoint, with its new secret", body = WebhookEndpointWithSecret)))]
 pub(super) async fn rotate_secret(
-    _shop: Shop,
+    shop: Shop,
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return Problem::NotFound.response();
     };
-    match endpoints::rotate(&app.core, &id).await {
+    match endpoints::rotate(&app.core, &id, &shop.actor()).await {
         Ok(endpoint) => Json(WebhookEndpointWithSecret::of(
             &endpoint,
             app.core.clock.now(),
@@ -253,7 +258,7 @@ pub(super) async fn rotate_secret(
     params(("endpoint_id" = String, Path, description = "The id of the endpoint")), request_body = RedeliverBody,
     responses((status = 202, description = "They are on their way", body = answers::Redelivered)))]
 pub(super) async fn redeliver_many(
-    _shop: Shop,
+    shop: Shop,
     State(app): State<App>,
     Path(id): Path<String>,
     request: Request,
@@ -269,7 +274,7 @@ pub(super) async fn redeliver_many(
         Ok(again) => again,
         Err(refusal) => return refusal.response(),
     };
-    match endpoints::redeliver(&app.core, &again).await {
+    match endpoints::redeliver(&app.core, &again, &shop.actor()).await {
         Ok(count) => {
             let more = count == u64::from(REDELIVERED_MAX);
             let answer = answers::Redelivered {
@@ -436,7 +441,7 @@ pub(super) async fn read_delivery(
     params(("id" = i64, Path, description = "The id of the delivery")),
     responses((status = 202, description = "It is on its way", body = answers::Delivery)))]
 pub(super) async fn redeliver(
-    _shop: Shop,
+    shop: Shop,
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Response {
@@ -444,7 +449,7 @@ pub(super) async fn redeliver(
         return Problem::NotFound.response();
     };
     let now = app.core.clock.now();
-    match app.core.deliveries.redeliver(id, now).await {
+    match app.core.deliveries.redeliver(id, &shop.actor(), now).await {
         Ok(Redelivered::Done) => delivery_answer(&app, StatusCode::ACCEPTED, id).await,
         Ok(Redelivered::NothingThere) => Problem::NotFound.response(),
         Ok(Redelivered::NotServed) => Problem::EndpointOff.response(),

@@ -33,7 +33,7 @@ const fn form(path: &'static str, deed: Deed) -> Door {
 }
 
 /// Every address behind the sign-in.
-pub static DOORS: [Door; 35] = [
+pub static DOORS: [Door; 36] = [
     page("/overview", Deed::Look),
     page("/orders", Deed::Look),
     page("/orders.csv", Deed::Look),
@@ -81,6 +81,7 @@ pub static DOORS: [Door; 35] = [
     page("/settings/keys", Deed::ManageKeys),
     form("/settings/keys", Deed::ManageKeys),
     form("/settings/keys/{key_id}/revoke", Deed::ManageKeys),
+    page("/settings/audit", Deed::ReadAudit),
     page("/settings/account", Deed::OwnAccount),
     form("/settings/account/password", Deed::OwnAccount),
     form("/settings/account/second-factor", Deed::OwnAccount),

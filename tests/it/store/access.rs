@@ -1,13 +1,17 @@
 //! People with sessions, shops with keys.
 
 use wanryo::domain::access::Role;
+use wanryo::domain::history::Actor;
 use wanryo::domain::one_time_code::CodeSecret;
 use wanryo::ports::store::{
-    AccessStore, NewApiKey, NewUser, SecondFactor, UserChange, UserChanged,
+    AccessStore, NewApiKey, NewUser, Opening, SecondFactor, UserChange, UserChanged,
 };
 
 use super::fixtures::at;
 use crate::support::{TestDatabase, on_both_databases};
+
+/// Who changes everything here.
+const BY: Actor = Actor::Command;
 
 on_both_databases! {
     async fn a_new_password_ends_the_sessions_of_its_person_alone(test: TestDatabase) {
@@ -18,8 +22,8 @@ on_both_databases! {
         let kim = database.find_user("kim@example.com").await.unwrap().unwrap();
         let lee = database.find_user("lee@example.com").await.unwrap().unwrap();
         assert_eq!((kim.email.as_str(), kim.password_hash.as_str()), ("kim@example.com", "$argon2id$old"));
-        database.put_session(&[1; 32], &kim, at(0), at(1000)).await.unwrap();
-        database.put_session(&[2; 32], &lee, at(0), at(1000)).await.unwrap();
+        database.put_session(&[1; 32], &kim, Opening::SignIn, at(0), at(1000)).await.unwrap();
+        database.put_session(&[2; 32], &lee, Opening::SignIn, at(0), at(1000)).await.unwrap();
 
         database.put_user("kim@example.com", "$argon2id$new", None, at(1)).await.unwrap();
 
@@ -34,8 +38,8 @@ on_both_databases! {
         let database = test.open().await;
         database.put_user("kim@example.com", "hash", None, at(0)).await.unwrap();
         let kim = database.find_user("kim@example.com").await.unwrap().unwrap();
-        database.put_session(&[1; 32], &kim, at(0), at(1000)).await.unwrap();
-        database.put_session(&[2; 32], &kim, at(0), at(2000)).await.unwrap();
+        database.put_session(&[1; 32], &kim, Opening::SignIn, at(0), at(1000)).await.unwrap();
+        database.put_session(&[2; 32], &kim, Opening::SignIn, at(0), at(2000)).await.unwrap();
         // Idle for more than 100 seconds.
         let find = async |hash: u8, now: i64| database.find_session(&[hash; 32], at(now), at(now - 100)).await.unwrap().is_some();
 
@@ -59,7 +63,7 @@ on_both_databases! {
         let database = test.open().await;
         let put = async |name: &str, hash: u8| {
             let new = NewApiKey { name: name.to_owned(), hash: [hash; 32], hint: "wr_abc".to_owned() };
-            database.put_api_key(&new, 2, at(i64::from(hash))).await.unwrap()
+            database.put_api_key(&new, 2, &BY, at(i64::from(hash))).await.unwrap()
         };
         assert!(put("쇼핑몰", 7).await && put("other", 8).await);
 
@@ -80,8 +84,8 @@ on_both_databases! {
         database.find_api_key(&[7; 32], at(100 + 3_600)).await.unwrap();
         assert_eq!(used().await[3].3, Some(at(3_700)));
 
-        assert!(database.delete_api_key("0707070707070707").await.unwrap());
-        assert!(!database.delete_api_key("0707070707070707").await.unwrap() && !database.delete_api_key("x").await.unwrap());
+        assert!(database.delete_api_key("0707070707070707", &BY, at(1)).await.unwrap());
+        assert!(!database.delete_api_key("0707070707070707", &BY, at(1)).await.unwrap() && !database.delete_api_key("x", &BY, at(1)).await.unwrap());
         assert_eq!(database.find_api_key(&[7; 32], at(100)).await.unwrap(), None);
         assert!(put("쇼핑몰", 11).await, "there is room again");
     }
@@ -101,18 +105,18 @@ on_both_databases! {
 
         for round in 0..20 {
             let (one, other) = (UserChange::Role(Role::Staff), UserChange::Disable);
-            let (first, second) = tokio::join!(database.change_user(kim, &one, at(1)), database.change_user(lee, &other, at(1)));
+            let (first, second) = tokio::join!(database.change_user(kim, &one, &BY, at(1)), database.change_user(lee, &other, &BY, at(1)));
             let mut answers = [first.unwrap(), second.unwrap()];
             answers.sort_by_key(|answer| *answer == UserChanged::LastOwner);
             assert_eq!(answers, [UserChanged::Done, UserChanged::LastOwner], "{round}");
             assert_eq!(owners().await, 1, "{round}");
-            database.change_user(kim, &UserChange::Role(Role::Owner), at(2)).await.unwrap();
-            database.change_user(lee, &UserChange::Enable, at(2)).await.unwrap();
+            database.change_user(kim, &UserChange::Role(Role::Owner), &BY, at(2)).await.unwrap();
+            database.change_user(lee, &UserChange::Enable, &BY, at(2)).await.unwrap();
         }
         assert_eq!(database.put_user("kim@example.com", "new", Some(Role::Viewer), at(3)).await.unwrap(), UserChanged::Done);
         assert_eq!(database.put_user("lee@example.com", "new", Some(Role::Viewer), at(3)).await.unwrap(), UserChanged::LastOwner);
         assert_eq!(database.find_user("lee@example.com").await.unwrap().unwrap().password_hash, "hash", "nothing was written");
-        assert_eq!(database.change_user(999, &UserChange::SignOut, at(3)).await.unwrap(), UserChanged::NotFound);
+        assert_eq!(database.change_user(999, &UserChange::SignOut, &BY, at(3)).await.unwrap(), UserChanged::NotFound);
     }
 
     async fn nothing_begins_with_a_password_that_was_replaced(test: TestDatabase) {
@@ -125,18 +129,18 @@ on_both_databases! {
         assert!(!database.delete_half_sign_in(&[1; 32]).await.unwrap(), "used once");
 
         let change = |hash: &str, before: &str| UserChange::Password { hash: hash.to_owned(), before: Some(before.to_owned()), until: None };
-        assert_eq!(database.change_user(kim.id, &change("new", "hash"), at(1)).await.unwrap(), UserChanged::Done);
-        assert!(!database.put_session(&[2; 32], &kim, at(1), at(1000)).await.unwrap());
+        assert_eq!(database.change_user(kim.id, &change("new", "hash"), &BY, at(1)).await.unwrap(), UserChanged::Done);
+        assert!(!database.put_session(&[2; 32], &kim, Opening::SignIn, at(1), at(1000)).await.unwrap());
         assert!(!database.put_half_sign_in(&[3; 32], &kim, at(100)).await.unwrap());
         assert!(database.find_session(&[2; 32], at(1), at(0)).await.unwrap().is_none());
         assert!(database.find_half_sign_in(&[3; 32], at(1)).await.unwrap().is_none());
-        assert_eq!(database.change_user(kim.id, &change("a thief's", "hash"), at(2)).await.unwrap(), UserChanged::NotFound);
+        assert_eq!(database.change_user(kim.id, &change("a thief's", "hash"), &BY, at(2)).await.unwrap(), UserChanged::NotFound);
 
         let kim = database.find_user("kim@example.com").await.unwrap().unwrap();
         assert_eq!(kim.password_hash, "new");
-        assert!(database.put_session(&[4; 32], &kim, at(1), at(1000)).await.unwrap());
-        database.change_user(kim.id, &UserChange::Disable, at(3)).await.unwrap();
-        assert!(!database.put_session(&[5; 32], &kim, at(3), at(1000)).await.unwrap());
+        assert!(database.put_session(&[4; 32], &kim, Opening::SignIn, at(1), at(1000)).await.unwrap());
+        database.change_user(kim.id, &UserChange::Disable, &BY, at(3)).await.unwrap();
+        assert!(!database.put_session(&[5; 32], &kim, Opening::SignIn, at(3), at(1000)).await.unwrap());
         assert!(!database.put_half_sign_in(&[6; 32], &kim, at(100)).await.unwrap());
     }
 
@@ -144,14 +148,14 @@ on_both_databases! {
         let database = test.open().await;
         database.put_user("kim@example.com", "hash", None, at(0)).await.unwrap();
         let new = NewUser { email: "lee@example.com".to_owned(), password_hash: "hash".to_owned(), role: Role::Owner, password_until: Some(at(50)) };
-        assert!(database.add_user(&new, at(0)).await.unwrap());
+        assert!(database.add_user(&new, &BY, at(0)).await.unwrap());
         let kim = database.find_user("kim@example.com").await.unwrap().unwrap();
         let lee = database.find_user("lee@example.com").await.unwrap().unwrap();
         let leave = UserChange::Role(Role::Staff);
-        assert_eq!(database.change_user(kim.id, &leave, at(1)).await.unwrap(), UserChanged::LastOwner);
+        assert_eq!(database.change_user(kim.id, &leave, &BY, at(1)).await.unwrap(), UserChanged::LastOwner);
         let own = UserChange::Password { hash: "own".to_owned(), before: None, until: None };
-        assert_eq!(database.change_user(lee.id, &own, at(2)).await.unwrap(), UserChanged::Done);
-        assert_eq!(database.change_user(kim.id, &leave, at(3)).await.unwrap(), UserChanged::Done);
+        assert_eq!(database.change_user(lee.id, &own, &BY, at(2)).await.unwrap(), UserChanged::Done);
+        assert_eq!(database.change_user(kim.id, &leave, &BY, at(3)).await.unwrap(), UserChanged::Done);
     }
 
     async fn two_who_make_a_key_at_the_same_time_make_no_third(test: TestDatabase) {
@@ -159,7 +163,7 @@ on_both_databases! {
         for round in 0..10_u8 {
             let key = |number: u8| NewApiKey { name: format!("shop {round}"), hash: [10 * round + number; 32], hint: "wr_".to_owned() };
             let keys = [key(0), key(1), key(2), key(3)];
-            let [one, two, three, four] = keys.each_ref().map(|key| database.put_api_key(key, 2, at(1)));
+            let [one, two, three, four] = keys.each_ref().map(|key| database.put_api_key(key, 2, &BY, at(1)));
             let (one, two, three, four) = tokio::join!(one, two, three, four);
             let made = [one, two, three, four];
             assert_eq!(made.into_iter().filter(|made| *made.as_ref().unwrap()).count(), 2, "{round}");
@@ -170,29 +174,29 @@ on_both_databases! {
         let database = test.open().await;
         database.put_user("kim@example.com", "hash", None, at(0)).await.unwrap();
         let new = NewUser { email: "lee@example.com".to_owned(), password_hash: "hash".to_owned(), role: Role::Staff, password_until: Some(at(50)) };
-        assert!(database.add_user(&new, at(0)).await.unwrap());
-        assert!(!database.add_user(&new, at(0)).await.unwrap(), "there already");
+        assert!(database.add_user(&new, &BY, at(0)).await.unwrap());
+        assert!(!database.add_user(&new, &BY, at(0)).await.unwrap(), "there already");
         let lee = database.find_user("lee@example.com").await.unwrap().unwrap();
         assert_eq!((lee.role, lee.password_until), (Role::Staff, Some(at(50))));
         let lee_now = async || database.find_user("lee@example.com").await.unwrap();
-        let open = async |hash: u8| database.put_session(&[hash; 32], &lee_now().await.unwrap(), at(0), at(1000)).await.unwrap();
+        let open = async |hash: u8| database.put_session(&[hash; 32], &lee_now().await.unwrap(), Opening::SignIn, at(0), at(1000)).await.unwrap();
         let is_open = async |hash: u8| database.find_session(&[hash; 32], at(1), at(0)).await.unwrap().is_some();
 
         for (number, change) in [UserChange::SignOut, UserChange::Password { hash: "new".to_owned(), before: None, until: None }, UserChange::Disable].iter().enumerate() {
             let hash = u8::try_from(number).unwrap();
             assert!(open(hash).await && is_open(hash).await);
-            database.change_user(lee.id, &UserChange::Role(Role::Viewer), at(1)).await.unwrap();
+            database.change_user(lee.id, &UserChange::Role(Role::Viewer), &BY, at(1)).await.unwrap();
             assert!(is_open(hash).await, "another role ends nothing");
-            assert_eq!(database.change_user(lee.id, change, at(1)).await.unwrap(), UserChanged::Done);
+            assert_eq!(database.change_user(lee.id, change, &BY, at(1)).await.unwrap(), UserChanged::Done);
             assert!(!is_open(hash).await, "{change:?}");
         }
         assert_eq!(database.find_user("lee@example.com").await.unwrap(), None);
-        assert!(!database.put_session(&[9; 32], &lee, at(0), at(1000)).await.unwrap());
+        assert!(!database.put_session(&[9; 32], &lee, Opening::SignIn, at(0), at(1000)).await.unwrap());
         assert!(!is_open(9).await, "a session that was begun meanwhile is none");
         let users = database.users(at(1), 10).await.unwrap();
         assert_eq!((users[1].email.as_str(), users[1].disabled_at, users[1].role), ("lee@example.com", Some(at(1)), Role::Viewer));
         assert_eq!((users[0].seen_at, users[1].seen_at, users.len()), (None, None, 2));
-        database.change_user(lee.id, &UserChange::Enable, at(2)).await.unwrap();
+        database.change_user(lee.id, &UserChange::Enable, &BY, at(2)).await.unwrap();
         let back = database.find_user("lee@example.com").await.unwrap().unwrap();
         assert_eq!((back.password_hash.as_str(), back.password_until), ("new", None));
         assert!(!is_open(9).await);
@@ -206,11 +210,11 @@ on_both_databases! {
         assert!(!database.use_code(kim.id, 5).await.unwrap(), "there is no factor");
         let secret = CodeSecret::new([7; 20]);
         let on = UserChange::SecondFactor { secret: secret.clone(), step: 5, recovery: vec![[1; 32], [2; 32]] };
-        database.put_session(&[3; 32], &kim, at(0), at(1000)).await.unwrap();
+        database.put_session(&[3; 32], &kim, Opening::SignIn, at(0), at(1000)).await.unwrap();
         database.put_half_sign_in(&[4; 32], &kim, at(100)).await.unwrap();
         assert!(database.find_half_sign_in(&[4; 32], at(99)).await.unwrap().is_some());
         assert!(database.find_half_sign_in(&[4; 32], at(100)).await.unwrap().is_none(), "over");
-        assert_eq!(database.change_user(kim.id, &on, at(1)).await.unwrap(), UserChanged::Done);
+        assert_eq!(database.change_user(kim.id, &on, &BY, at(1)).await.unwrap(), UserChanged::Done);
         assert!(database.find_session(&[3; 32], at(1), at(0)).await.unwrap().is_none());
         assert!(database.find_half_sign_in(&[4; 32], at(1)).await.unwrap().is_none());
         let factor = async || database.find_user("kim@example.com").await.unwrap().unwrap().second_factor.unwrap();
@@ -221,15 +225,15 @@ on_both_databases! {
             let (one, other) = tokio::join!(database.use_code(kim.id, step), database.use_code(kim.id, step));
             assert_eq!(u8::from(one.unwrap()) + u8::from(other.unwrap()), 1, "{step}");
         }
-        let (one, other) = tokio::join!(database.use_recovery_code(kim.id, &[1; 32]), database.use_recovery_code(kim.id, &[1; 32]));
+        let (one, other) = tokio::join!(database.use_recovery_code(kim.id, &[1; 32], at(1)), database.use_recovery_code(kim.id, &[1; 32], at(1)));
         assert_eq!(u8::from(one.unwrap()) + u8::from(other.unwrap()), 1);
-        assert!(!database.use_recovery_code(kim.id + 1, &[2; 32]).await.unwrap(), "another's");
+        assert!(!database.use_recovery_code(kim.id + 1, &[2; 32], at(1)).await.unwrap(), "another's");
         assert_eq!((factor().await.used_step, factor().await.recovery_left), (Some(15), 1));
         database.put_half_sign_in(&[5; 32], &kim, at(100)).await.unwrap();
         database.purge_sessions(at(100)).await.unwrap();
         assert!(database.find_half_sign_in(&[5; 32], at(50)).await.unwrap().is_none(), "purged");
-        database.change_user(kim.id, &UserChange::DropSecondFactor, at(2)).await.unwrap();
+        database.change_user(kim.id, &UserChange::DropSecondFactor, &BY, at(2)).await.unwrap();
         assert_eq!(database.find_user("kim@example.com").await.unwrap().unwrap().second_factor, None);
-        assert!(!database.use_recovery_code(kim.id, &[2; 32]).await.unwrap());
+        assert!(!database.use_recovery_code(kim.id, &[2; 32], at(1)).await.unwrap());
     }
 }

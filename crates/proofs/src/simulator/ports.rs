@@ -9,21 +9,23 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use wanryo::domain::access::Role;
-use wanryo::domain::history::{Entry, StoredEntry};
+use wanryo::domain::audit::Link;
+use wanryo::domain::history::{Actor, Entry, StoredEntry};
 use wanryo::domain::ids::{PaymentId, StatusToken, TransactionId};
 use wanryo::domain::money::Money;
 use wanryo::domain::order::{Order, Portone};
 use wanryo::domain::refund::{Answer, Balance};
 use wanryo::domain::sweep::Listing;
 use wanryo::domain::transaction::Transaction;
+use wanryo::ports::audit::{AuditStore, Chain, Mistake};
 use wanryo::ports::clock::Clock;
 use wanryo::ports::entropy::Entropy;
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::ports::retention::{PersonalData, RetentionStore};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, KeptKey,
-    Listed, NewApiKey, NewUser, OrderFilter, OrderStore, OutboxEvent, Person, Received, Snapshot,
-    StoreError, User, UserChange, UserChanged,
+    Listed, NewApiKey, NewUser, Opening, OrderFilter, OrderStore, OutboxEvent, Person, Received,
+    Snapshot, StoreError, User, UserChange, UserChanged,
 };
 
 use super::world::{Passage, Shared, Side, World, at};
@@ -384,7 +386,7 @@ impl AccessStore for Server {
         Err(unavailable())
     }
 
-    async fn add_user(&self, _: &NewUser, _: Timestamp) -> Result<bool, StoreError> {
+    async fn add_user(&self, _: &NewUser, _: &Actor, _: Timestamp) -> Result<bool, StoreError> {
         Err(unavailable())
     }
 
@@ -392,6 +394,7 @@ impl AccessStore for Server {
         &self,
         _: i64,
         _: &UserChange,
+        _: &Actor,
         _: Timestamp,
     ) -> Result<UserChanged, StoreError> {
         Ok(UserChanged::NotFound)
@@ -405,7 +408,13 @@ impl AccessStore for Server {
         Ok(None)
     }
 
-    async fn put_api_key(&self, _: &NewApiKey, _: u32, _: Timestamp) -> Result<bool, StoreError> {
+    async fn put_api_key(
+        &self,
+        _: &NewApiKey,
+        _: u32,
+        _: &Actor,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
         Err(unavailable())
     }
 
@@ -413,7 +422,7 @@ impl AccessStore for Server {
         Ok(Vec::new())
     }
 
-    async fn delete_api_key(&self, _: &str) -> Result<bool, StoreError> {
+    async fn delete_api_key(&self, _: &str, _: &Actor, _: Timestamp) -> Result<bool, StoreError> {
         Ok(false)
     }
 
@@ -425,6 +434,7 @@ impl AccessStore for Server {
         &self,
         _: &[u8; 32],
         _: &User,
+        _: Opening,
         _: Timestamp,
         _: Timestamp,
     ) -> Result<bool, StoreError> {
@@ -469,11 +479,31 @@ impl AccessStore for Server {
         Ok(false)
     }
 
-    async fn use_recovery_code(&self, _: i64, _: &[u8; 32]) -> Result<bool, StoreError> {
+    async fn use_recovery_code(
+        &self,
+        _: i64,
+        _: &[u8; 32],
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
         Ok(false)
     }
 
     async fn purge_sessions(&self, _: Timestamp) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl AuditStore for Server {
+    async fn count_mistake(&self, _: &Mistake) -> Result<(), StoreError> {
+        Err(unavailable())
+    }
+
+    async fn audit_log(&self, _: Option<i64>, _: u32) -> Result<Vec<Link>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn audit_chain(&self, _: u32) -> Result<Chain, StoreError> {
+        Err(unavailable())
     }
 }

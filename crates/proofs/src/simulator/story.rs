@@ -240,6 +240,7 @@ impl<'c> Story<'c> {
             attention: Arc::clone(&server) as _,
             sweep: Arc::clone(&server) as _,
             access: Arc::clone(&server) as _,
+            audit: Arc::clone(&server) as _,
             deliveries: Arc::clone(&server) as _,
             overview: Arc::clone(&server) as _,
             retention: Arc::clone(&server) as _,

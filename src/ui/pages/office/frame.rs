@@ -8,9 +8,10 @@ use leptos_meta::{Html, Meta, Title};
 
 use super::Request;
 use super::account::ACCOUNT_PATH;
+use super::audit::AUDIT_PATH;
 use super::keys::KEYS_PATH;
 use super::overview::OVERVIEW_PATH;
-use super::text::{Words, overview, people, webhooks};
+use super::text::{Words, audit, overview, people, webhooks};
 use super::users::USERS_PATH;
 use super::webhooks::WEBHOOKS_PATH;
 use crate::domain::access::Deed;
@@ -184,6 +185,7 @@ fn navigation(request: &Request, attention: u32) -> AnyView {
     let settings = [
         (USERS_PATH, people.users.title, Deed::ManageUsers),
         (KEYS_PATH, people.keys.title, Deed::ManageKeys),
+        (AUDIT_PATH, audit::of(request.locale).title, Deed::ReadAudit),
     ];
     let settings = settings.into_iter().filter(|(.., deed)| request.may(*deed));
     let settings = settings.map(|(path, title, _)| {

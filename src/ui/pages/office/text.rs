@@ -1,5 +1,6 @@
 //! Every word of the back office, in each language. A language that lacks a message does not compile.
 
+pub(super) mod audit;
 mod en;
 pub(super) mod factor;
 mod ko;
@@ -147,6 +148,8 @@ pub(super) enum Who<'a> {
     Refund,
     Policy,
     Sweep,
+    Command,
+    Stranger,
     Shop(&'a str),
     Staff(&'a str),
     Unrecognized(&'a str),
@@ -165,6 +168,8 @@ impl<'a> Who<'a> {
                 "refund" => Self::Refund,
                 "policy" => Self::Policy,
                 "sweep" => Self::Sweep,
+                "command" => Self::Command,
+                "stranger" => Self::Stranger,
                 other => Self::Unrecognized(other),
             },
         }
@@ -450,6 +455,8 @@ mod tests {
             (Actor::Refund, Who::Refund),
             (Actor::Policy, Who::Policy),
             (Actor::Sweep, Who::Sweep),
+            (Actor::Command, Who::Command),
+            (Actor::Stranger, Who::Stranger),
             (Actor::Shop("a:b".to_owned()), Who::Shop("a:b")),
             (Actor::Staff("a@b.c".to_owned()), Who::Staff("a@b.c")),
         ];

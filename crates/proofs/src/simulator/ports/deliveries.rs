@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use wanryo::domain::delivery::{Attempt, Delivery, Endpoint, EndpointId, Leased, Sent, Trouble};
+use wanryo::domain::history::Actor;
 use wanryo::domain::target::TargetRefused;
 use wanryo::ports::deliveries::{
     Again, DeliveryFilter, DeliveryStore, EndpointChange, Redelivered, Settled, Settlement,
@@ -16,7 +17,7 @@ use super::{Server, unavailable};
 
 #[async_trait]
 impl DeliveryStore for Server {
-    async fn add_endpoint(&self, _: &Endpoint, _: u32) -> Result<bool, StoreError> {
+    async fn add_endpoint(&self, _: &Endpoint, _: u32, _: &Actor) -> Result<bool, StoreError> {
         Err(unavailable())
     }
 
@@ -32,6 +33,7 @@ impl DeliveryStore for Server {
         &self,
         _: &EndpointId,
         _: &EndpointChange,
+        _: &Actor,
         _: Timestamp,
     ) -> Result<bool, StoreError> {
         Ok(false)
@@ -42,12 +44,18 @@ impl DeliveryStore for Server {
         _: &EndpointId,
         _: &SecretString,
         _: Timestamp,
+        _: &Actor,
         _: Timestamp,
     ) -> Result<bool, StoreError> {
         Ok(false)
     }
 
-    async fn delete_endpoint(&self, _: &EndpointId, _: Timestamp) -> Result<bool, StoreError> {
+    async fn delete_endpoint(
+        &self,
+        _: &EndpointId,
+        _: &Actor,
+        _: Timestamp,
+    ) -> Result<bool, StoreError> {
         Ok(false)
     }
 
@@ -77,11 +85,11 @@ impl DeliveryStore for Server {
         Ok(None)
     }
 
-    async fn redeliver(&self, _: i64, _: Timestamp) -> Result<Redelivered, StoreError> {
+    async fn redeliver(&self, _: i64, _: &Actor, _: Timestamp) -> Result<Redelivered, StoreError> {
         Ok(Redelivered::NothingThere)
     }
 
-    async fn redeliver_many(&self, _: &Again, _: Timestamp) -> Result<u64, StoreError> {
+    async fn redeliver_many(&self, _: &Again, _: &Actor, _: Timestamp) -> Result<u64, StoreError> {
         Ok(0)
     }
 }

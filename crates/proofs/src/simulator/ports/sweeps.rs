@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use wanryo::domain::attention::{AttentionItem, AttentionKind, Finding, Settled};
+use wanryo::domain::history::Actor;
 use wanryo::domain::ids::TransactionId;
 use wanryo::domain::order::Portone;
 use wanryo::domain::refund::{Refund, RefundState, Word};
@@ -70,7 +71,7 @@ impl AttentionStore for Server {
         &self,
         _: AttentionKind,
         _: &TransactionId,
-        _: &str,
+        _: &Actor,
         _: &str,
         _: Timestamp,
     ) -> Result<Settling, StoreError> {
