@@ -148,6 +148,31 @@ test("a key is made, shown once, used and revoked", async ({ page, stack }, info
   expect(seen.errors).toEqual([]);
 });
 
+test("what people did is listed for owners, newest first, and the chain of it holds", async ({ page }, info) => {
+  const seen = record(page);
+  const email = address(info.project.name);
+  await signIn(page);
+  await add(page, email, "viewer");
+  await navigation(page).getByRole("link", { name: "작업 기록" }).click();
+
+  await expect(page).toHaveURL("/settings/audit");
+  await expect(navigation(page).getByRole("link", { name: "작업 기록" })).toHaveAttribute("aria-current", "page");
+  await expect(page.getByRole("status")).toContainText("처음 적힌 그대로예요");
+  await expect(page.getByRole("alert")).toHaveCount(0);
+  const added = page.getByRole("row").filter({ hasText: email });
+  await expect(added).toContainText("사용자 추가");
+  await expect(added).toContainText(user.email);
+  await expectAccessibleInBothThemes(page);
+  await expectNoSidewaysScroll(page);
+
+  await page.getByRole("link", { name: "English" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Audit log");
+  await expect(added).toContainText("Added a person");
+  await expectAccessible(page);
+  await expectNoSidewaysScroll(page);
+  expect(seen.errors).toEqual([]);
+});
+
 test("who guesses is asked to wait on the page itself, and a known browser is not", async ({ page, browser, baseURL }) => {
   // Each wrong password is hashed, and the waits have to grow longer than that takes.
   test.slow();
