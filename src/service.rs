@@ -19,6 +19,7 @@ pub mod sweep;
 pub mod sync;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -125,6 +126,8 @@ pub struct Core {
     pub tasks: TaskTracker,
     /// Told whenever an order moved.
     pub moves: live::Moves,
+    /// Whether the database's files may hold what was erased; nobody knows at the start.
+    pub(crate) to_wipe: AtomicBool,
     pub(crate) kept: completion::Kept,
     pub(crate) crowds: inbox::Crowds,
     pub(crate) flights: sync::Flights,
@@ -177,6 +180,7 @@ impl Core {
             settings,
             tasks: TaskTracker::new(),
             moves: live::Moves::default(),
+            to_wipe: AtomicBool::new(true),
             kept: completion::Kept::default(),
             crowds: inbox::Crowds::default(),
             flights: sync::Flights::default(),

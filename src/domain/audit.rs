@@ -383,6 +383,16 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_has_its_details_beside_the_rest() {
+        let by = Actor::Staff("kim@example.com".to_owned());
+        let entry = Entry::new(at(0), &by, Act::RoleChanged, "lee@example.com").with("viewer");
+
+        assert_eq!(entry.detail.as_deref(), Some("viewer"));
+        assert_eq!(entry.target.as_deref(), Some("lee@example.com"));
+        assert_eq!((entry.at, entry.act), (at(0), Act::RoleChanged));
+    }
+
+    #[test]
     fn whatever_is_changed_is_found_where_it_is() {
         let (whole, end) = chain(9);
         assert_eq!(verify(&whole, end), Ok(()));

@@ -62,7 +62,7 @@ on_both_databases! {
         for (kind, says) in [("paid", "65,000원"), ("pending", "$14.20"), ("held", "100원"), ("refunded", "20,000원")] {
             assert!(figure(&korean, kind).contains(says) && figure(&korean, kind).contains("1건"), "{kind}: {}", figure(&korean, kind));
         }
-        assert!(korean.contains("결제부터 웹훅까지") && !korean.contains("견줄 웹훅이 없어요"), "{korean}");
+        assert!(korean.contains("결제부터 웹훅까지") && !korean.contains("비교할 웹훅이 없어요"), "{korean}");
         assert_eq!(korean.matches("role=\"rowheader\"").count(), 14, "a day, a row");
         let bars = korean.matches("<svg").count();
         assert_eq!((bars, korean.matches("aria-hidden=\"true\" viewBox=\"0 0 100 1\"").count()), (2, 2), "figures are text, bars are not read: {korean}");

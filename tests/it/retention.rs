@@ -7,8 +7,8 @@ use axum::response::IntoResponse;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use wanryo::domain::attention::AttentionKind;
-use wanryo::domain::history::Actor;
-use wanryo::domain::ids::TransactionId;
+use wanryo::domain::history::{Actor, Entry, EntryKind};
+use wanryo::domain::ids::{PaymentId, TransactionId};
 use wanryo::ports::retention::PersonalData;
 use wanryo::service::{Core, attention, deliveries, retention};
 
@@ -19,7 +19,7 @@ use crate::sign_in::Still;
 use crate::support::{TestDatabase, on_both_databases, with_sqlite};
 
 /// What is a person's, or may be.
-const CANARIES: [&str; 13] = [
+const CANARIES: [&str; 14] = [
     "canary-buyer",
     "canary@example.com",
     "010-2222-3333",
@@ -31,6 +31,7 @@ const CANARIES: [&str; 13] = [
     "canary-failure",
     "canary-reason",
     "canary-note",
+    "canary-refused",
     "canary-query",
     "canary-answer",
 ];
@@ -95,6 +96,16 @@ async fn live(app: &TestApp) {
         )
         .await;
     assert_eq!(refund.status, StatusCode::CREATED, "{}", refund.text);
+    let words = Entry {
+        at: app.running.core.clock.now(),
+        kind: EntryKind::RefundRefused,
+        actor: Actor::Refund.to_text(),
+        data: json!({ "code": "PG_PROVIDER", "message": "canary-refused" }),
+        once_key: None,
+    };
+    let id = PaymentId::parse("PAID").unwrap();
+    let orders = &app.running.core.orders;
+    orders.append_history(&id, &[words], 10).await.unwrap();
     let held = TransactionId::parse(&held).unwrap();
     let staff = Actor::Staff("staff@example.com".to_owned());
     let core = &app.running.core;
@@ -176,18 +187,26 @@ on_both_databases! {
 
         clock.push(DAY * 2);
         assert_eq!(retention::erase_due(&core).await.unwrap(), 2, "neither the one with the refund nor the one that was paid just now");
-        assert_eq!(counted(&core).await, PersonalData { erased: 2, overdue: 1, ..PersonalData::default() });
+        assert_eq!(counted(&core).await, PersonalData { erased: 2, ..PersonalData::default() });
 
         // PortOne tells the account again when it is asked again.
         let paid = db.read("SELECT transaction_id FROM transactions WHERE payment_id = 'BANK'").await;
         app.sandbox.patch_payment(&paid[0], json!({ "status": "paid" })).unwrap();
         app.api(Method::POST, "/api/v1/orders/BANK/sync", None).await;
         assert!(told(&db).await.contains(&"560-canary-560"));
-        assert_eq!(counted(&core).await.erased, 1);
-        clock.push(DAY * (DAYS + 1));
+        assert_eq!(counted(&core).await, PersonalData { erased: 1, ..PersonalData::default() });
+        clock.push(DAY * 6);
+        assert_eq!(retention::erase_due(&core).await.unwrap(), 0, "it may still be needed");
+        // A stranger opens the old address of another one, and staff try to give its money back, which the gateway refuses.
+        app.complete("merchant_uid=HELD&error_msg=canary-later").await;
+        app.refund("HELD", "late", json!({ "amount": 1_000_000, "reason": "canary-later" })).await;
+        assert!(everything(&db).await.contains("canary-later"));
+        clock.push(DAY * 2);
+        assert_eq!(counted(&core).await.overdue, 2);
         assert_eq!(retention::erase_due(&core).await.unwrap(), 2);
-        assert!(!told(&db).await.contains(&"560-canary-560"));
-        assert_eq!(counted(&core).await, PersonalData { erased: 3, overdue: 1, ..PersonalData::default() });
+        let all = everything(&db).await;
+        assert!(!all.contains("560-canary-560") && !all.contains("canary-later"));
+        assert_eq!(counted(&core).await, PersonalData { erased: 2, ..PersonalData::default() });
     }
 }
 
@@ -220,7 +239,7 @@ async fn whoever_has_to_answer_for_it_is_told() {
             said.contains("oldest order with personal data\t1970-01-01T00:00:00Z\n"),
             "{said}"
         );
-        db.run("UPDATE orders SET erased_at = 1 WHERE payment_id = 'PAID'")
+        db.run("UPDATE orders SET erased_at = 1, to_erase = 0 WHERE payment_id = 'PAID'")
             .await;
         let (is_well, said) = run().await;
         assert!(

@@ -25,14 +25,20 @@ const TEST_SECONDS_MAX: &str = "60";
 const JOBS: &str = "2";
 
 /// What the domain needs to run.
-const DEPENDENCIES: [&str; 7] = [
+const DEPENDENCIES: [&str; 13] = [
+    "hmac",
+    "ipnet",
     "iso_currency",
     "jiff",
+    "percent-encoding",
     "rust_decimal",
+    "secrecy",
     "serde",
     "serde_json",
+    "sha1",
     "sha2",
     "thiserror",
+    "url",
 ];
 /// What its tests need beside.
 const DEV_DEPENDENCIES: [&str; 1] = ["proptest"];
@@ -70,6 +76,8 @@ fn make_package(workspace: &Workspace, package: &Path) -> Result<()> {
         &source.join("lib.rs"),
         "//! wanryo's domain alone.\n\npub mod domain;\n",
     )?;
+    // A test holds colours of the pages beside what the domain works out.
+    copy_tree(&root.join("style"), &package.join("style"))?;
     copy(&root.join("Cargo.lock"), &package.join("Cargo.lock"))?;
     let manifest = root.join("Cargo.toml");
     let manifest =
@@ -132,7 +140,9 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::package_manifest;
+    use std::path::Path;
+
+    use super::{DEPENDENCIES, DEV_DEPENDENCIES, package_manifest};
 
     #[test]
     fn the_package_asks_for_what_the_app_asks_for() {
@@ -144,6 +154,42 @@ mod tests {
         assert!(manifest.contains("\nproptest = { version ="), "{manifest}");
         assert!(!manifest.contains("optional"), "{manifest}");
         assert!(!manifest.contains("workspace = true"), "{manifest}");
+    }
+
+    /// `cargo xtask mutants` runs for long, and so not at every push. That its package can still be built is seen here.
+    #[test]
+    fn the_package_has_every_crate_that_the_domain_uses() {
+        let domain = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../src/domain");
+        let (mut folders, mut uses) = (vec![domain], 0);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                for used in text
+                    .lines()
+                    .filter_map(|line| line.trim().strip_prefix("use "))
+                {
+                    let name = used.split("::").next().unwrap_or_default();
+                    if ["crate", "super", "self", "std"].contains(&name)
+                        || !name.starts_with(char::is_lowercase)
+                    {
+                        continue;
+                    }
+                    let mut known = DEPENDENCIES.iter().chain(&DEV_DEPENDENCIES);
+                    assert!(
+                        known.any(|known| known.replace('-', "_") == name),
+                        "{name}, of {}",
+                        path.display()
+                    );
+                    uses += 1;
+                }
+            }
+        }
+        assert!(uses > 20, "{uses}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::endpoints::{
     AddEndpoint, ChangeEndpoint, DeleteEndpoint, RotateSecret, endpoint_id, note_news,
 };
 use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
+use super::retention::has_to_be_erased;
 use super::rows::{EventRow, Table, micros};
 use super::write::{Change, Verdict};
 use super::{Database, Tx, audit};
@@ -450,6 +451,9 @@ impl Change for SettleDelivery {
             attempt.trouble.map(|trouble| trouble.as_str()),
             &attempt.answer,
         )?;
+        if attempt.answer.is_some() {
+            has_to_be_erased(tx, &delivery.event.payment_id).await?;
+        }
         match next_attempt_at {
             // They would be looked at in every round, and not be taken.
             Some(next) => execute!(

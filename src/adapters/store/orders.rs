@@ -10,6 +10,7 @@ use serde_json::json;
 use super::audit::append_of_history;
 use super::deliveries::fan_out;
 use super::query::{Failure, execute, fetch_all, fetch_optional, is_taken, retried};
+use super::retention::has_to_be_erased;
 use super::rows::{
     EntryRow, EventRow, PaymentIdRow, SnapshotRow, TransactionRow, micros, order_columns,
     snapshot_of, transaction_columns,
@@ -308,6 +309,8 @@ impl Change for AppendHistory {
         for entry in &self.entries {
             append_entry(tx, &self.id, entry, self.per_kind_max).await?;
         }
+        // A redirect's address may have brought anything.
+        has_to_be_erased(tx, &self.id).await?;
         Ok(Verdict::Keep(()))
     }
 }
@@ -470,7 +473,7 @@ async fn move_order(tx: &mut Tx, order: &Order) -> Result<Committed, Failure> {
         tx,
         "UPDATE orders SET version = version + 1, status = $3, accepted_transaction_id = $4, refunded_minor = $5, expires_at = $6,
             expired_at = $7, closed_at = $8, checked_at = $9, next_check_at = $10, checks_without_change = $11,
-            prepared_at = COALESCE($12, prepared_at), updated_at = $13, erased_at = NULL
+            prepared_at = COALESCE($12, prepared_at), updated_at = $13, to_erase = 1
         WHERE payment_id = $1 AND version = $2",
         order.payment_id.as_str(),
         order.version,

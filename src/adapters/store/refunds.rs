@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::audit::append_of_history;
 use super::orders::append_entry;
 use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
+use super::retention::has_to_be_erased;
 use super::rows::{PaymentIdRow, RefundRow, micros, refund_columns};
 use super::write::{Change, Verdict};
 use super::{Database, Tx};
@@ -127,6 +128,7 @@ impl Change for Intend {
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Intended>, Failure> {
         let refund = &self.refund;
         lock_order(tx, &refund.payment_id).await?;
+        has_to_be_erased(tx, &refund.payment_id).await?;
         let in_use: Option<RefundRow> = fetch_optional!(
             tx,
             concat!(
@@ -192,6 +194,7 @@ impl Change for Move {
         let refund = &self.refund;
         // History is numbered under the order's lock.
         lock_order(tx, &refund.payment_id).await?;
+        has_to_be_erased(tx, &refund.payment_id).await?;
         let account = refund.account.as_ref();
         let trouble = refund.trouble.as_ref();
         let moved = execute!(

@@ -21,7 +21,7 @@ use wanryo::ports::audit::{AuditStore, Chain, Mistake};
 use wanryo::ports::clock::Clock;
 use wanryo::ports::entropy::Entropy;
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
-use wanryo::ports::retention::{PersonalData, RetentionStore};
+use wanryo::ports::retention::{Due, PersonalData, RetentionStore};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, KeptKey,
     Listed, NewApiKey, NewUser, Opening, OrderFilter, OrderStore, OutboxEvent, Person, Received,
@@ -360,15 +360,15 @@ impl Gateway for Server {
 /// No story in this world is as long as what is kept.
 #[async_trait]
 impl RetentionStore for Server {
-    async fn erase(&self, _: Timestamp, _: Timestamp, _: u32) -> Result<u32, StoreError> {
+    async fn erase(&self, _: Due, _: Timestamp, _: u32) -> Result<u32, StoreError> {
         Ok(0)
     }
 
-    async fn wipe(&self) -> Result<(), StoreError> {
-        Ok(())
+    async fn wipe(&self) -> Result<bool, StoreError> {
+        Ok(true)
     }
 
-    async fn personal_data(&self, _: Timestamp) -> Result<PersonalData, StoreError> {
+    async fn personal_data(&self, _: Due) -> Result<PersonalData, StoreError> {
         Ok(PersonalData::default())
     }
 }

@@ -391,7 +391,7 @@ fn share(part: u32, whole: u32) -> String {
 }
 
 fn seconds(ms: i64) -> String {
-    format!("{}.{} s", ms / 1_000, ms % 1_000 / 100)
+    format!("{}.{}", ms / 1_000, ms % 1_000 / 100)
 }
 
 #[cfg(test)]
@@ -450,7 +450,7 @@ mod tests {
         }
         assert_eq!(
             (seconds(0), seconds(1_250), seconds(61_000)),
-            ("0.0 s".to_owned(), "1.2 s".to_owned(), "61.0 s".to_owned())
+            ("0.0".to_owned(), "1.2".to_owned(), "61.0".to_owned())
         );
     }
 }
