@@ -197,11 +197,11 @@ on_both_databases! {
         assert_eq!(counted(&core).await, PersonalData { erased: 1, ..PersonalData::default() });
         clock.push(DAY * 6);
         assert_eq!(retention::erase_due(&core).await.unwrap(), 0, "it may still be needed");
-        // A stranger opens the old address of another one, and staff try to give its money back, which the gateway refuses.
+        // A stranger opens the old address of another one, and its money is given back.
         app.complete("merchant_uid=HELD&error_msg=canary-later").await;
-        app.refund("HELD", "late", json!({ "amount": 1_000_000, "reason": "canary-later" })).await;
+        app.refund("HELD", "late", json!({ "amount": 1, "reason": "canary-later" })).await;
         assert!(everything(&db).await.contains("canary-later"));
-        clock.push(DAY * 2);
+        clock.push(DAY * 8);
         assert_eq!(counted(&core).await.overdue, 2);
         assert_eq!(retention::erase_due(&core).await.unwrap(), 2);
         let all = everything(&db).await;

@@ -16,7 +16,7 @@ use crate::logs::{command, run};
 use crate::support::{TestDatabase, on_both_databases};
 
 /// Every setting that there is. None of them can leave out a check.
-const SETTINGS: [&str; 26] = [
+const SETTINGS: [&str; 27] = [
     "DATABASE_URL",
     "PORTONE_TIMEOUT_MS",
     "PORTONE_V1_API_KEY",
@@ -36,6 +36,7 @@ const SETTINGS: [&str; 26] = [
     "WANRYO_MODE",
     "WANRYO_ON_MISMATCH",
     "WANRYO_PUBLIC_URL",
+    "WANRYO_RETENTION_DAYS",
     "WANRYO_SHOP_COLOR",
     "WANRYO_SHOP_LOGO",
     "WANRYO_SHOP_NAME",
@@ -109,7 +110,7 @@ on_both_databases! {
         named.sort_unstable();
         named.dedup();
         assert_eq!(named, SETTINGS, "a new setting is added to this list by somebody who has asked what it can switch off");
-        for (variable, value) in [("WANRYO_MODE", "any"), ("WANRYO_MODE", ""), ("WANRYO_MODE", "live,test"), ("WANRYO_ON_MISMATCH", "accept"), ("WANRYO_ON_MISMATCH", "ignore"), ("WANRYO_ON_MISMATCH", "")] {
+        for (variable, value) in [("WANRYO_MODE", "any"), ("WANRYO_MODE", ""), ("WANRYO_MODE", "live,test"), ("WANRYO_ON_MISMATCH", "accept"), ("WANRYO_ON_MISMATCH", "ignore"), ("WANRYO_ON_MISMATCH", ""), ("WANRYO_RETENTION_DAYS", "0"), ("WANRYO_RETENTION_DAYS", "89"), ("WANRYO_RETENTION_DAYS", "")] {
             assert_refused(&ends_at_start(&db, &sandbox, variable, value).await, variable, value);
         }
 
