@@ -31,14 +31,17 @@ export async function startSandbox(args = []) {
 }
 
 /**
- * Starts `wanryo` on a free port and a database of its own, for test money.
+ * Starts `wanryo` on a free port and a database of its own, for test money through the V1 of the PortOne at `v1Url`.
  *
  * `call` asks as a shop's server does, and fails unless the answer is 2xx.
  */
-export async function startWanryo(settings) {
+export async function startWanryo(v1Url, { key: apiKey, secret }) {
   const directory = await mkdtemp(join(tmpdir(), "wanryo-interop-"));
   const all = {
-    ...settings,
+    PORTONE_V1_API_URL: v1Url,
+    PORTONE_V1_MERCHANT_CODE: "imp00000000",
+    PORTONE_V1_API_KEY: apiKey,
+    PORTONE_V1_API_SECRET: secret,
     WANRYO_ADDR: "127.0.0.1:0",
     WANRYO_MODE: "test",
     DATABASE_URL: `sqlite://${join(directory, "wanryo.db")}`,

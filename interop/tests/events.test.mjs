@@ -19,12 +19,7 @@ describe("events of wanryo", { timeout: 300_000 }, () => {
   before(async () => {
     lab = await startLab();
     shop = await startReceiver();
-    wanryo = await startWanryo({
-      PORTONE_V1_API_URL: lab.v1,
-      PORTONE_V1_MERCHANT_CODE: "imp00000000",
-      PORTONE_V1_API_KEY: v1Credentials.key,
-      PORTONE_V1_API_SECRET: v1Credentials.secret,
-    });
+    wanryo = await startWanryo(lab.v1, v1Credentials);
   });
   after(async () => {
     await wanryo?.stop();

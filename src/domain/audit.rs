@@ -337,14 +337,6 @@ impl End {
     }
 }
 
-/// Looks at a whole chain, from its first entry to the end that it is said to have.
-///
-/// # Errors
-/// The first entry that is broken.
-pub fn verify(links: &[Link], end: End) -> Result<(), BrokenAt> {
-    End::BEGINNING.follow(links)?.is(end)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -353,6 +345,11 @@ mod tests {
 
     use super::*;
     use crate::domain::decision::fixtures::at;
+
+    /// Looks at a whole chain, from its first entry to the end that it is said to have.
+    fn verify(links: &[Link], end: End) -> Result<(), BrokenAt> {
+        End::BEGINNING.follow(links)?.is(end)
+    }
 
     fn fields(number: i64) -> Fields {
         let by = Actor::Staff("kim@example.com".to_owned());

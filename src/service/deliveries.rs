@@ -6,7 +6,8 @@
 //!
 //! Tested with real receivers on both databases, `tests/it/events.rs` and beside it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -24,30 +25,58 @@ use crate::ports::store::StoreError;
 /// How long a delivery is held by who sends it. Longer than one can take to be sent.
 const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
-/// The endpoints that this server is sending to.
+/// The endpoints that this server is sending to, each with whether somebody knocked since its lane last looked for work.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes(Arc<Mutex<BTreeSet<EndpointId>>>);
+pub(crate) struct Lanes(Arc<Mutex<BTreeMap<EndpointId, bool>>>);
 
 /// A place in a lane; the lane is free when it is dropped.
 struct Lane {
-    lanes: Arc<Mutex<BTreeSet<EndpointId>>>,
+    lanes: Arc<Mutex<BTreeMap<EndpointId, bool>>>,
     id: EndpointId,
+    is_left: bool,
 }
 
 impl Lanes {
-    /// `None` while the endpoint's lane is busy.
+    /// `None` while the endpoint's lane is busy: whoever is in it looks once more then before it leaves.
     fn enter(&self, id: &EndpointId) -> Option<Lane> {
-        let entered = self.0.lock().insert(id.clone());
-        entered.then(|| Lane {
-            lanes: Arc::clone(&self.0),
-            id: id.clone(),
-        })
+        match self.0.lock().entry(id.clone()) {
+            Entry::Occupied(mut busy) => {
+                busy.insert(true);
+                None
+            }
+            Entry::Vacant(free) => {
+                free.insert(false);
+                Some(Lane {
+                    lanes: Arc::clone(&self.0),
+                    id: id.clone(),
+                    is_left: false,
+                })
+            }
+        }
+    }
+}
+
+impl Lane {
+    /// Frees the lane, unless somebody knocked: what they came for may have been written after the last look.
+    fn leave(mut self) -> Option<Self> {
+        let mut lanes = self.lanes.lock();
+        if lanes.get_mut(&self.id).is_some_and(std::mem::take) {
+            drop(lanes);
+            return Some(self);
+        }
+        lanes.remove(&self.id);
+        drop(lanes);
+        self.is_left = true;
+        None
     }
 }
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        self.lanes.lock().remove(&self.id);
+        // Once it is left it may be another's.
+        if !self.is_left {
+            self.lanes.lock().remove(&self.id);
+        }
     }
 }
 
@@ -64,10 +93,13 @@ pub async fn begin_due(core: &Arc<Core>, stop: &CancellationToken) -> Result<(),
         };
         let (detached, stop) = (Arc::clone(core), stop.clone());
         core.tasks.spawn(async move {
-            let lane = lane;
+            let mut lane = lane;
             while !stop.is_cancelled() {
                 match send_some(&detached, &lane.id).await {
-                    Ok(0) => break,
+                    Ok(0) => match lane.leave() {
+                        Some(again) => lane = again,
+                        None => break,
+                    },
                     Ok(_) => {}
                     Err(error) => {
                         tracing::error!(
@@ -199,5 +231,25 @@ fn report(settlement: &Settlement, settled: Result<Settled, StoreError>) {
                 "what became of a delivery could not be written"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_knock_at_a_busy_lane_is_heard_once() {
+        let lanes = Lanes::default();
+        let [one, other] = [1, 2].map(|byte| EndpointId::from_bytes([byte; 16]));
+        let lane = lanes.enter(&one).unwrap();
+        assert!(lanes.enter(&one).is_none() && lanes.enter(&one).is_none());
+        assert!(lanes.enter(&other).is_some());
+
+        let lane = lane.leave().expect("somebody knocked");
+        assert!(lane.leave().is_none());
+        let lane = lanes.enter(&one).unwrap();
+        drop(lane);
+        assert!(lanes.enter(&one).is_some());
     }
 }

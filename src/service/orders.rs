@@ -129,13 +129,16 @@ pub async fn make(core: &Arc<Core>, new: NewOrder, actor: Actor) -> Result<Made,
     }
 }
 
-/// Lists orders, and looks further while the page is not full: at most so many times in all, for who waits for the answer.
+/// How often the list is looked into for one page, when few orders fit: whoever waits for the answer goes on by its cursor.
+const LOOKS_MAX: u32 = 5;
+
+/// Lists orders, and looks further while the page is not full, up to a limit.
 ///
 /// # Errors
 /// [`StoreError`] when they cannot be read.
-pub async fn list(core: &Core, filter: &OrderFilter, looks_max: u32) -> Result<Listed, StoreError> {
+pub async fn list(core: &Core, filter: &OrderFilter) -> Result<Listed, StoreError> {
     let mut page = core.orders.list_orders(filter).await?;
-    for _ in 1..looks_max {
+    for _ in 1..LOOKS_MAX {
         let found = u32::try_from(page.orders.len()).unwrap_or(u32::MAX);
         let left = filter.limit.saturating_sub(found);
         if left == 0 || page.further.is_none() {

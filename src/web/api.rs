@@ -40,8 +40,6 @@ use crate::service::{Core, access, cursor};
 const PAGE_DEFAULT: u32 = 20;
 /// Most orders on a page.
 const PAGE_MAX: u32 = 100;
-/// How often the list is looked into for one page: a million orders, when few of them fit.
-const LOOKS_MAX: u32 = 50;
 
 /// A shop's server that showed a valid key.
 pub struct Shop {
@@ -219,7 +217,7 @@ pub async fn list_orders(
         Ok(filter) => filter,
         Err(FieldRefused { field, right }) => return Problem::field(field, right),
     };
-    match orders::list(&app.core, &filter, LOOKS_MAX).await {
+    match orders::list(&app.core, &filter).await {
         Ok(listed) => {
             let next = listed.further.as_ref().map(cursor::after);
             let orders = listed.orders.iter();

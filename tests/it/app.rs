@@ -21,8 +21,8 @@ use wanryo::web::limits::Limits;
 
 use crate::support::TestDatabase;
 
-/// How long a test waits for something that must happen by itself.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a test waits for something that must happen by itself, on a machine that may have a great deal to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The sandbox's own, which nobody owns.
 pub(crate) const STORE_ID: &str = "store-00000000-0000-0000-0000-000000000000";

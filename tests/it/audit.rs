@@ -18,7 +18,8 @@ use wanryo::ports::clock::Clock;
 use wanryo::ports::store::{AccessStore, NewUser, UserChange, UserChanged};
 use wanryo::service::access::{self, factor};
 
-use crate::app::{Answer, TestApp};
+use crate::app::TestApp;
+use crate::browser::Browser;
 use crate::roles;
 use crate::sign_in::Still;
 use crate::support::{TestDatabase, on_both_databases};
@@ -33,69 +34,7 @@ const KIM: &str = "kim@example.com";
 /// More than there are entries in any of these tests.
 const ALL: u32 = 10_000;
 
-/// A browser that keeps every cookie it is given.
-struct Browser<'a> {
-    app: &'a TestApp,
-    cookies: Vec<(String, String)>,
-}
-
-impl<'a> Browser<'a> {
-    fn new(app: &'a TestApp) -> Self {
-        let cookies = Vec::new();
-        Self { app, cookies }
-    }
-
-    fn of(app: &'a TestApp, cookie: &str) -> Self {
-        let (name, value) = cookie.split_once('=').unwrap();
-        let cookies = vec![(name.to_owned(), value.to_owned())];
-        Self { app, cookies }
-    }
-
-    async fn send(&mut self, request: reqwest::RequestBuilder) -> Answer {
-        let pairs = self.cookies.iter();
-        let pairs: Vec<String> = pairs
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let request = request
-            .header("cookie", pairs.join("; "))
-            .header("accept", "text/html")
-            .header("sec-fetch-site", "same-origin");
-        let answer = self.app.send(request).await;
-        for set in answer.headers.get_all("set-cookie") {
-            let (pair, _) = set.to_str().unwrap().split_once(';').unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            self.cookies.retain(|(known, _)| known != name);
-            if !value.is_empty() {
-                self.cookies.push((name.to_owned(), value.to_owned()));
-            }
-        }
-        answer
-    }
-
-    async fn open(&mut self, path: &str) -> String {
-        let request = self.app.client.get(self.app.url(path));
-        let answer = self.send(request).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}");
-        answer.text
-    }
-
-    async fn press(&mut self, path: &str, form: &[(&str, &str)]) -> Answer {
-        let request = self.app.client.post(self.app.url(path)).form(form);
-        self.send(request).await
-    }
-
-    /// Where a form leads.
-    async fn leads(&mut self, path: &str, form: &[(&str, &str)]) -> String {
-        let answer = self.press(path, form).await;
-        assert_eq!(
-            answer.status,
-            StatusCode::SEE_OTHER,
-            "{path}: {}",
-            answer.text
-        );
-        answer.headers["location"].to_str().unwrap().to_owned()
-    }
-
+impl Browser<'_> {
     async fn sign_in(&mut self, email: &str, password: &str) -> String {
         self.leads("/login", &[("email", email), ("password", password)])
             .await
@@ -197,7 +136,7 @@ on_both_databases! {
         ]).await;
 
         // People.
-        let handed = shown(&owner.press(USERS, &[("email", KIM), ("role", "viewer")]).await.text);
+        let handed = shown(&owner.post(USERS, &[("email", KIM), ("role", "viewer")]).await.text);
         assert_eq!(owner.leads(USERS, &[("email", KIM), ("role", "viewer")]).await, format!("{USERS}?error=exists"));
         let users = app.running.core.access.users(Timestamp::MIN, 10).await.unwrap();
         let id = |email: &str| users.iter().find(|user| user.email == email).unwrap().id;
@@ -206,7 +145,7 @@ on_both_databases! {
         }
         assert_eq!(owner.leads(&format!("{USERS}/{}/disable", id(OWNER)), &[]).await, format!("{USERS}?error=last_owner"));
         secrets.push(handed);
-        let handed = shown(&owner.press(&format!("{USERS}/{}/password", id(KIM)), &[]).await.text);
+        let handed = shown(&owner.post(&format!("{USERS}/{}/password", id(KIM)), &[]).await.text);
         let added = ["user_added {} viewer", "role_changed {} staff", "user_disabled {} -", "user_enabled {} -", "signed_out {} -", "password_handed {} -"];
         news.are(&added.map(|what| by(OWNER, &what.replace("{}", KIM)))).await;
 
@@ -221,13 +160,13 @@ on_both_databases! {
             settle(&app).await;
         }
         secrets.push(handed);
-        let page = kim.press(&format!("{ACCOUNT}/second-factor"), &[]).await.text;
+        let page = kim.post(&format!("{ACCOUNT}/second-factor"), &[]).await.text;
         let (_, rest) = page.split_once("name=\"secret\" value=\"").unwrap();
         let text = rest.split('"').next().unwrap().to_owned();
         let secret = CodeSecret::from_base32(&text).unwrap();
         let step = clock.now().as_second().div_euclid(STEP_SECONDS);
         let code = format!("{:06}", secret.code(step).unwrap());
-        let on = kim.press(&format!("{ACCOUNT}/second-factor/confirm"), &[("secret", &text), ("code", &code)]).await.text;
+        let on = kim.post(&format!("{ACCOUNT}/second-factor/confirm"), &[("secret", &text), ("code", &code)]).await.text;
         let recovery: Vec<String> = on.split("<bdi>").map(|rest| rest.split('<').next().unwrap().to_owned()).filter(|code| code.len() == 19 && code.contains('-')).collect();
         assert_eq!(recovery.len(), 10, "{on}");
         let mut elsewhere = Browser::new(&app);
@@ -252,7 +191,7 @@ on_both_databases! {
         secrets.extend(recovery);
 
         // Keys.
-        let key = shown(&owner.press(KEYS, &[("name", "쇼핑몰")]).await.text);
+        let key = shown(&owner.post(KEYS, &[("name", "쇼핑몰")]).await.text);
         let kept = app.running.core.access.api_keys(10).await.unwrap();
         let revoke = format!("{KEYS}/{}/revoke", kept.iter().find(|key| key.name == "쇼핑몰").unwrap().id);
         assert_eq!(owner.leads(&revoke, &[]).await, format!("{KEYS}?done=revoked"));
@@ -287,7 +226,7 @@ on_both_databases! {
         ]).await;
 
         // Where events go.
-        let made = owner.press(WEBHOOKS, &[("url", "https://hooks.shop.example/canary?token=canary"), ("event_types", "order.paid")]).await.text;
+        let made = owner.post(WEBHOOKS, &[("url", "https://hooks.shop.example/canary?token=canary"), ("event_types", "order.paid")]).await.text;
         let (_, whsec) = made.split_once("whsec_").unwrap();
         secrets.push(format!("whsec_{}", whsec.split('<').next().unwrap()));
         let endpoints = app.running.core.deliveries.endpoints().await.unwrap();
@@ -305,7 +244,7 @@ on_both_databases! {
         assert_eq!(app.api(Method::POST, &format!("{api}/redeliver"), Some(json!({}))).await.status, StatusCode::ACCEPTED);
         let change = json!({ "url": "https://other.shop.example/canary", "enabled": false });
         assert_eq!(app.api(Method::PATCH, &api, Some(change)).await.status, StatusCode::OK);
-        let rotated = owner.press(&format!("{WEBHOOKS}/{endpoint}/rotate"), &[]).await.text;
+        let rotated = owner.post(&format!("{WEBHOOKS}/{endpoint}/rotate"), &[]).await.text;
         let (_, whsec) = rotated.split_once("whsec_").unwrap();
         secrets.push(format!("whsec_{}", whsec.split('<').next().unwrap()));
         assert_eq!(owner.leads(&format!("{WEBHOOKS}/{endpoint}/delete"), &[]).await, format!("{WEBHOOKS}?done=endpoint_deleted"));
@@ -324,7 +263,7 @@ on_both_databases! {
 
         let every: BTreeSet<&str> = Act::ALL.iter().map(|act| act.as_str()).collect();
         assert_eq!(news.acts, every, "a deed that is done nowhere above");
-        let page = owner.open(&format!("{PAGE}?lang=en")).await;
+        let page = owner.read(&format!("{PAGE}?lang=en")).await;
         assert!(page.contains("hooks.shop.example") && page.contains("₩20,000") && page.contains("1 event"), "{page}");
         let mut log = told(&db).await.concat();
         log.push_str(&db.read("SELECT account || act FROM audit_mistakes").await.concat());
@@ -486,12 +425,12 @@ on_both_databases! {
         let (app, clock) = start(&db).await;
         access::put_user(&app.running.core, OWNER, SecretString::from("correct horse battery"), None).await.unwrap();
         for _ in 0..20 {
-            Browser::new(&app).press("/login", &[("email", OWNER), ("password", "wrong")]).await;
+            Browser::new(&app).post("/login", &[("email", OWNER), ("password", "wrong")]).await;
         }
         settle(&app).await;
         assert_eq!(db.read("SELECT CAST(count AS TEXT) FROM audit_mistakes").await, ["5"], "the others were told to wait");
         clock.push(Duration::from_secs(1));
-        Browser::new(&app).press("/login", &[("email", OWNER), ("password", "wrong")]).await;
+        Browser::new(&app).post("/login", &[("email", OWNER), ("password", "wrong")]).await;
         settle(&app).await;
         assert_eq!(db.read("SELECT CAST(count AS TEXT) FROM audit_mistakes").await, ["6"]);
     }
@@ -508,7 +447,7 @@ on_both_databases! {
         let mut place = PAGE.to_owned();
         let mut numbers: Vec<i64> = Vec::new();
         for page in 0..3 {
-            let text = owner.open(&place).await;
+            let text = owner.read(&place).await;
             let rows: Vec<i64> = text.split("<tr data-act=").skip(1).map(|row| row.split("<td>").nth(1).unwrap().split('<').next().unwrap().parse().unwrap()).collect();
             numbers.extend(&rows);
             assert!(text.contains("1번부터 120번까지 처음 적힌 그대로예요"), "{text}");
@@ -520,29 +459,29 @@ on_both_databases! {
         }
         assert_eq!(numbers, (1..=120).rev().collect::<Vec<i64>>(), "each once, the newest first");
 
-        let korean = owner.open(PAGE).await;
+        let korean = owner.read(PAGE).await;
         for words in ["<html lang=\"ko\"", "작업 기록", "2023-11-15 07:15:16", "한국 시간", "명령줄", "역할 변경", "aria-current=\"page\"", "role=\"status\""] {
             assert!(korean.contains(words), "{words}: {korean}");
         }
         let digest = database.audit_chain(ALL).await.unwrap().end.digest;
         let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         assert!(korean.contains(&digest) && !korean.contains("role=\"alert\""));
-        let english = owner.open(&format!("{PAGE}?lang=en&before=4")).await;
+        let english = owner.read(&format!("{PAGE}?lang=en&before=4")).await;
         for words in ["<html lang=\"en\"", "Audit log", "Entries 1 to 120 are as they were written.", "Signed in", "Command line", "Added a person", "Newest"] {
             assert!(english.contains(words), "{words}: {english}");
         }
         for place in ["x", "-1", "1", "99999999999999999999"] {
-            owner.open(&format!("{PAGE}?before={place}")).await;
+            owner.read(&format!("{PAGE}?before={place}")).await;
         }
 
         db.run("UPDATE audit_log SET actor = 'staff:<b>', act = '<i>', at = 9223372036854775807 WHERE id = 60").await;
-        let broken = owner.open(&format!("{PAGE}?lang=en&before=61")).await;
+        let broken = owner.read(&format!("{PAGE}?lang=en&before=61")).await;
         assert!(broken.contains("role=\"alert\"") && broken.contains("The log is broken from entry 60 on."), "{broken}");
         assert!(!broken.contains("<b>") && !broken.contains("<i>") && !broken.contains("role=\"status\""), "{broken}");
-        let first = owner.open(PAGE).await;
+        let first = owner.read(PAGE).await;
         assert!(first.contains("60번 기록부터 이어지지 않아요") && first.contains("/settings/audit?before=61"), "on every page of it: {first}");
         db.run("DELETE FROM audit_head").await;
-        assert!(owner.open(PAGE).await.contains("role=\"alert\""));
+        assert!(owner.read(PAGE).await.contains("role=\"alert\""));
     }
 
     async fn the_doctor_says_whether_it_is_whole(db: TestDatabase) {

@@ -9,6 +9,7 @@ mod app;
 mod attention;
 mod audit;
 mod backlog;
+mod browser;
 mod budgets;
 mod by_hand;
 mod confirm;

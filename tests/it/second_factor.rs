@@ -9,6 +9,7 @@ use wanryo::domain::one_time_code::{CodeSecret, STEP_SECONDS};
 use wanryo::service::access;
 
 use crate::app::{Answer, TestApp};
+use crate::browser::Browser;
 use crate::roles::sign_in;
 use crate::sign_in::Still;
 use crate::support::{TestDatabase, on_both_databases};
@@ -17,59 +18,7 @@ const ACCOUNT: &str = "/settings/account";
 const EMAIL: &str = "staff@example.com";
 const PASSWORD: &str = "correct horse battery";
 
-/// A browser: it keeps every cookie that it is given.
-struct Browser<'a> {
-    app: &'a TestApp,
-    cookies: Vec<(String, String)>,
-}
-
-impl<'a> Browser<'a> {
-    fn new(app: &'a TestApp) -> Self {
-        Self {
-            app,
-            cookies: Vec::new(),
-        }
-    }
-
-    fn cookie(&self) -> String {
-        let pairs = self.cookies.iter();
-        let pairs: Vec<String> = pairs
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        pairs.join("; ")
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.cookies.iter().any(|(known, _)| known == name)
-    }
-
-    async fn send(&mut self, request: reqwest::RequestBuilder) -> Answer {
-        let request = request
-            .header("cookie", self.cookie())
-            .header("accept", "text/html")
-            .header("sec-fetch-site", "same-origin");
-        let answer = self.app.send(request).await;
-        for set in answer.headers.get_all("set-cookie") {
-            let (pair, _) = set.to_str().unwrap().split_once(';').unwrap();
-            let (name, value) = pair.split_once('=').unwrap();
-            self.cookies.retain(|(known, _)| known != name);
-            if !value.is_empty() {
-                self.cookies.push((name.to_owned(), value.to_owned()));
-            }
-        }
-        answer
-    }
-
-    async fn open(&mut self, path: &str) -> Answer {
-        let request = self.app.client.get(self.app.url(path));
-        self.send(request).await
-    }
-
-    async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Answer {
-        let request = self.app.client.post(self.app.url(path)).form(form);
-        self.send(request).await
-    }
-
+impl Browser<'_> {
     async fn password(&mut self) -> String {
         let form = [
             ("email", EMAIL),

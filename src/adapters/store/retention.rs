@@ -57,6 +57,23 @@ macro_rules! is_due {
     };
 }
 
+/// Takes away what the orders themselves have, oldest first.
+macro_rules! erase {
+    ($before:literal, $after:literal) => {
+        concat!(
+            "UPDATE orders SET erased_at = $3, to_erase = 0, buyer_name = NULL, buyer_email = NULL, buyer_tel = NULL, metadata = NULL,
+                return_url = NULL, fingerprint = ''
+            WHERE payment_id ",
+            $before,
+            "SELECT o.payment_id FROM orders AS o WHERE ",
+            is_due!(),
+            " ORDER BY o.created_at, o.payment_id LIMIT $4",
+            $after,
+            " RETURNING payment_id"
+        )
+    };
+}
+
 #[async_trait]
 impl RetentionStore for Database {
     async fn erase(&self, due: Due, now: Timestamp, limit: u32) -> Result<u32, StoreError> {
@@ -156,20 +173,8 @@ impl Change for Erase {
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<u32>, Failure> {
         // On PostgreSQL a row that is just changed is skipped: it is not as old as it seems.
         let sql = tx.text(
-            concat!(
-                "UPDATE orders SET erased_at = $3, to_erase = 0, buyer_name = NULL, buyer_email = NULL, buyer_tel = NULL, metadata = NULL,
-                    return_url = NULL, fingerprint = ''
-                WHERE payment_id IN (SELECT o.payment_id FROM orders AS o WHERE ",
-                is_due!(),
-                " ORDER BY o.created_at, o.payment_id LIMIT $4) RETURNING payment_id"
-            ),
-            concat!(
-                "UPDATE orders SET erased_at = $3, to_erase = 0, buyer_name = NULL, buyer_email = NULL, buyer_tel = NULL, metadata = NULL,
-                    return_url = NULL, fingerprint = ''
-                WHERE payment_id = ANY(ARRAY(SELECT o.payment_id FROM orders AS o WHERE ",
-                is_due!(),
-                " ORDER BY o.created_at, o.payment_id LIMIT $4 FOR NO KEY UPDATE OF o SKIP LOCKED)) RETURNING payment_id"
-            ),
+            erase!("IN (", ")"),
+            erase!("= ANY(ARRAY(", " FOR NO KEY UPDATE OF o SKIP LOCKED))"),
         );
         let rows: Vec<(String,)> = fetch_all!(
             tx,

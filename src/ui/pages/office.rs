@@ -46,7 +46,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use http::request::Parts;
-use leptos::prelude::use_context;
+use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
 use crate::domain::access::Deed;
@@ -54,6 +54,7 @@ use crate::i18n::Locale;
 use crate::service::Core;
 use crate::ui::context::{SignedIn, Visitor, from_request};
 use address::Address;
+use frame::Frame;
 use text::Text;
 
 /// Everything a page takes from its request. Read before the first await: contexts belong to the render, not to the task.
@@ -64,6 +65,48 @@ struct Request {
     locale: Locale,
     address: Address,
     response: Option<ResponseOptions>,
+}
+
+/// What a page is made of, for somebody who may see it.
+struct Opened {
+    request: Request,
+    frame: Frame,
+    me: SignedIn,
+    core: Arc<Core>,
+}
+
+/// A page for who may do this: what it is made of is read from the request here, and what is missing is said here.
+fn page_for<Made>(deed: Deed, make: impl FnOnce(Opened) -> Made + Send + 'static) -> impl IntoView
+where
+    Made: Future<Output = AnyView> + Send + 'static,
+{
+    let request = Request::read();
+    let frame = Frame::new(&request);
+    let page = async move {
+        match opened(request, frame, deed) {
+            Ok(opened) => make(opened).await,
+            Err(missing) => missing,
+        }
+    };
+    view! { <Suspense>{Suspend::new(page)}</Suspense> }
+}
+
+fn opened(request: Request, frame: Frame, deed: Deed) -> Result<Opened, AnyView> {
+    let Some(me) = request.person.clone() else {
+        return Err(frame.signed_out());
+    };
+    if !me.may(deed) {
+        return Err(frame.not_allowed());
+    }
+    let Some(core) = request.core.clone() else {
+        return Err(frame.unavailable());
+    };
+    Ok(Opened {
+        request,
+        frame,
+        me,
+        core,
+    })
 }
 
 impl Request {

@@ -1,10 +1,13 @@
 //! Endpoints that fail, each in its way.
 
+use std::time::Instant;
+
 use axum::response::IntoResponse;
 use http::StatusCode;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use wanryo::adapters::webhooks::SEND_TIMEOUT;
 use wanryo::domain::event::EventType;
 use wanryo::service::deliveries;
 
@@ -165,6 +168,7 @@ on_both_databases! {
             shop.happened(&format!("ORD-{order}"), &[EventType::OrderPaid]).await;
         }
         let gate = slow.hold().await;
+        let began = Instant::now();
         let stop = CancellationToken::new();
         deliveries::begin_due(shop.core(), &stop).await.unwrap();
         slow.until(4).await;
@@ -173,7 +177,9 @@ on_both_databases! {
         shop.happened("MORE", &[EventType::OrderPaid]).await;
         deliveries::begin_due(shop.core(), &stop).await.unwrap();
         good.until(31).await;
-        assert_eq!(slow.count(), 4);
+        // Four at once, until they have had their time.
+        let turns = 1 + began.elapsed().as_secs() / SEND_TIMEOUT.as_secs();
+        assert!(slow.count() as u64 <= 4 * turns, "{} in {turns}", slow.count());
 
         drop(gate);
         slow.until(31).await;

@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Request;
-use super::frame::Frame;
 use super::parts::{button, fact, foreign, id, reports};
 use super::text::factor::{self, FactorText};
 use super::text::people::{PeopleText, Report, of};
+use super::{Opened, Request, page_for};
+use crate::domain::access::Deed;
 use crate::domain::one_time_code::CodeSecret;
 use crate::ports::store::SecondFactor;
 use crate::service::access::factor::CODE_CHARS_MAX;
@@ -21,28 +21,24 @@ pub const ACCOUNT_PATH: &str = "/settings/account";
 /// One's own account.
 #[component]
 pub fn AccountPage() -> impl IntoView {
-    let request = Request::read();
-    let frame = Frame::new(&request);
     let shown = from_request::<FactorShown>();
     let issuer = site()
         .shop_name
         .clone()
         .unwrap_or_else(|| "wanryo".to_owned());
-    view! { <Suspense>{Suspend::new(async move { page(request, frame, shown, issuer).await })}</Suspense> }
+    page_for(Deed::OwnAccount, move |opened| page(opened, shown, issuer))
 }
 
 async fn page(
-    request: Request,
-    frame: Frame,
+    Opened {
+        request,
+        frame,
+        core,
+        me,
+    }: Opened,
     shown: Option<FactorShown>,
     issuer: String,
 ) -> AnyView {
-    let Some(me) = request.person.clone() else {
-        return frame.signed_out();
-    };
-    let Some(core) = request.core.clone() else {
-        return frame.unavailable();
-    };
     let user = match core.access.find_user(&me.email).await {
         Ok(user) => user,
         Err(error) => {

@@ -2,12 +2,11 @@
 
 use leptos::prelude::*;
 
-use super::Request;
 use super::address::order_path;
-use super::frame::Frame;
 use super::order::notices;
 use super::parts::{empty, fact, fact_if_known, foreign, id, stored_money, table, time};
 use super::text::{Text, Who};
+use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::domain::attention::{AttentionItem, NOTE_CHARS_MAX, Settled};
 use crate::domain::ids::PaymentId;
@@ -26,18 +25,17 @@ const SETTLED_MAX: u32 = 20;
 /// What needs attention, latest first.
 #[component]
 pub fn AttentionPage() -> impl IntoView {
-    let request = Request::read();
-    let frame = Frame::new(&request);
-    view! { <Suspense>{Suspend::new(async move { page(request, frame).await })}</Suspense> }
+    page_for(Deed::Look, page)
 }
 
-async fn page(request: Request, frame: Frame) -> AnyView {
-    if request.person.is_none() {
-        return frame.signed_out();
-    }
-    let Some(core) = request.core.clone() else {
-        return frame.unavailable();
-    };
+async fn page(
+    Opened {
+        request,
+        frame,
+        core,
+        ..
+    }: Opened,
+) -> AnyView {
     let after = request
         .address
         .parameter("after")

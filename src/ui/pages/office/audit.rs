@@ -3,12 +3,11 @@
 use jiff::Timestamp;
 use leptos::prelude::*;
 
-use super::Request;
 use super::address::order_path;
-use super::frame::Frame;
 use super::parts::{empty, foreign, id, stored_money, table, time};
 use super::text::audit::{AuditText, of};
 use super::text::{Who, people};
+use super::{Opened, Request, page_for};
 use crate::domain::access::{Deed, Role};
 use crate::domain::attention::AttentionKind;
 use crate::domain::audit::{Act, BrokenAt, End, Fields, Link};
@@ -28,21 +27,17 @@ const DIGEST_BYTES_SHOWN: usize = 8;
 /// The newest entries, or those before a place.
 #[component]
 pub fn AuditPage() -> impl IntoView {
-    let request = Request::read();
-    let frame = Frame::new(&request);
-    view! { <Suspense>{Suspend::new(async move { page(request, frame).await })}</Suspense> }
+    page_for(Deed::ReadAudit, page)
 }
 
-async fn page(request: Request, frame: Frame) -> AnyView {
-    if request.person.is_none() {
-        return frame.signed_out();
-    }
-    if !request.may(Deed::ReadAudit) {
-        return frame.not_allowed();
-    }
-    let Some(core) = request.core.clone() else {
-        return frame.unavailable();
-    };
+async fn page(
+    Opened {
+        request,
+        frame,
+        core,
+        ..
+    }: Opened,
+) -> AnyView {
     let place = request.address.parameter("before");
     let place = place.and_then(|place| place.parse().ok());
     let read = async {

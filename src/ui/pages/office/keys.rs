@@ -2,10 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::Request;
-use super::frame::Frame;
 use super::parts::{button, empty, fact, fact_if_known, foreign, id, reports, time};
 use super::text::people::{PeopleText, of};
+use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::ports::store::KeptKey;
 use crate::service::access::{KEY_NAME_CHARS_MAX, KEYS_LISTED_MAX};
@@ -17,22 +16,19 @@ pub const KEYS_PATH: &str = "/settings/keys";
 /// The keys, without the keys.
 #[component]
 pub fn KeysPage() -> impl IntoView {
-    let request = Request::read();
-    let frame = Frame::new(&request);
     let new = from_request::<NewSecret>();
-    view! { <Suspense>{Suspend::new(async move { page(request, frame, new).await })}</Suspense> }
+    page_for(Deed::ManageKeys, move |opened| page(opened, new))
 }
 
-async fn page(request: Request, frame: Frame, new: Option<NewSecret>) -> AnyView {
-    if request.person.is_none() {
-        return frame.signed_out();
-    }
-    if !request.may(Deed::ManageKeys) {
-        return frame.not_allowed();
-    }
-    let Some(core) = request.core.clone() else {
-        return frame.unavailable();
-    };
+async fn page(
+    Opened {
+        request,
+        frame,
+        core,
+        ..
+    }: Opened,
+    new: Option<NewSecret>,
+) -> AnyView {
     let keys = match core.access.api_keys(KEYS_LISTED_MAX).await {
         Ok(keys) => keys,
         Err(error) => {

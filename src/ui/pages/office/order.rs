@@ -3,14 +3,13 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use super::Request;
 use super::address::order_path;
-use super::frame::Frame;
 use super::parts::{fact, fact_if_known, foreign, id, status_chip, table, time};
 use super::refund::refunds_section;
 use super::text::{Notice, Text};
 use super::timeline::timeline;
 use super::transactions::transactions;
+use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::domain::history::Entry;
 use crate::domain::ids::PaymentId;
@@ -31,21 +30,21 @@ const EVENTS_SHOWN_MAX: usize = 100;
 /// One order.
 #[component]
 pub fn OrderPage() -> impl IntoView {
-    let request = Request::read();
-    let frame = Frame::new(&request);
     let asked = use_params_map()
         .with_untracked(|params| params.get("payment_id"))
         .unwrap_or_default();
-    view! { <Suspense>{Suspend::new(async move { page(request, frame, asked).await })}</Suspense> }
+    page_for(Deed::Look, move |opened| page(opened, asked))
 }
 
-async fn page(request: Request, frame: Frame, asked: String) -> AnyView {
-    if request.person.is_none() {
-        return frame.signed_out();
-    }
-    let Some(core) = request.core.clone() else {
-        return frame.unavailable();
-    };
+async fn page(
+    Opened {
+        request,
+        frame,
+        core,
+        ..
+    }: Opened,
+    asked: String,
+) -> AnyView {
     let found = match PaymentId::parse(&asked) {
         Ok(payment_id) => load(&core, &payment_id).await,
         Err(_) => Ok(None),

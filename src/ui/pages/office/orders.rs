@@ -5,12 +5,12 @@ mod conditions;
 use jiff::Timestamp;
 use leptos::prelude::*;
 
-use super::Request;
 use super::address::order_path;
-use super::frame::Frame;
 use super::parts::{empty, status_chip, time};
 use super::text::Text;
 use super::text::list::{self as texts, ListText};
+use super::{Opened, Request, page_for};
+use crate::domain::access::Deed;
 use crate::domain::ids::PAYMENT_ID_CHARS_MAX;
 use crate::domain::method::PayMethod;
 use crate::domain::money::Currency;
@@ -26,8 +26,6 @@ use conditions::{Field, place};
 
 /// Orders on one page.
 const PAGE_ORDERS_MAX: u32 = 50;
-/// How often the list is looked into for one page, before the person is asked whether to go on.
-const LOOKS_MAX: u32 = 5;
 /// Held orders that are counted; beyond it the page says "more than".
 const HELD_COUNTED_MAX: u32 = 20;
 
@@ -39,18 +37,17 @@ const CURRENCIES: [&str; 12] = [
 /// The list of orders, newest first.
 #[component]
 pub fn OrdersPage() -> impl IntoView {
-    let request = Request::read();
-    let frame = Frame::new(&request);
-    view! { <Suspense>{Suspend::new(async move { page(request, frame).await })}</Suspense> }
+    page_for(Deed::Look, page)
 }
 
-async fn page(request: Request, frame: Frame) -> AnyView {
-    if request.person.is_none() {
-        return frame.signed_out();
-    }
-    let Some(core) = request.core.clone() else {
-        return frame.unavailable();
-    };
+async fn page(
+    Opened {
+        request,
+        frame,
+        core,
+        ..
+    }: Opened,
+) -> AnyView {
     let asked = Conditions::of(&request.address);
     let after = place(&request.address);
     match load(&core, &asked, after.clone().unwrap_or_default()).await {
@@ -99,7 +96,7 @@ async fn load(core: &Core, asked: &Conditions, after: Option<Place>) -> Result<L
     } = if asked.are_faulty() {
         Listed::default()
     } else {
-        list(core, &filter, LOOKS_MAX).await?
+        list(core, &filter).await?
     };
     let further = match further {
         Some(_) if orders.len() > shown => {

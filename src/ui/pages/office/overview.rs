@@ -6,12 +6,11 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use leptos::prelude::*;
 
-use super::Request;
-use super::frame::Frame;
 use super::keys::KEYS_PATH;
 use super::parts::{fact, time};
 use super::text::overview::{self as texts, OverviewText};
 use super::webhooks::WEBHOOKS_PATH;
+use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::OrderStatus;
@@ -33,18 +32,17 @@ const BAR_MAX: i64 = 100;
 /// The overview.
 #[component]
 pub fn OverviewPage() -> impl IntoView {
-    let request = Request::read();
-    let frame = Frame::new(&request);
-    view! { <Suspense>{Suspend::new(async move { page(request, frame).await })}</Suspense> }
+    page_for(Deed::Look, page)
 }
 
-async fn page(request: Request, frame: Frame) -> AnyView {
-    if request.person.is_none() {
-        return frame.signed_out();
-    }
-    let Some(core) = request.core.clone() else {
-        return frame.unavailable();
-    };
+async fn page(
+    Opened {
+        request,
+        frame,
+        core,
+        ..
+    }: Opened,
+) -> AnyView {
     let now = core.clock.now();
     match load(&core, now).await {
         Ok(found) => {

@@ -5,11 +5,10 @@ use http::StatusCode;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use super::Request;
 use super::address::{Address, order_path};
-use super::frame::Frame;
 use super::parts::{fact, fact_if_known, foreign, id, stored_money, table, time};
 use super::text::{Text, Who};
+use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
@@ -63,21 +62,21 @@ impl RefundFault {
 /// One refund, before it is made.
 #[component]
 pub fn RefundPage() -> impl IntoView {
-    let request = Request::read();
-    let frame = Frame::new(&request);
     let asked = use_params_map()
         .with_untracked(|params| params.get("payment_id"))
         .unwrap_or_default();
-    view! { <Suspense>{Suspend::new(async move { page(request, frame, asked).await })}</Suspense> }
+    page_for(Deed::Refund, move |opened| page(opened, asked))
 }
 
-async fn page(request: Request, frame: Frame, asked: String) -> AnyView {
-    if request.person.is_none() {
-        return frame.signed_out();
-    }
-    let Some(core) = request.core.clone() else {
-        return frame.unavailable();
-    };
+async fn page(
+    Opened {
+        request,
+        frame,
+        core,
+        ..
+    }: Opened,
+    asked: String,
+) -> AnyView {
     let found = match PaymentId::parse(&asked) {
         Ok(payment_id) => core.orders.find_order(&payment_id).await,
         Err(_) => Ok(None),

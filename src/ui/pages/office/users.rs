@@ -2,11 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::Request;
-use super::frame::Frame;
 use super::parts::{button, fact, fact_if_known, foreign, id, reports, time};
 use super::text::factor;
 use super::text::people::{PeopleText, of};
+use super::{Opened, Request, page_for};
 use crate::domain::access::{Deed, Role};
 use crate::ports::store::Person;
 use crate::service::access::{EMAIL_BYTES_MAX, USERS_MAX};
@@ -18,22 +17,19 @@ pub const USERS_PATH: &str = "/settings/users";
 /// Everybody, with what can be changed.
 #[component]
 pub fn UsersPage() -> impl IntoView {
-    let request = Request::read();
-    let frame = Frame::new(&request);
     let new = from_request::<NewSecret>();
-    view! { <Suspense>{Suspend::new(async move { page(request, frame, new).await })}</Suspense> }
+    page_for(Deed::ManageUsers, move |opened| page(opened, new))
 }
 
-async fn page(request: Request, frame: Frame, new: Option<NewSecret>) -> AnyView {
-    let Some(me) = request.person.clone() else {
-        return frame.signed_out();
-    };
-    if !me.may(Deed::ManageUsers) {
-        return frame.not_allowed();
-    }
-    let Some(core) = request.core.clone() else {
-        return frame.unavailable();
-    };
+async fn page(
+    Opened {
+        request,
+        frame,
+        core,
+        me,
+    }: Opened,
+    new: Option<NewSecret>,
+) -> AnyView {
     let users = match core.access.users(core.clock.now(), USERS_MAX).await {
         Ok(users) => users,
         Err(error) => {

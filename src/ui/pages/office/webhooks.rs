@@ -2,11 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::Request;
 use super::address::order_path;
-use super::frame::Frame;
 use super::parts::{button, empty, fact, fact_if_known, foreign, id, table, time};
 use super::text::webhooks::{Report, WebhooksText, of};
+use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::domain::delivery::{Attempt, Delivery, Endpoint, EndpointStatus};
 use crate::domain::event::EventType;
@@ -24,19 +23,19 @@ const PAGE_DELIVERIES: u32 = 20;
 /// The endpoints with their forms, and the deliveries.
 #[component]
 pub fn WebhooksPage() -> impl IntoView {
-    let request = Request::read();
-    let frame = Frame::new(&request);
     let new = from_request::<NewSecret>();
-    view! { <Suspense>{Suspend::new(async move { page(request, frame, new).await })}</Suspense> }
+    page_for(Deed::Look, move |opened| page(opened, new))
 }
 
-async fn page(request: Request, frame: Frame, new: Option<NewSecret>) -> AnyView {
-    if request.person.is_none() {
-        return frame.signed_out();
-    }
-    let Some(core) = request.core.clone() else {
-        return frame.unavailable();
-    };
+async fn page(
+    Opened {
+        request,
+        frame,
+        core,
+        ..
+    }: Opened,
+    new: Option<NewSecret>,
+) -> AnyView {
     match load(&core, &request).await {
         Ok(found) => {
             let text = of(request.locale);
