@@ -43,6 +43,13 @@ export function foreignRequests({ requests }: Record, origin: string): string[] 
   return requests.map((request) => request.url()).filter((url) => new URL(url).origin !== origin);
 }
 
+/** Waits until the islands have taken over, where there are any. */
+export async function settled(page: Page): Promise<void> {
+  if ((await page.locator("leptos-island").count()) > 0) {
+    await expect(page.locator("button[disabled], .copy > .button[hidden]")).toHaveCount(0);
+  }
+}
+
 /** Fails if the page asked anybody but `origin` for anything. */
 export function expectOwnRequestsOnly(seen: Record, origin: string): void {
   expect(foreignRequests(seen, origin)).toEqual([]);

@@ -2,7 +2,7 @@
 import type { Browser, Page } from "@playwright/test";
 
 import { expect, galleryTest as test } from "../fixtures.ts";
-import { expectAccessible, expectNoSidewaysScroll, expectOwnRequestsOnly, expectReadable, expectTargets, record } from "../helpers/pages.ts";
+import { expectAccessible, expectNoSidewaysScroll, expectOwnRequestsOnly, expectReadable, expectTargets, record, settled } from "../helpers/pages.ts";
 import { states } from "../helpers/states.ts";
 import { fetchRaw } from "../helpers/wire.ts";
 
@@ -78,13 +78,6 @@ test.describe("the gallery", { tag: "@phone" }, () => {
     });
   }
 });
-
-/** Waits until the islands have taken over, where there are any. */
-async function settled(page: Page): Promise<void> {
-  if ((await page.locator("leptos-island").count()) > 0) {
-    await expect(page.locator("button[disabled], .copy > .button[hidden]")).toHaveCount(0);
-  }
-}
 
 /** What a page is made of, without what only one of a browser with and one without scripts takes. */
 async function shape(page: Page): Promise<string[]> {
