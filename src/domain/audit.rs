@@ -77,6 +77,8 @@ pub enum Act {
     Redelivered,
     /// Many events are sent again.
     RedeliveredMany,
+    /// Events that were given up were taken care of.
+    Dismissed,
 }
 words!(Act {
     SignedIn = "signed_in",
@@ -106,6 +108,7 @@ words!(Act {
     EndpointDeleted = "endpoint_deleted",
     Redelivered = "redelivered",
     RedeliveredMany = "redelivered_many",
+    Dismissed = "dismissed",
 });
 
 /// How long wrong passwords and codes of an account are counted together.

@@ -90,7 +90,7 @@ pub trait AttentionStore: Send + Sync {
         limit: u32,
     ) -> Result<Vec<AttentionItem>, StoreError>;
 
-    /// How many items need attention now, counted up to `max`.
+    /// How many items and endpoints need attention now, counted up to `max`.
     async fn count_attention(&self, now: Timestamp, max: u32) -> Result<u32, StoreError>;
 
     /// Lists what was settled, latest first, at most 100.

@@ -44,6 +44,26 @@ pub struct DeliveryFilter {
     pub limit: u32,
 }
 
+/// An endpoint that a person has to look at: nothing gets to it, or something did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AilingEndpoint {
+    /// Whose.
+    pub endpoint_id: EndpointId,
+    /// Where events are posted to.
+    pub url: String,
+    /// Whether anything is sent.
+    pub status: EndpointStatus,
+    /// Since when nothing but failures came back.
+    pub failing_since: Option<Timestamp>,
+    /// How many of its events were given up and not taken care of, counted up to [`UNDELIVERED_COUNTED_MAX`].
+    pub undelivered: u32,
+    /// When the first of those was given up.
+    pub undelivered_since: Option<Timestamp>,
+}
+
+/// How far events that were given up are counted, and how many are taken care of at once.
+pub const UNDELIVERED_COUNTED_MAX: u32 = 1_000;
+
 /// Which deliveries of an endpoint to send again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Again {
@@ -151,6 +171,19 @@ pub trait DeliveryStore: Send + Sync {
 
     /// The endpoints that are served, do not rest, and have deliveries that are due.
     async fn endpoints_with_work(&self, now: Timestamp) -> Result<Vec<EndpointId>, StoreError>;
+
+    /// The endpoints that were paused, answered 410, or have events that were given up and that nobody took care of, first made
+    /// first. One that a person disabled is none of them.
+    async fn ailing_endpoints(&self) -> Result<Vec<AilingEndpoint>, StoreError>;
+
+    /// Notes that a person took care of what was given up for an endpoint, the oldest [`UNDELIVERED_COUNTED_MAX`]. Says how many
+    /// those were; the endpoint stays as it is.
+    async fn dismiss_given_up(
+        &self,
+        id: &EndpointId,
+        by: &Actor,
+        at: Timestamp,
+    ) -> Result<u64, StoreError>;
 
     /// Takes up to `limit` due deliveries of an endpoint and moves them to `lease_until`, so that nobody else takes them before. Of
     /// one order none is taken while an earlier one is pending, and none when the endpoint is not served.

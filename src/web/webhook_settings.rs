@@ -34,6 +34,7 @@ pub fn routes() -> Router<App> {
             "/settings/webhooks/{endpoint_id}/redeliver",
             post(redeliver_given_up),
         )
+        .route("/settings/webhooks/{endpoint_id}/dismiss", post(dismiss))
         .route("/settings/deliveries/{id}/redeliver", post(redeliver))
 }
 
@@ -161,6 +162,29 @@ async fn redeliver_given_up(
     };
     let asked = endpoints::redeliver(&app.core, &again, &person.actor()).await;
     back(asked.map_or_else(|error| failed(&error), |_| "done=redelivered"))
+}
+
+/// `POST /settings/webhooks/{endpoint_id}/dismiss`: pressed on the page of what needs attention, to which it leads back.
+async fn dismiss(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+) -> Response {
+    let Ok(id) = EndpointId::parse(&id) else {
+        return see_other("/attention?error=nothing_there");
+    };
+    let now = app.core.clock.now();
+    let by = person.actor();
+    let dismissed = app.core.deliveries.dismiss_given_up(&id, &by, now).await;
+    see_other(match dismissed {
+        // Somebody else was first: it is as this person wants it.
+        Ok(0) => "/attention?error=settled_before",
+        Ok(_) => "/attention?done=settled",
+        Err(error) => {
+            unavailable(&error);
+            "/attention?error=unavailable"
+        }
+    })
 }
 
 /// `POST /settings/deliveries/{id}/redeliver`

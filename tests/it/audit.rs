@@ -240,6 +240,7 @@ on_both_databases! {
         let delivery = db.read("SELECT CAST(id AS TEXT) FROM deliveries").await.remove(0);
         assert_eq!(owner.leads(&format!("/settings/deliveries/{delivery}/redeliver"), &[]).await, format!("{WEBHOOKS}?done=redelivered"));
         db.run("UPDATE deliveries SET status = 'given_up', next_attempt_at = NULL").await;
+        assert_eq!(owner.leads(&format!("{WEBHOOKS}/{endpoint}/dismiss"), &[]).await, "/attention?done=settled");
         let api = format!("/api/v1/webhook-endpoints/{endpoint}");
         assert_eq!(app.api(Method::POST, &format!("{api}/redeliver"), Some(json!({}))).await.status, StatusCode::ACCEPTED);
         let change = json!({ "url": "https://other.shop.example/canary", "enabled": false });
@@ -254,6 +255,7 @@ on_both_databases! {
             by(OWNER, &format!("endpoint_disabled {endpoint} -")),
             by(OWNER, &format!("endpoint_enabled {endpoint} -")),
             by(OWNER, &format!("redelivered {endpoint} {delivery}")),
+            by(OWNER, &format!("dismissed {endpoint} 1")),
             format!("shop:test redelivered_many {endpoint} 1"),
             format!("shop:test endpoint_changed {endpoint} other.shop.example"),
             format!("shop:test endpoint_disabled {endpoint} -"),

@@ -29,7 +29,7 @@ enum Class {
 
 /// Every route of `src/web/router.rs`, and of the files that it merges, as it is written there, with an address that it answers.
 /// A route that is missing here fails the test.
-const ROUTES: [(&str, &str, Class); 68] = [
+const ROUTES: [(&str, &str, Class); 69] = [
     (
         "COMPLETE_PATH",
         "/payments/complete?merchant_uid=ORD-1",
@@ -102,6 +102,11 @@ const ROUTES: [(&str, &str, Class); 68] = [
     (
         "/settings/webhooks/{endpoint_id}/redeliver",
         "/settings/webhooks/we_0/redeliver",
+        Class::Bare,
+    ),
+    (
+        "/settings/webhooks/{endpoint_id}/dismiss",
+        "/settings/webhooks/we_0/dismiss",
         Class::Bare,
     ),
     ("USERS_PATH", "/settings/users", Class::Page),

@@ -225,12 +225,15 @@ impl AttentionStore for Database {
             let mut conn = self.reader().await?;
             let rows: Vec<(i64,)> = fetch_all!(
                 &mut conn,
-                "SELECT COUNT(*) FROM (SELECT 1 FROM attention WHERE needs_from <= $1 LIMIT $2) AS items",
+                "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM attention WHERE needs_from <= $1 LIMIT $2) AS items)
+                    + (SELECT COUNT(*) FROM webhook_endpoints AS e WHERE e.status IN ('paused', 'gone')
+                        OR (e.status = 'enabled' AND EXISTS (SELECT 1 FROM deliveries AS d
+                            WHERE d.endpoint_id = e.endpoint_id AND d.status = 'given_up' AND d.dismissed_at IS NULL)))",
                 micros(now),
                 i64::from(max),
             )?;
             let count = rows.into_iter().next().map_or(0, |(count,)| count);
-            Ok(u32::try_from(count).unwrap_or(max))
+            Ok(u32::try_from(count).map_or(max, |count| count.min(max)))
         })
         .await
     }

@@ -25,7 +25,8 @@ use crate::domain::event::EventType;
 use crate::domain::history::Actor;
 use crate::domain::money::{Currency, Money};
 use crate::ports::deliveries::{
-    Again, DeliveryFilter, DeliveryStore, EndpointChange, Redelivered, Settled, Settlement,
+    Again, AilingEndpoint, DeliveryFilter, DeliveryStore, EndpointChange, Redelivered, Settled,
+    Settlement, UNDELIVERED_COUNTED_MAX,
 };
 use crate::ports::store::StoreError;
 
@@ -122,6 +123,20 @@ impl DeliveryStore for Database {
         .await
     }
 
+    async fn ailing_endpoints(&self) -> Result<Vec<AilingEndpoint>, StoreError> {
+        retried(|| self.try_ailing_endpoints()).await
+    }
+
+    async fn dismiss_given_up(
+        &self,
+        id: &EndpointId,
+        by: &Actor,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let (id, by) = (id.clone(), by.clone());
+        self.write(Dismiss { id, by, at }).await
+    }
+
     async fn lease_deliveries(
         &self,
         endpoint: &EndpointId,
@@ -178,7 +193,61 @@ macro_rules! delivery_columns {
     };
 }
 
+/// The condition of the partial index stands here as it stands in the table: SQLite takes the index for no other.
+macro_rules! undelivered {
+    () => {
+        "d.endpoint_id = e.endpoint_id AND d.status = 'given_up' AND d.dismissed_at IS NULL"
+    };
+}
+
+#[derive(FromRow)]
+struct AilingRow {
+    endpoint_id: String,
+    url: String,
+    status: String,
+    failing_since: Option<i64>,
+    undelivered: i64,
+    undelivered_since: Option<i64>,
+}
+
+impl AilingRow {
+    fn into_domain(self) -> Result<AilingEndpoint, Failure> {
+        let endpoints = Table("webhook_endpoints");
+        Ok(AilingEndpoint {
+            endpoint_id: endpoint_id(&endpoints, &self.endpoint_id)?,
+            url: self.url,
+            status: endpoints.read("status", EndpointStatus::from_word(&self.status))?,
+            failing_since: endpoints.time_or_none("failing_since", self.failing_since)?,
+            undelivered: u32::try_from(self.undelivered).unwrap_or(UNDELIVERED_COUNTED_MAX),
+            undelivered_since: Table("deliveries")
+                .time_or_none("updated_at", self.undelivered_since)?,
+        })
+    }
+}
+
 impl Database {
+    async fn try_ailing_endpoints(&self) -> Result<Vec<AilingEndpoint>, Failure> {
+        let mut conn = self.reader().await?;
+        let rows: Vec<AilingRow> = fetch_all!(
+            &mut conn,
+            concat!(
+                "SELECT * FROM (SELECT e.endpoint_id, e.url, e.status, e.failing_since, e.created_at,
+                    (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries AS d WHERE ",
+                undelivered!(),
+                " LIMIT $1) AS counted) AS undelivered,
+                    (SELECT MIN(d.updated_at) FROM (SELECT d.updated_at FROM deliveries AS d WHERE ",
+                undelivered!(),
+                " ORDER BY d.id LIMIT $1) AS d) AS undelivered_since
+                FROM webhook_endpoints AS e WHERE e.status IN ('enabled', 'paused', 'gone')) AS served
+                WHERE status <> 'enabled' OR undelivered > 0
+                ORDER BY created_at, endpoint_id"
+            ),
+            i64::from(UNDELIVERED_COUNTED_MAX),
+        )?;
+        conn.keep();
+        rows.into_iter().map(AilingRow::into_domain).collect()
+    }
+
     async fn try_list_deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, Failure> {
         let mut conn = self.reader().await?;
         let rows: Vec<DeliveryRow> = fetch_all!(
@@ -533,7 +602,7 @@ impl Change for Redeliver {
         // The lease stays: whoever is just sending it may still say how that ended, unless it is taken again before.
         execute!(
             tx,
-            "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = $2, updated_at = $2 WHERE id = $1",
+            "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = $2, updated_at = $2, dismissed_at = NULL WHERE id = $1",
             self.id,
             micros(self.now),
         )?;
@@ -567,7 +636,7 @@ impl Change for RedeliverMany {
         } = &self.again;
         let count = execute!(
             tx,
-            "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = $5, updated_at = $5 WHERE id IN (
+            "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = $5, updated_at = $5, dismissed_at = NULL WHERE id IN (
                 SELECT id FROM deliveries WHERE endpoint_id = $1 AND status = $2 AND created_at >= $3 AND created_at < $4
                 AND EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.endpoint_id = $1 AND e.status IN ('enabled', 'paused'))
                 ORDER BY id LIMIT $6
@@ -590,5 +659,36 @@ impl Change for RedeliverMany {
 
     fn makes_work(&self) -> bool {
         true
+    }
+}
+
+struct Dismiss {
+    id: EndpointId,
+    by: Actor,
+    at: Timestamp,
+}
+
+#[async_trait]
+impl Change for Dismiss {
+    type Answer = u64;
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<u64>, Failure> {
+        let id = self.id.as_str();
+        let count = execute!(
+            tx,
+            "UPDATE deliveries SET dismissed_at = $2 WHERE id IN (
+                SELECT id FROM deliveries WHERE endpoint_id = $1 AND status = 'given_up' AND dismissed_at IS NULL
+                ORDER BY id LIMIT $3
+            )",
+            id,
+            micros(self.at),
+            i64::from(UNDELIVERED_COUNTED_MAX),
+        )?;
+        if count == 0 {
+            return Ok(Verdict::Undo(0));
+        }
+        let entry = Entry::new(self.at, &self.by, Act::Dismissed, id);
+        audit::append(tx, &entry.with(count.to_string())).await?;
+        Ok(Verdict::Keep(count))
     }
 }

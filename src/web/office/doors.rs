@@ -33,7 +33,7 @@ const fn form(path: &'static str, deed: Deed) -> Door {
 }
 
 /// Every address behind the sign-in.
-pub static DOORS: [Door; 36] = [
+pub static DOORS: [Door; 37] = [
     page("/overview", Deed::Look),
     page("/orders", Deed::Look),
     page("/orders.csv", Deed::Look),
@@ -66,6 +66,7 @@ pub static DOORS: [Door; 36] = [
         "/settings/webhooks/{endpoint_id}/redeliver",
         Deed::Redeliver,
     ),
+    form("/settings/webhooks/{endpoint_id}/dismiss", Deed::Settle),
     form("/settings/deliveries/{id}/redeliver", Deed::Redeliver),
     page("/settings/users", Deed::ManageUsers),
     form("/settings/users", Deed::ManageUsers),

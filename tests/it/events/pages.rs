@@ -8,8 +8,8 @@ use serde_json::json;
 use wanryo::domain::event::EventType;
 use wanryo::service::access;
 
-use super::Shop;
 use super::receiver::Receiver;
+use super::{HOUR, MINUTE, Shop};
 use crate::app::Answer;
 use crate::support::{TestDatabase, on_both_databases};
 
@@ -145,6 +145,76 @@ on_both_databases! {
         assert_eq!(staff.leads(&format!("{path}/delete"), &[]).await, format!("{PAGE}?done=endpoint_deleted"));
         assert_eq!(staff.leads(&format!("{path}/delete"), &[]).await, format!("{PAGE}?error=not_found"));
         assert!(staff.open(PAGE).await.contains("data-delivery=\"delivered\""), "the record stays");
+    }
+
+    async fn an_endpoint_that_gets_nothing_needs_attention_until_it_is_taken_care_of(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let staff = Staff::sign_in(&shop).await;
+        let receiver = Receiver::answering(|_| StatusCode::GONE.into_response()).await;
+        let (id, _) = shop.endpoint(&receiver).await;
+        let path = format!("{PAGE}/{id}");
+        let attention = async || {
+            let page = staff.open("/attention?lang=en").await;
+            let count = page.split_once("class=\"office-count\"").map(|_| ());
+            assert_eq!(count.is_some(), page.contains("data-attention="), "the navigation counts it: {page}");
+            page
+        };
+        assert!(!attention().await.contains("data-attention="));
+
+        // It answered 410, and one event did not get there.
+        shop.happened("A", &[EventType::OrderPaid]).await;
+        shop.deliver().await;
+        let page = attention().await;
+        assert!(page.contains("Endpoint gone") && page.contains(&receiver.url) && page.contains("1 event") && page.contains("First given up"), "{page}");
+        assert!(!page.contains(&format!("{path}/redeliver")), "nothing is sent to it");
+        assert!(staff.open("/attention").await.contains("웹훅 주소가 없어졌어요"));
+
+        // It is there again: what did not get there stays to be taken care of, and can be sent again.
+        staff.leads(&format!("{path}/enable"), &[]).await;
+        let page = attention().await;
+        assert!(page.contains("Events were not delivered") && page.contains(&format!("{path}/redeliver")), "{page}");
+        staff.leads(&format!("{path}/redeliver"), &[]).await;
+        assert!(!attention().await.contains("data-attention="));
+        shop.deliver().await;
+        assert!(attention().await.contains("Endpoint gone"), "it was given up once more");
+
+        // A person's word ends it for what was given up until then, and the record stays.
+        staff.leads(&format!("{path}/enable"), &[]).await;
+        assert_eq!(staff.leads(&format!("{path}/dismiss"), &[]).await, "/attention?done=settled");
+        assert!(!attention().await.contains("data-attention="));
+        assert_eq!(staff.leads(&format!("{path}/dismiss"), &[]).await, "/attention?error=settled_before");
+        assert_eq!(shop.deliveries().await[0]["status"], "given_up");
+        let delivery = shop.deliveries().await[0]["id"].to_string();
+        staff.leads(&format!("/settings/deliveries/{delivery}/redeliver"), &[]).await;
+        shop.deliver().await;
+        assert!(attention().await.contains("1 event"), "what is sent again can be given up again");
+
+        // A person who switches it off knows of it.
+        for switch in ["enable", "disable"] {
+            staff.leads(&format!("{path}/{switch}"), &[]).await;
+        }
+        assert!(!attention().await.contains("data-attention="));
+    }
+
+    async fn an_endpoint_that_is_paused_needs_attention(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::answering(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()).await;
+        shop.endpoint(&receiver).await;
+        shop.happened("A", &[EventType::OrderPaid]).await;
+        shop.deliver().await;
+        shop.pass(HOUR, 12).await;
+        // Nobody stays signed in for so long.
+        let page = Staff::sign_in(&shop).await.open("/attention?lang=en").await;
+        assert!(!page.contains("data-attention="), "it may still come back");
+
+        shop.pass(12 * HOUR, 10).await;
+        shop.happened("B", &[EventType::OrderPaid]).await;
+        shop.pass(MINUTE, 1).await;
+
+        let page = Staff::sign_in(&shop).await.open("/attention?lang=en").await;
+        assert!(page.contains("Endpoint paused") && page.contains("Failing since"), "{page}");
+        let core = shop.core();
+        assert_eq!(core.attention.count_attention(core.clock.now(), 100).await.unwrap(), 1);
     }
 
     async fn what_cannot_be_done_is_said_and_nobody_else_may_try(db: TestDatabase) {

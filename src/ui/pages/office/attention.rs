@@ -1,17 +1,20 @@
-//! `GET /attention`: the payments that a person has to look at, and what PortOne sent lately.
+//! `GET /attention`: the payments and endpoints that a person has to look at, and what PortOne sent lately.
 
 use leptos::prelude::*;
 
 use super::address::order_path;
 use super::order::notices;
-use super::parts::{empty, fact, fact_if_known, foreign, id, stored_money, table, time};
-use super::text::{Text, Who};
+use super::parts::{button, empty, fact, fact_if_known, foreign, id, stored_money, table, time};
+use super::text::{Text, Who, webhooks};
+use super::webhooks::WEBHOOKS_PATH;
 use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::domain::attention::{AttentionItem, NOTE_CHARS_MAX, Settled};
+use crate::domain::delivery::EndpointStatus;
 use crate::domain::ids::PaymentId;
 use crate::domain::sweep::Finished;
 use crate::ports::attention::ReceivedWebhook;
+use crate::ports::deliveries::{AilingEndpoint, UNDELIVERED_COUNTED_MAX};
 use crate::ports::store::StoreError;
 use crate::service::{Core, cursor};
 
@@ -58,6 +61,8 @@ async fn page(
 }
 
 struct Found {
+    /// On the first page alone.
+    endpoints: Vec<AilingEndpoint>,
     items: Vec<AttentionItem>,
     /// Where the next page begins, when there is one.
     next: Option<String>,
@@ -76,7 +81,12 @@ async fn load(core: &Core, after: Option<&str>) -> Result<Found, StoreError> {
     let shown = PAGE_ITEMS_MAX as usize;
     let more = items.len() > shown;
     items.truncate(shown);
+    let endpoints = match after {
+        None => core.deliveries.ailing_endpoints().await?,
+        Some(_) => Vec::new(),
+    };
     Ok(Found {
+        endpoints,
         next: items.last().filter(|_| more).map(cursor::after_item),
         items,
         settled: core.attention.list_settled(SETTLED_MAX).await?,
@@ -92,17 +102,19 @@ async fn load(core: &Core, after: Option<&str>) -> Result<Found, StoreError> {
 fn content(request: &Request, after: Option<&str>, found: Found) -> AnyView {
     let text = request.text();
     let Found {
+        endpoints,
         items,
         next,
         settled,
         received,
         swept,
     } = found;
-    let body = if items.is_empty() {
+    let body = if items.is_empty() && endpoints.is_empty() {
         empty(&text.attention.none)
     } else {
+        let endpoints = endpoints.into_iter().map(|one| endpoint(request, one));
         let items = items.into_iter().map(|one| item(request, one));
-        items.collect_view().into_any()
+        endpoints.chain(items).collect_view().into_any()
     };
     view! {
         <h1 class="office-title">{text.attention.title}</h1>
@@ -126,6 +138,58 @@ fn sweep(text: &'static Text, swept: Option<Finished>) -> AnyView {
     let left_out = left_out.then(|| view! { " "{text.attention.swept_in_part} });
     view! { <p class="office-note">{(text.attention.swept)(seen)}" "{time(at)}{left_out}</p> }
         .into_any()
+}
+
+fn endpoint(request: &Request, ailing: AilingEndpoint) -> AnyView {
+    let AilingEndpoint {
+        endpoint_id,
+        url,
+        status,
+        failing_since,
+        undelivered,
+        undelivered_since,
+    } = ailing;
+    let office = request.text();
+    let text = webhooks::of(request.locale);
+    let action = |action: &str| {
+        let path = format!("{WEBHOOKS_PATH}/{endpoint_id}/{action}");
+        request.address.link(&path, &[])
+    };
+    let count = match undelivered {
+        0 => None,
+        UNDELIVERED_COUNTED_MAX.. => Some((text.events_or_more)(undelivered)),
+        count => Some((text.events)(count)),
+    };
+    let meaning = (status != EndpointStatus::Enabled).then(|| (text.meaning)(status));
+    let again = (count.is_some() && status.is_served() && request.may(Deed::Redeliver))
+        .then(|| button(action("redeliver"), text.redeliver_all));
+    let dismiss = (count.is_some() && request.may(Deed::Settle)).then(|| {
+        view! {
+            <details class="office-careful">
+                <summary>{office.attention.settle}</summary>
+                <p class="office-hint">{text.dismiss_hint}</p>
+                {button(action("dismiss"), office.attention.settle_confirm)}
+            </details>
+        }
+    });
+    let page = request.address.link(WEBHOOKS_PATH, &[]);
+    view! {
+        <article class="office-section office-transaction" data-attention="endpoint">
+            <h2>{foreign(&url)}</h2>
+            <p class="office-verdict"><span class="office-attention">{(text.ailing)(status)}</span></p>
+            {meaning.map(|meaning| view! { <p>{meaning}</p> })}
+            <p>{(text.to_do)(status)}</p>
+            <dl class="office-facts">
+                {fact(text.status_head, (text.status)(status))}
+                {fact_if_known(text.failing_since, failing_since.map(time))}
+                {fact_if_known(text.undelivered, count)}
+                {fact_if_known(text.undelivered_since, undelivered_since.map(time))}
+            </dl>
+            <div class="office-actions">{again}<a class="button" href=page>{text.open}</a></div>
+            {dismiss}
+        </article>
+    }
+    .into_any()
 }
 
 fn item(request: &Request, item: AttentionItem) -> AnyView {

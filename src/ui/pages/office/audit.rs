@@ -192,7 +192,7 @@ fn detail(
         Act::RefundAsked => detail.split_once(' ').and_then(|(amount, currency)| {
             stored_money(request.locale, amount.parse().ok(), Some(currency))
         }),
-        Act::RedeliveredMany => count().map(text.events),
+        Act::RedeliveredMany | Act::Dismissed => count().map(text.events),
         Act::Redelivered => count().map(text.delivery),
         Act::KeyMade | Act::KeyRevoked => Some(format!("{detail}…")),
         Act::SignedIn

@@ -98,6 +98,7 @@ static EN: AuditText = AuditText {
         Act::EndpointDeleted => "Deleted an address for events",
         Act::Redelivered => "Sent an event again",
         Act::RedeliveredMany => "Sent many events again",
+        Act::Dismissed => "Marked events that were given up as taken care of",
     },
     mistakes: |count| format!("No. {count} within 24 hours"),
     events: |count| match count {
@@ -161,6 +162,7 @@ static KO: AuditText = AuditText {
         Act::EndpointDeleted => "웹훅 주소 삭제",
         Act::Redelivered => "이벤트 다시 보냄",
         Act::RedeliveredMany => "이벤트 여러 개 다시 보냄",
+        Act::Dismissed => "포기한 이벤트를 처리한 것으로 표시",
     },
     mistakes: |count| format!("24시간 안에 {count}번째"),
     events: |count| format!("이벤트 {count}개"),

@@ -76,6 +76,17 @@ pub(in super::super) struct WebhooksText {
     pub(in super::super) answer: &'static str,
     pub(in super::super) trouble: fn(Trouble) -> &'static str,
     pub(in super::super) report: fn(Report) -> &'static str,
+    /// Why an endpoint needs attention, and what to do.
+    pub(in super::super) ailing: fn(EndpointStatus) -> &'static str,
+    pub(in super::super) to_do: fn(EndpointStatus) -> &'static str,
+    pub(in super::super) undelivered: &'static str,
+    /// So many events.
+    pub(in super::super) events: fn(u32) -> String,
+    /// As many as are counted.
+    pub(in super::super) events_or_more: fn(u32) -> String,
+    pub(in super::super) undelivered_since: &'static str,
+    pub(in super::super) dismiss_hint: &'static str,
+    pub(in super::super) open: &'static str,
 }
 
 /// The texts of a language.
@@ -166,6 +177,29 @@ static EN: WebhooksText = WebhooksText {
         Report::NotFound => "It is not there any more.",
         Report::Unavailable => "That could not be done now. Try again in a moment.",
     },
+    ailing: |status| match status {
+        EndpointStatus::Enabled | EndpointStatus::Disabled => "Events were not delivered",
+        EndpointStatus::Paused => "Endpoint paused",
+        EndpointStatus::Gone => "Endpoint gone",
+    },
+    to_do: |status| match status {
+        EndpointStatus::Enabled | EndpointStatus::Disabled => {
+            "Your server did not take them for five days. Send them again, or look the orders up in your shop and mark this as taken care of."
+        }
+        EndpointStatus::Paused => {
+            "Find out why your server does not take events. Once it does, everything that waits is sent by itself."
+        }
+        EndpointStatus::Gone => "Enable it if it is there again, or delete it.",
+    },
+    undelivered: "Given up",
+    events: |count| match count {
+        1 => "1 event".to_owned(),
+        count => format!("{count} events"),
+    },
+    events_or_more: |count| format!("{count} events or more"),
+    undelivered_since: "First given up",
+    dismiss_hint: "Nothing is sent. The record of deliveries stays, and the audit log says who pressed this.",
+    open: "Open the endpoints",
 };
 
 static KO: WebhooksText = WebhooksText {
@@ -248,4 +282,24 @@ static KO: WebhooksText = WebhooksText {
         Report::NotFound => "이미 삭제됐거나 없는 항목이에요.",
         Report::Unavailable => "지금은 할 수 없어요. 잠시 뒤에 다시 해 주세요.",
     },
+    ailing: |status| match status {
+        EndpointStatus::Enabled | EndpointStatus::Disabled => "전달하지 못한 이벤트가 있어요",
+        EndpointStatus::Paused => "웹훅 주소가 일시 중지됐어요",
+        EndpointStatus::Gone => "웹훅 주소가 없어졌어요",
+    },
+    to_do: |status| match status {
+        EndpointStatus::Enabled | EndpointStatus::Disabled => {
+            "쇼핑몰 서버가 5일 동안 받지 못했어요. 다시 보내거나, 쇼핑몰에서 주문을 확인한 뒤 처리한 것으로 표시해 주세요."
+        }
+        EndpointStatus::Paused => {
+            "쇼핑몰 서버가 이벤트를 받지 못하는 까닭을 확인해 주세요. 다시 받기 시작하면 기다리던 이벤트를 모두 보내요."
+        }
+        EndpointStatus::Gone => "다시 쓰는 주소라면 사용으로 바꾸고, 아니라면 삭제해 주세요.",
+    },
+    undelivered: "포기한 이벤트",
+    events: |count| format!("{count}건"),
+    events_or_more: |count| format!("{count}건 이상"),
+    undelivered_since: "처음 포기한 시각",
+    dismiss_hint: "이벤트를 보내지는 않아요. 전송 기록은 남고, 누가 눌렀는지는 작업 기록에 남아요.",
+    open: "웹훅 주소 보기",
 };
