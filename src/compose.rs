@@ -249,6 +249,7 @@ impl Ports {
             audit: Arc::clone(database) as _,
             deliveries: Arc::clone(database) as _,
             overview: Arc::clone(database) as _,
+            notes: Arc::clone(database) as _,
             retention: Arc::clone(database) as _,
         };
         let targets = TargetPolicy {

@@ -13,6 +13,7 @@ pub mod ids;
 pub mod look;
 pub mod method;
 pub mod money;
+pub mod note;
 pub mod one_time_code;
 pub mod order;
 pub mod outcome;

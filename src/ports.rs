@@ -6,6 +6,7 @@ pub mod clock;
 pub mod deliveries;
 pub mod entropy;
 pub mod gateway;
+pub mod notes;
 pub mod observer;
 pub mod operations;
 pub mod overview;

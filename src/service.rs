@@ -33,6 +33,7 @@ use crate::ports::clock::Clock;
 use crate::ports::deliveries::{DeliveryStore, WebhookSender};
 use crate::ports::entropy::Entropy;
 use crate::ports::gateway::Gateway;
+use crate::ports::notes::NoteStore;
 use crate::ports::observer::{Nobody, Observer};
 use crate::ports::overview::OverviewStore;
 use crate::ports::retention::RetentionStore;
@@ -80,6 +81,8 @@ pub struct Stores {
     pub access: Arc<dyn AccessStore>,
     /// Who did what.
     pub audit: Arc<dyn AuditStore>,
+    /// Notes on orders.
+    pub notes: Arc<dyn NoteStore>,
     /// Endpoints and deliveries.
     pub deliveries: Arc<dyn DeliveryStore>,
     /// The shop at a glance.
@@ -104,6 +107,8 @@ pub struct Core {
     pub access: Arc<dyn AccessStore>,
     /// Who did what.
     pub audit: Arc<dyn AuditStore>,
+    /// Notes on orders.
+    pub notes: Arc<dyn NoteStore>,
     /// Endpoints and deliveries.
     pub deliveries: Arc<dyn DeliveryStore>,
     /// The shop at a glance.
@@ -157,6 +162,7 @@ impl Core {
             sweep,
             access,
             audit,
+            notes,
             deliveries,
             overview,
             retention,
@@ -169,6 +175,7 @@ impl Core {
             sweep,
             access,
             audit,
+            notes,
             deliveries,
             overview,
             retention,

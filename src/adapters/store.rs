@@ -20,6 +20,7 @@ mod group;
 mod inbox;
 mod inspect;
 mod list;
+mod notes;
 mod operations;
 mod orders;
 mod overview;

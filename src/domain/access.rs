@@ -20,6 +20,8 @@ pub enum Deed {
     Look,
     /// Ask PortOne about an order.
     Sync,
+    /// Leave a note on an order.
+    Note,
     /// Close an order.
     Close,
     /// Give money back.
@@ -52,7 +54,12 @@ impl Role {
     pub const fn may(self, deed: Deed) -> bool {
         match deed {
             Deed::Look | Deed::OwnAccount => true,
-            Deed::Sync | Deed::Close | Deed::Refund | Deed::Settle | Deed::Redeliver => {
+            Deed::Sync
+            | Deed::Note
+            | Deed::Close
+            | Deed::Refund
+            | Deed::Settle
+            | Deed::Redeliver => {
                 matches!(self, Self::Staff | Self::Owner)
             }
             Deed::ChangeEndpoints | Deed::ManageUsers | Deed::ManageKeys | Deed::ReadAudit => {
@@ -72,6 +79,7 @@ mod tests {
             (Deed::Look, [true, true, true]),
             (Deed::OwnAccount, [true, true, true]),
             (Deed::Sync, [false, true, true]),
+            (Deed::Note, [false, true, true]),
             (Deed::Close, [false, true, true]),
             (Deed::Refund, [false, true, true]),
             (Deed::Settle, [false, true, true]),

@@ -10,9 +10,6 @@ use super::evidence::Record;
 use super::ids::TransactionId;
 use super::order::{Portone, words};
 
-/// Longest note that a person leaves when settling, in characters.
-pub const NOTE_CHARS_MAX: usize = 500;
-
 /// Why it needs attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AttentionKind {

@@ -3,21 +3,19 @@
 use thiserror::Error;
 
 use super::{Core, refunds};
-use crate::domain::attention::{AttentionKind, NOTE_CHARS_MAX};
+use crate::domain::attention::AttentionKind;
 use crate::domain::history::Actor;
 use crate::domain::ids::TransactionId;
+use crate::domain::note::{InvalidNote, Note};
 use crate::ports::attention::Settling;
 use crate::ports::store::StoreError;
 
 /// Why an item was not settled.
 #[derive(Debug, Error)]
 pub enum SettleError {
-    /// Nothing was said about what was done.
-    #[error("a note is needed")]
-    NoNote,
-    /// The note is too long to be kept whole.
-    #[error("the note is longer than {NOTE_CHARS_MAX} characters")]
-    NoteTooLong,
+    /// What was said about what was done is no note.
+    #[error(transparent)]
+    Note(#[from] InvalidNote),
     /// Somebody settled it before; that word stays.
     #[error("it was settled before")]
     SettledBefore,
@@ -41,23 +39,11 @@ pub async fn settle(
     note: &str,
     actor: &Actor,
 ) -> Result<(), SettleError> {
-    // Lines stay; what else has no glyph would only disturb, and PostgreSQL refuses one of them.
-    let note: String = note
-        .replace("\r\n", "\n")
-        .chars()
-        .filter(|c| !c.is_control() || *c == '\n')
-        .collect();
-    let note = note.trim();
-    if note.is_empty() {
-        return Err(SettleError::NoNote);
-    }
-    if note.chars().count() > NOTE_CHARS_MAX {
-        return Err(SettleError::NoteTooLong);
-    }
+    let note = Note::parse(note)?;
     let at = core.clock.now();
     match core
         .attention
-        .settle(kind, transaction_id, actor, note, at)
+        .settle(kind, transaction_id, actor, note.as_str(), at)
         .await?
     {
         Settling::Done => {

@@ -14,11 +14,13 @@ use crate::domain::decision::{self, AlreadyPaid};
 use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::ids::{PayToken, PaymentId, StatusToken};
 use crate::domain::money::Money;
+use crate::domain::note::{InvalidNote, Note};
 use crate::domain::order::{Buyer, Order, OrderStatus, Portone};
 use crate::domain::outcome::{awaits_deposit, may_pay_again};
 use crate::domain::transaction::{Transaction, TransactionStatus};
 use crate::ports::clock::within;
 use crate::ports::entropy::draw;
+use crate::ports::notes::{NewNote, Noted};
 use crate::ports::store::{Commit, Committed, Created, Listed, OrderFilter, Snapshot, StoreError};
 
 /// How long making an order waits for PortOne to register the amount. The order is made whether or not it does.
@@ -326,6 +328,51 @@ pub async fn prepare(core: &Core, order: &Order, actor: &Actor) {
     };
     if let Err(error) = written.await {
         tracing::warn!(payment.id = %order.payment_id, error = &error as &dyn std::error::Error, "the registration of an amount could not be written down");
+    }
+}
+
+/// Notes that one order may have.
+pub const NOTES_MAX: u32 = 50;
+
+/// Why a note was not kept.
+#[derive(Debug, Error)]
+pub enum NoteError {
+    /// What was typed is no note.
+    #[error(transparent)]
+    Note(#[from] InvalidNote),
+    /// No such order.
+    #[error("no such order")]
+    NotFound,
+    /// The order has [`NOTES_MAX`] of them.
+    #[error("the order has as many notes as it may have")]
+    TooMany,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+}
+
+/// Keeps a person's note on an order. What the same form sends twice, by its key, is kept once.
+///
+/// # Errors
+/// See [`NoteError`].
+pub async fn note(
+    core: &Core,
+    payment_id: &PaymentId,
+    typed: &str,
+    form_key: &str,
+    actor: &Actor,
+) -> Result<(), NoteError> {
+    let new = NewNote {
+        payment_id: payment_id.clone(),
+        form_key: form_key.to_owned(),
+        by: actor.clone(),
+        at: core.clock.now(),
+        note: Note::parse(typed)?,
+    };
+    match core.notes.add_note(&new, NOTES_MAX).await? {
+        Noted::Kept => Ok(()),
+        Noted::TooMany => Err(NoteError::TooMany),
+        Noted::NoOrder => Err(NoteError::NotFound),
     }
 }
 

@@ -29,9 +29,10 @@ use crate::domain::history::Actor;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::service::access::{self, AccessError, CameIn, Entered, SignIn, factor};
 use crate::service::attention::{self, SettleError};
-use crate::service::orders::{self, CloseError};
+use crate::service::orders::{self, CloseError, NoteError};
 use crate::service::sync::{Ask, SyncError, sync};
 use crate::ui::context::{SignedIn, TryAgain};
+use crate::ui::pages::office::FORM_KEY_CHARS;
 use crate::ui::pages::office::address::order_path;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -332,6 +333,53 @@ fn not_synced(error: &SyncError) -> &'static str {
     }
 }
 
+/// Whether a form's key is one that a page of ours has drawn.
+fn is_form_key(key: &str) -> bool {
+    key.len() == FORM_KEY_CHARS && key.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// A note on an order.
+#[derive(Debug, Deserialize)]
+pub struct NoteForm {
+    #[serde(default)]
+    note: String,
+    /// The form's own, by which it counts once.
+    #[serde(default)]
+    key: String,
+}
+
+/// `POST /orders/{payment_id}/note`
+pub async fn note_order(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    Path(id): Path<String>,
+    Form(form): Form<NoteForm>,
+) -> Response {
+    let Ok(payment_id) = PaymentId::parse(&id) else {
+        return see_other("/orders");
+    };
+    let actor = Actor::Staff(person.email);
+    let result = if is_form_key(&form.key) {
+        match orders::note(&app.core, &payment_id, &form.note, &form.key, &actor).await {
+            Ok(()) => "done=noted",
+            Err(NoteError::Note(_)) => "error=bad_note",
+            Err(NoteError::TooMany) => "error=too_many_notes",
+            // The page says so.
+            Err(NoteError::NotFound) => "",
+            Err(NoteError::Store(error)) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a person's note could not be kept"
+                );
+                "error=unavailable"
+            }
+        }
+    } else {
+        "error=unavailable"
+    };
+    see_other(&format!("{}?{result}", order_path(&payment_id, None)))
+}
+
 /// `POST /orders/{payment_id}/close`
 pub async fn close_order(
     State(app): State<App>,
@@ -382,7 +430,7 @@ pub async fn settle_attention(
     let actor = Actor::Staff(person.email);
     let result = match attention::settle(&app.core, kind, &id, &form.note, &actor).await {
         Ok(()) => "done=settled",
-        Err(SettleError::NoNote | SettleError::NoteTooLong) => "error=no_note",
+        Err(SettleError::Note(_)) => "error=no_note",
         Err(SettleError::SettledBefore) => "error=settled_before",
         Err(SettleError::NothingThere) => "error=nothing_there",
         Err(SettleError::Store(error)) => {

@@ -67,6 +67,7 @@ pub fn router(app: App) -> Router {
         .route("/orders.csv", get(office::export::export_orders))
         .route("/orders/{payment_id}", get(page_route))
         .route("/orders/{payment_id}/sync", post(office::sync_order))
+        .route("/orders/{payment_id}/note", post(office::note_order))
         .route("/orders/{payment_id}/close", post(office::close_order))
         .route(
             "/orders/{payment_id}/refund",

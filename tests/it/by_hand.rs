@@ -325,6 +325,7 @@ impl<P: Plays + 'static> Shop<P> {
             audit: Arc::clone(&database) as _,
             deliveries: Arc::clone(&database) as _,
             overview: Arc::clone(&database) as _,
+            notes: Arc::clone(&database) as _,
             retention: database as _,
         };
         let targets = TargetPolicy {

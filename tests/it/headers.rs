@@ -29,7 +29,7 @@ enum Class {
 
 /// Every route of `src/web/router.rs`, and of the files that it merges, as it is written there, with an address that it answers.
 /// A route that is missing here fails the test.
-const ROUTES: [(&str, &str, Class); 69] = [
+const ROUTES: [(&str, &str, Class); 70] = [
     (
         "COMPLETE_PATH",
         "/payments/complete?merchant_uid=ORD-1",
@@ -64,6 +64,11 @@ const ROUTES: [(&str, &str, Class); 69] = [
     (
         "/orders/{payment_id}/sync",
         "/orders/ORD-1/sync",
+        Class::Bare,
+    ),
+    (
+        "/orders/{payment_id}/note",
+        "/orders/ORD-1/note",
         Class::Bare,
     ),
     (

@@ -31,6 +31,7 @@ mod logs;
 mod metrics;
 mod museum;
 mod named_requests;
+mod notes;
 mod office;
 mod operations;
 mod order_export;

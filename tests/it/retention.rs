@@ -10,7 +10,7 @@ use wanryo::domain::attention::AttentionKind;
 use wanryo::domain::history::{Actor, Entry, EntryKind};
 use wanryo::domain::ids::{PaymentId, TransactionId};
 use wanryo::ports::retention::PersonalData;
-use wanryo::service::{Core, attention, deliveries, retention};
+use wanryo::service::{Core, attention, deliveries, orders, retention};
 
 use crate::app::TestApp;
 use crate::events::receiver::Receiver;
@@ -19,7 +19,7 @@ use crate::sign_in::Still;
 use crate::support::{TestDatabase, on_both_databases, with_sqlite};
 
 /// What is a person's, or may be.
-const CANARIES: [&str; 14] = [
+const CANARIES: [&str; 15] = [
     "canary-buyer",
     "canary@example.com",
     "010-2222-3333",
@@ -31,6 +31,7 @@ const CANARIES: [&str; 14] = [
     "canary-failure",
     "canary-reason",
     "canary-note",
+    "canary-order-note",
     "canary-refused",
     "canary-query",
     "canary-answer",
@@ -110,6 +111,9 @@ async fn live(app: &TestApp) {
     let staff = Actor::Staff("staff@example.com".to_owned());
     let core = &app.running.core;
     attention::settle(core, AttentionKind::Held, &held, "canary-note", &staff)
+        .await
+        .unwrap();
+    orders::note(core, &id, "canary-order-note", "key", &staff)
         .await
         .unwrap();
     while deliveries::deliver_due(core).await.unwrap() > 0 {}

@@ -607,6 +607,7 @@ impl Place {
             }),
             deliveries: real.stores.deliveries,
             overview: real.stores.overview,
+            notes: real.stores.notes,
             retention: real.stores.retention,
         };
         let ports = Ports {

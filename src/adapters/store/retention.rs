@@ -12,11 +12,12 @@ use crate::ports::retention::{Due, PersonalData, RetentionStore};
 use crate::ports::store::StoreError;
 
 /// What an order's other rows have of people, each with the statement that takes it away.
-const ERASE_BESIDE: [&str; 4] = [
+const ERASE_BESIDE: [&str; 5] = [
     "UPDATE transactions SET virtual_account_bank = NULL, virtual_account_number = NULL, virtual_account_holder = NULL,
         virtual_account_expires_at = NULL, receipt_url = NULL, fail_reason = NULL WHERE payment_id = $1",
     // What the redirect's address brought.
     "UPDATE history SET data = '{}' WHERE payment_id = $1 AND kind = 'redirect'",
+    "UPDATE notes SET note = '' WHERE payment_id = $1",
     // One that began just now is left as it is; moving on, it has its order erased again.
     "UPDATE refunds SET reason = '', trouble_message = NULL, fingerprint = '' WHERE payment_id = $1 AND next_at IS NULL",
     "UPDATE delivery_attempts SET answer = NULL WHERE delivery_id IN (SELECT id FROM deliveries WHERE payment_id = $1)",
@@ -41,6 +42,7 @@ macro_rules! count_left_over {
         AND ((h.kind = 'redirect' AND h.data <> '{}')
             OR (h.kind IN ('refund_refused', 'refund_in_doubt', 'refund_not_done')
                 AND replace(h.data, '\"message\":\"', '') <> h.data)))
+    OR EXISTS (SELECT 1 FROM notes AS n WHERE n.payment_id = o.payment_id AND n.note <> '')
     OR EXISTS (SELECT 1 FROM refunds AS r WHERE r.payment_id = o.payment_id
         AND (r.reason <> '' OR r.fingerprint <> '' OR r.trouble_message IS NOT NULL OR r.account_number IS NOT NULL))
     OR EXISTS (SELECT 1 FROM deliveries AS d JOIN delivery_attempts AS a ON a.delivery_id = d.id

@@ -57,6 +57,9 @@ use address::Address;
 use frame::Frame;
 use text::Text;
 
+/// Hexadecimal digits of what a form carries so that sending it twice counts once.
+pub const FORM_KEY_CHARS: usize = 32;
+
 /// Everything a page takes from its request. Read before the first await: contexts belong to the render, not to the task.
 #[derive(Clone)]
 struct Request {

@@ -108,7 +108,7 @@ pub async fn settle_attention(
     };
     match attention::settle(&app.core, kind, &id, &note, &shop.actor()).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(SettleError::NoNote | SettleError::NoteTooLong) => Problem::field("note", needed),
+        Err(SettleError::Note(_)) => Problem::field("note", needed),
         Err(SettleError::SettledBefore) => Problem::SettledBefore.response(),
         Err(SettleError::NothingThere) => Problem::NotFound.response(),
         Err(SettleError::Store(error)) => unavailable(&error),

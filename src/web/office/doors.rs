@@ -33,12 +33,13 @@ const fn form(path: &'static str, deed: Deed) -> Door {
 }
 
 /// Every address behind the sign-in.
-pub static DOORS: [Door; 37] = [
+pub static DOORS: [Door; 38] = [
     page("/overview", Deed::Look),
     page("/orders", Deed::Look),
     page("/orders.csv", Deed::Look),
     page("/orders/{payment_id}", Deed::Look),
     form("/orders/{payment_id}/sync", Deed::Sync),
+    form("/orders/{payment_id}/note", Deed::Note),
     form("/orders/{payment_id}/close", Deed::Close),
     page("/orders/{payment_id}/refund", Deed::Refund),
     form("/orders/{payment_id}/refund", Deed::Refund),

@@ -6,7 +6,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::{App, see_other};
+use super::{App, is_form_key, see_other};
 use crate::domain::history::Actor;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
@@ -15,9 +15,6 @@ use crate::service::refunds::{self, AskError, Asked, NewRefund};
 use crate::ui::context::SignedIn;
 use crate::ui::pages::office::address::order_path;
 use crate::ui::pages::office::refund::RefundFault;
-
-/// Hexadecimal digits of the form's key.
-const KEY_CHARS: usize = 32;
 
 /// A refund, as a person confirmed it.
 #[derive(Deserialize)]
@@ -100,7 +97,7 @@ async fn refund(
         return Err(RefundFault::NoReason);
     }
     let account = refund_account(form)?;
-    if form.key.len() != KEY_CHARS || !form.key.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if !is_form_key(&form.key) {
         return Ok("error=unavailable");
     }
     let new = NewRefund {

@@ -196,6 +196,27 @@ on_both_databases! {
         assert!(!attention().await.contains("data-attention="));
     }
 
+    async fn an_order_leads_to_its_own_deliveries(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let staff = Staff::sign_in(&shop).await;
+        let receiver = Receiver::answering(|_| (StatusCode::OK, "thanks").into_response()).await;
+        shop.endpoint(&receiver).await;
+        for order in ["MINE", "OTHER"] {
+            shop.happened(order, &[EventType::OrderPaid]).await;
+        }
+        shop.deliver().await;
+        let order = staff.open("/orders/MINE").await;
+        assert!(order.contains(&format!("href=\"{PAGE}?payment_id=MINE\"")), "{order}");
+
+        let page = staff.open(&format!("{PAGE}?payment_id=MINE&lang=en")).await;
+
+        assert_eq!(page.matches("data-delivery=").count(), 1);
+        assert!(page.contains("MINE") && !page.contains("OTHER") && page.contains("Those of all orders"), "{page}");
+        assert!(page.contains("payment_id=MINE&amp;delivery="), "what one leads to is of the same order: {page}");
+        assert!(staff.open(&format!("{PAGE}?payment_id=NOBODY")).await.contains("아직 보낸 것이 없어요"));
+        assert_eq!(staff.open(&format!("{PAGE}?payment_id=")).await.matches("data-delivery=").count(), 2, "what is no number is no condition");
+    }
+
     async fn an_endpoint_that_is_paused_needs_attention(db: TestDatabase) {
         let shop = Shop::open(&db).await;
         let receiver = Receiver::answering(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()).await;

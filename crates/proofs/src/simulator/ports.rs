@@ -21,6 +21,7 @@ use wanryo::ports::audit::{AuditStore, Chain, Mistake};
 use wanryo::ports::clock::Clock;
 use wanryo::ports::entropy::Entropy;
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
+use wanryo::ports::notes::{KeptNote, NewNote, NoteStore, Noted};
 use wanryo::ports::retention::{Due, PersonalData, RetentionStore};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, KeptKey,
@@ -370,6 +371,18 @@ impl RetentionStore for Server {
 
     async fn personal_data(&self, _: Due) -> Result<PersonalData, StoreError> {
         Ok(PersonalData::default())
+    }
+}
+
+/// Nobody writes anything down in this world.
+#[async_trait]
+impl NoteStore for Server {
+    async fn add_note(&self, _: &NewNote, _: u32) -> Result<Noted, StoreError> {
+        Err(unavailable())
+    }
+
+    async fn notes(&self, _: &PaymentId) -> Result<Vec<KeptNote>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

@@ -243,6 +243,7 @@ impl<'c> Story<'c> {
             audit: Arc::clone(&server) as _,
             deliveries: Arc::clone(&server) as _,
             overview: Arc::clone(&server) as _,
+            notes: Arc::clone(&server) as _,
             retention: Arc::clone(&server) as _,
         };
         let core = Arc::new(Core::new(

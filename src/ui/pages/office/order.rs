@@ -4,21 +4,24 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::address::order_path;
-use super::parts::{fact, fact_if_known, foreign, id, status_chip, table, time};
+use super::parts::{fact, fact_if_known, foreign, form_key, id, status_chip, table, time};
 use super::refund::refunds_section;
-use super::text::{Notice, Text};
+use super::text::{Notice, Text, Who};
 use super::timeline::timeline;
 use super::transactions::transactions;
+use super::webhooks::WEBHOOKS_PATH;
 use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::domain::history::Entry;
 use crate::domain::ids::PaymentId;
 use crate::domain::money::Money;
+use crate::domain::note::NOTE_CHARS_MAX;
 use crate::domain::order::{Order, OrderStatus, Portone};
 use crate::domain::outcome::outcome_of;
 use crate::domain::refund::Refund;
 use crate::domain::transaction::{Transaction, Verdict};
 use crate::i18n::{Locale, money};
+use crate::ports::notes::KeptNote;
 use crate::ports::store::{OutboxEvent, Snapshot, StoreError};
 use crate::service::Core;
 
@@ -75,6 +78,8 @@ struct Record {
     entries: Vec<Entry>,
     entries_in_all: usize,
     /// Newest first.
+    notes: Vec<KeptNote>,
+    /// Newest first.
     events: Vec<OutboxEvent>,
     refunds: Vec<Refund>,
 }
@@ -104,11 +109,13 @@ async fn load(core: &Core, payment_id: &PaymentId) -> Result<Option<Record>, Sto
         .take(EVENTS_SHOWN_MAX)
         .collect();
     let refunds = core.refunds.refunds(payment_id).await?;
+    let notes = core.notes.notes(payment_id).await?;
     Ok(Some(Record {
         order,
         transactions,
         entries,
         entries_in_all,
+        notes,
         events,
         refunds,
     }))
@@ -122,9 +129,11 @@ fn content(request: &Request, core: &Core, record: Record) -> AnyView {
         transactions: all,
         entries,
         entries_in_all,
+        notes,
         events,
         refunds,
     } = record;
+    let notes = notes_section(request, core, &order, notes);
     view! {
         <nav class="office-back"><a href=request.address.link("/orders", &[])>"← "{text.order.back}</a></nav>
         {notices(request)}
@@ -136,8 +145,9 @@ fn content(request: &Request, core: &Core, record: Record) -> AnyView {
             <div class="office-column-main">
                 {transactions(request, &order, all.clone())}
                 {refunds_section(request, refunds)}
+                {notes}
                 {timeline(text, locale, entries, entries_in_all)}
-                {events_section(text, events)}
+                {events_section(request, &order, events)}
             </div>
             <div class="office-column-side">
                 {buyer_sees(text, core, &order, &all)}
@@ -215,6 +225,55 @@ fn unpayable(text: &'static Text, order: &Order) -> Option<AnyView> {
         view! { <p class="office-banner" data-kind="attention">{text.order.no_channel_key}</p> }
             .into_any()
     })
+}
+
+/// What the shop's people wrote, and where the next one is written. Nothing at all for who may neither read any nor write one.
+fn notes_section(
+    request: &Request,
+    core: &Core,
+    order: &Order,
+    notes: Vec<KeptNote>,
+) -> Option<AnyView> {
+    let text = request.text();
+    let may_write = request.may(Deed::Note);
+    if notes.is_empty() && !may_write {
+        return None;
+    }
+    let notes = notes.into_iter().map(|KeptNote { at, by, note }| {
+        let note = match note {
+            Some(note) => view! { <p class="office-written">{foreign(&note)}</p> }.into_any(),
+            None => view! { <p class="office-note">{text.order.erased_note}</p> }.into_any(),
+        };
+        view! {
+            <li>
+                {note}
+                <p class="office-entry-when">{time(at)}" · "<bdi>{(text.who)(Who::read(&by))}</bdi></p>
+            </li>
+        }
+    });
+    let notes: Vec<_> = notes.collect();
+    let list = (!notes.is_empty()).then(|| view! { <ul class="office-notes">{notes}</ul> });
+    let form = may_write.then(|| {
+        let action = request.address.link(&order_path(&order.payment_id, Some("note")), &[]);
+        let is_wrong = request.address.parameter("error") == Some("bad_note");
+        view! {
+            <form class="office-settle" method="post" action=action>
+                <input type="hidden" name="key" value=form_key(core) />
+                <div class="office-field">
+                    <label for="note">{text.order.note}</label>
+                    <textarea id="note" name="note" rows="2" maxlength=NOTE_CHARS_MAX.to_string() required=true
+                        aria-describedby="note-hint note-fault" aria-invalid=is_wrong.then_some("true")></textarea>
+                    <p class="office-hint" id="note-hint">{text.order.note_hint}</p>
+                    <p class="office-warning" id="note-fault">{is_wrong.then(|| (text.notice)(Notice::BadNote))}</p>
+                </div>
+                <button class="button" type="submit">{text.order.leave_note}</button>
+            </form>
+        }
+    });
+    Some(
+        view! { <section class="office-section" id="notes"><h2>{text.order.notes}</h2>{list}{form}</section> }
+            .into_any(),
+    )
 }
 
 fn buyer_sees(text: &'static Text, core: &Core, order: &Order, all: &[Transaction]) -> AnyView {
@@ -337,7 +396,8 @@ fn actions(request: &Request, order: &Order) -> AnyView {
     }.into_any()
 }
 
-fn events_section(text: &'static Text, events: Vec<OutboxEvent>) -> AnyView {
+fn events_section(request: &Request, order: &Order, events: Vec<OutboxEvent>) -> AnyView {
+    let text = request.text();
     let body = if events.is_empty() {
         view! { <p class="office-note">{text.order.no_events}</p> }.into_any()
     } else {
@@ -358,9 +418,13 @@ fn events_section(text: &'static Text, events: Vec<OutboxEvent>) -> AnyView {
             }
         });
         let rows = rows.collect_view().into_any();
+        let deliveries = request
+            .address
+            .link(WEBHOOKS_PATH, &[("payment_id", order.payment_id.as_str())]);
         view! {
             <p class="office-hint">{text.order.events_note}</p>
             {table(text.order.events, &columns, rows)}
+            <p><a href=deliveries>{text.order.deliveries}</a></p>
         }
         .into_any()
     };

@@ -4,12 +4,20 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use leptos::prelude::*;
 
-use super::Request;
 use super::text::people::{PeopleText, Report};
 use super::text::{Text, Words};
+use super::{FORM_KEY_CHARS, Request};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::OrderStatus;
 use crate::i18n::{KOREA, Locale, money};
+use crate::ports::entropy::draw;
+use crate::service::Core;
+
+/// What a form carries so that sending it twice counts once.
+pub(super) fn form_key(core: &Core) -> String {
+    let drawn: [u8; FORM_KEY_CHARS / 2] = draw(core.entropy.as_ref());
+    drawn.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// A moment to the second, because staff compare these with logs. Every page says once which time zone it is.
 pub(super) fn time(at: Timestamp) -> AnyView {

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::address::{Address, order_path};
-use super::parts::{fact, fact_if_known, foreign, id, stored_money, table, time};
+use super::parts::{fact, fact_if_known, foreign, form_key, id, stored_money, table, time};
 use super::text::{Text, Who};
 use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
@@ -18,7 +18,6 @@ use crate::domain::refund::{
 };
 use crate::domain::transaction::Transaction;
 use crate::i18n::{BANKS, Locale, institution, money};
-use crate::ports::entropy::draw;
 use crate::ports::store::Snapshot;
 use crate::service::Core;
 
@@ -212,10 +211,7 @@ fn confirm(request: &Request, core: &Core, subject: &Subject, amount: Money) -> 
         .parameter("error")
         .and_then(RefundFault::from_code);
     // The same form sent twice is the same refund.
-    let key: String = draw::<16>(core.entropy.as_ref())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let key = form_key(core);
     let action = request
         .address
         .link(&order_path(&subject.payment_id, Some("refund")), &[]);

@@ -38,6 +38,8 @@ pub(super) enum Notice {
     Closed,
     /// A payment is marked as taken care of.
     Settled,
+    /// The note is kept.
+    Noted,
     /// The money is back.
     Refunded,
     /// The refund is on its way.
@@ -52,6 +54,10 @@ pub(super) enum Notice {
     RefundUnasked,
     /// What was done has to be said.
     NoNote,
+    /// What was written is no note.
+    BadNote,
+    /// The order has as many notes as it may have.
+    TooManyNotes,
     /// Somebody was faster.
     SettledBefore,
     /// It does not need attention any more.
@@ -72,6 +78,7 @@ impl Notice {
             "synced" => Some(Self::Synced),
             "closed" => Some(Self::Closed),
             "settled" => Some(Self::Settled),
+            "noted" => Some(Self::Noted),
             "refunded" => Some(Self::Refunded),
             "refund_under_way" => Some(Self::RefundUnderWay),
             _ => None,
@@ -87,6 +94,8 @@ impl Notice {
             "refund_unasked" => Some(Self::RefundUnasked),
             "paid" => Some(Self::Paid),
             "no_note" => Some(Self::NoNote),
+            "bad_note" => Some(Self::BadNote),
+            "too_many_notes" => Some(Self::TooManyNotes),
             "settled_before" => Some(Self::SettledBefore),
             "nothing_there" => Some(Self::NothingThere),
             "busy" => Some(Self::Busy),
@@ -97,14 +106,19 @@ impl Notice {
 
     pub(super) fn is_error(self) -> bool {
         match self {
-            Self::Synced | Self::Closed | Self::Settled | Self::Refunded | Self::RefundUnderWay => {
-                false
-            }
+            Self::Synced
+            | Self::Closed
+            | Self::Settled
+            | Self::Noted
+            | Self::Refunded
+            | Self::RefundUnderWay => false,
             Self::NoNote
             | Self::RefundRefused
             | Self::OtherRefund
             | Self::NothingLeft
             | Self::RefundUnasked
+            | Self::BadNote
+            | Self::TooManyNotes
             | Self::SettledBefore
             | Self::NothingThere
             | Self::Unconfirmed
@@ -297,6 +311,11 @@ pub(super) struct OrderText {
     pub(super) status_page: &'static str,
     pub(super) pay_page: &'static str,
     pub(super) personal_link: &'static str,
+    pub(super) notes: &'static str,
+    pub(super) note: &'static str,
+    pub(super) note_hint: &'static str,
+    pub(super) leave_note: &'static str,
+    pub(super) erased_note: &'static str,
     pub(super) transactions: &'static str,
     pub(super) no_transactions: &'static str,
     pub(super) accepted_one: &'static str,
@@ -330,6 +349,7 @@ pub(super) struct OrderText {
     pub(super) events: &'static str,
     pub(super) events_note: &'static str,
     pub(super) no_events: &'static str,
+    pub(super) deliveries: &'static str,
     pub(super) event: &'static str,
     pub(super) status_after: &'static str,
     pub(super) time: &'static str,

@@ -9,6 +9,7 @@ use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::domain::delivery::{Attempt, Delivery, Endpoint, EndpointStatus};
 use crate::domain::event::EventType;
+use crate::domain::ids::PaymentId;
 use crate::domain::target::URL_BYTES_MAX;
 use crate::ports::deliveries::DeliveryFilter;
 use crate::ports::store::StoreError;
@@ -86,6 +87,7 @@ struct Found {
 async fn load(core: &Core, request: &Request) -> Result<Found, StoreError> {
     let number = |name| request.address.parameter(name)?.parse::<i64>().ok();
     let filter = DeliveryFilter {
+        payment_id: order_of(request),
         after: number("after"),
         // One more than is shown, to know whether there is a next page.
         limit: PAGE_DELIVERIES + 1,
@@ -105,6 +107,11 @@ async fn load(core: &Core, request: &Request) -> Result<Found, StoreError> {
         deliveries,
         one,
     })
+}
+
+/// The order whose deliveries alone are asked for.
+fn order_of(request: &Request) -> Option<PaymentId> {
+    PaymentId::parse(request.address.parameter("payment_id")?).ok()
 }
 
 fn reports(request: &Request, text: &'static WebhooksText) -> AnyView {
@@ -236,17 +243,20 @@ fn deliveries(
     next: Option<i64>,
 ) -> AnyView {
     let office = request.text();
+    let order = order_of(request);
+    let of_order = order.as_ref().map(|order| {
+        let all = request.address.link(WEBHOOKS_PATH, &[]);
+        view! { <p>{office.order.payment_id}": "{foreign(order.as_str())}" · "<a href=all>{text.all_deliveries}</a></p> }
+    });
     if deliveries.is_empty() {
-        return view! { <section class="office-section"><h2>{text.deliveries}</h2><p class="office-note">{text.no_deliveries}</p></section> }.into_any();
+        return view! { <section class="office-section"><h2>{text.deliveries}</h2>{of_order}<p class="office-note">{text.no_deliveries}</p></section> }.into_any();
     }
     let rows = deliveries.into_iter().map(|one| {
         let order = request
             .address
             .link(&order_path(&one.payment_id, None), &[]);
         let number = one.id.to_string();
-        let details = request
-            .address
-            .link(WEBHOOKS_PATH, &[("delivery", &number)]);
+        let details = deliveries_link(request, ("delivery", &number));
         let again = request.may(Deed::Redeliver).then(|| {
             let path = format!("/settings/deliveries/{number}/redeliver");
             button(request.address.link(&path, &[]), text.redeliver)
@@ -276,19 +286,26 @@ fn deliveries(
         text.redeliver,
     ];
     let next = next.map(|last| {
-        let href = request
-            .address
-            .link(WEBHOOKS_PATH, &[("after", &last.to_string())]);
+        let href = deliveries_link(request, ("after", &last.to_string()));
         view! { <nav class="office-pages" aria-label=text.deliveries><a class="button" href=href rel="next">{office.attention.next}</a></nav> }
     });
     view! {
         <section class="office-section">
             <h2>{text.deliveries}</h2>
+            {of_order}
             {table(text.deliveries, &heads, rows)}
             {next}
         </section>
     }
     .into_any()
+}
+
+/// The page again, of the same order if it is of one.
+fn deliveries_link(request: &Request, parameter: (&str, &str)) -> String {
+    let order = order_of(request);
+    let order = order.as_ref().map(|order| ("payment_id", order.as_str()));
+    let parameters: Vec<_> = order.into_iter().chain([parameter]).collect();
+    request.address.link(WEBHOOKS_PATH, &parameters)
 }
 
 fn one_delivery(

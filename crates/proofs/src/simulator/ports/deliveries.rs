@@ -7,8 +7,8 @@ use wanryo::domain::delivery::{Attempt, Delivery, Endpoint, EndpointId, Leased, 
 use wanryo::domain::history::Actor;
 use wanryo::domain::target::TargetRefused;
 use wanryo::ports::deliveries::{
-    Again, DeliveryFilter, DeliveryStore, EndpointChange, Redelivered, Settled, Settlement,
-    WebhookCall, WebhookSender,
+    Again, AilingEndpoint, DeliveryFilter, DeliveryStore, EndpointChange, Redelivered, Settled,
+    Settlement, WebhookCall, WebhookSender,
 };
 use wanryo::ports::overview::{Overview, OverviewStore, Spans};
 use wanryo::ports::store::StoreError;
@@ -61,6 +61,19 @@ impl DeliveryStore for Server {
 
     async fn endpoints_with_work(&self, _: Timestamp) -> Result<Vec<EndpointId>, StoreError> {
         Ok(Vec::new())
+    }
+
+    async fn ailing_endpoints(&self) -> Result<Vec<AilingEndpoint>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn dismiss_given_up(
+        &self,
+        _: &EndpointId,
+        _: &Actor,
+        _: Timestamp,
+    ) -> Result<u64, StoreError> {
+        Ok(0)
     }
 
     async fn lease_deliveries(

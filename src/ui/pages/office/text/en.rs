@@ -145,7 +145,7 @@ pub(super) const TEXT: Text = Text {
         open_order: "Open the order",
         settle: "Mark as settled",
         note: "What was done",
-        note_hint: "Kept for good, with your name and the time. No money moves.",
+        note_hint: "Kept with your name and the time. No money moves.",
         settle_confirm: "Settle",
         settled: "Settled",
         why: "Why",
@@ -154,7 +154,7 @@ pub(super) const TEXT: Text = Text {
         next: "Earlier ones",
         none: Words {
             title: "Nothing needs a look",
-            body: "Payments without an order, second, late and held payments, and refunds without an end appear here.",
+            body: "Payments without an order, second, late and held payments, refunds without an end, and endpoints that get no events appear here.",
         },
         webhooks: "Webhooks received",
         webhooks_hint: "The latest ones. What a webhook says is never believed; PortOne is asked. A test call from PortOne's console comes with a number that no order has.",
@@ -182,6 +182,11 @@ pub(super) const TEXT: Text = Text {
         status_page: "Open the result page",
         pay_page: "Open the pay page",
         personal_link: "Whoever has the link to the result page can see the result. Send it to the buyer only.",
+        notes: "Notes",
+        note: "New note",
+        note_hint: "For the people of the shop alone. Kept with your name and the time, and cannot be changed. At most 500 characters.",
+        leave_note: "Leave the note",
+        erased_note: "Erased: the time to keep it is over.",
         transactions: "Payment attempts",
         no_transactions: "No attempt yet. One appears here when a payment window is opened.",
         accepted_one: "Paid this order",
@@ -215,6 +220,7 @@ pub(super) const TEXT: Text = Text {
         events: "Events for the shop",
         events_note: "Each is written together with the change it tells of.",
         no_events: "There was nothing to tell yet.",
+        deliveries: "How they were sent to your server",
         event: "Event",
         status_after: "Status then",
         time: "Time",
@@ -384,7 +390,7 @@ pub(super) const TEXT: Text = Text {
         OrderStatus::PartiallyRefunded => "Paid, and a part was given back.",
         OrderStatus::Refunded => "Paid, and all of it was given back.",
         OrderStatus::Held => {
-            "Money came or an account was issued, but something does not match the order. Do not ship; look at the checks below, and refund the transaction through the API or in PortOne's console if need be."
+            "Money came or an account was issued, but something does not match the order. Do not ship; look at the checks below, and refund the transaction if need be."
         }
         OrderStatus::Expired => {
             "The time to pay ran out unpaid. We watch for late payments four more days."
@@ -414,9 +420,7 @@ pub(super) const TEXT: Text = Text {
         }
         Verdict::Failed => "PortOne says failed. Some gateways approve later, so we keep watching.",
         Verdict::Accepted => "Everything matches: this is the payment of the order.",
-        Verdict::Duplicate => {
-            "The order had been paid already. Please refund this transaction, through the API or in PortOne's console."
-        }
+        Verdict::Duplicate => "The order had been paid already. Please refund this transaction.",
         Verdict::Late => {
             "Paid after the order was closed or its time ran out. Decide whether to ship or to refund."
         }
@@ -503,6 +507,7 @@ pub(super) const TEXT: Text = Text {
         Notice::Synced => "PortOne was asked and has answered.",
         Notice::Closed => "The order is closed.",
         Notice::Settled => "Marked as settled.",
+        Notice::Noted => "The note is kept.",
         Notice::Refunded => "The money was refunded.",
         Notice::RefundUnderWay => "The refund is on its way. Below you see when it is done.",
         Notice::RefundRefused => "The refund was refused, and no money moved. Below you see why.",
@@ -514,6 +519,8 @@ pub(super) const TEXT: Text = Text {
             "PortOne did not answer, so nothing was refunded. Please try again in a moment."
         }
         Notice::NoNote => "Please say what was done, in at most 500 characters.",
+        Notice::BadNote => "Please write 1 to 500 characters.",
+        Notice::TooManyNotes => "The order has 50 notes, as many as it may have.",
         Notice::SettledBefore => "Somebody settled this before. What was said first stays.",
         Notice::NothingThere => "This does not need a look any more.",
         Notice::Unconfirmed => {

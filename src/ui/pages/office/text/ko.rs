@@ -140,7 +140,7 @@ pub(super) const TEXT: Text = Text {
         open_order: "주문 열기",
         settle: "처리한 것으로 표시",
         note: "처리한 내용",
-        note_hint: "이름, 시각과 함께 기록으로 계속 남아요. 돈은 움직이지 않아요.",
+        note_hint: "이름, 시각과 함께 기록으로 남아요. 돈은 움직이지 않아요.",
         settle_confirm: "표시하기",
         settled: "처리한 결제",
         why: "까닭",
@@ -148,8 +148,8 @@ pub(super) const TEXT: Text = Text {
         pages: "결제 넘기기",
         next: "이전 결제 더 보기",
         none: Words {
-            title: "확인할 결제가 없어요",
-            body: "주문 없는 결제와 중복, 늦은, 보류된 결제가 생기면 여기에 나타나요.",
+            title: "확인할 것이 없어요",
+            body: "주문 없는 결제, 중복되거나 늦거나 보류된 결제, 끝을 모르는 환불, 이벤트를 받지 못하는 웹훅 주소가 생기면 여기에 나타나요.",
         },
         webhooks: "받은 웹훅",
         webhooks_hint: "최근에 온 것이에요. 웹훅의 말은 믿지 않고 PortOne에 직접 물어봐요. PortOne 콘솔의 호출 테스트는 주문에 없는 번호로 와요.",
@@ -175,12 +175,17 @@ pub(super) const TEXT: Text = Text {
         status_page: "결제 결과 페이지 열기",
         pay_page: "결제 페이지 열기",
         personal_link: "결제 결과 링크를 가진 사람은 누구나 결과를 볼 수 있어요. 구매자에게만 보내 주세요.",
+        notes: "메모",
+        note: "새 메모",
+        note_hint: "쇼핑몰 사람들만 봐요. 이름, 시각과 함께 남고 고칠 수 없어요. 500자까지 쓸 수 있어요.",
+        leave_note: "메모 남기기",
+        erased_note: "보관 기간이 지나 내용을 지웠어요.",
         transactions: "결제 시도",
         no_transactions: "아직 결제 시도가 없어요. 결제창이 열리면 여기에 나타나요.",
         accepted_one: "이 주문의 결제",
         portone_status: "PortOne 상태",
         transaction_id: "거래번호",
-        paid_amount: "결제 금액",
+        paid_amount: "금액",
         cancelled_amount: "환불 금액",
         method: "결제 수단",
         method_name: "카드·은행",
@@ -208,6 +213,7 @@ pub(super) const TEXT: Text = Text {
         events: "쇼핑몰에 알릴 이벤트",
         events_note: "상태가 바뀔 때 같은 기록 안에서 함께 만들어져요.",
         no_events: "아직 알릴 일이 없었어요.",
+        deliveries: "이 주문의 전송 기록 보기",
         event: "이벤트",
         status_after: "그때 상태",
         time: "시각",
@@ -375,7 +381,7 @@ pub(super) const TEXT: Text = Text {
         OrderStatus::PartiallyRefunded => "결제됐고, 일부가 환불됐어요.",
         OrderStatus::Refunded => "결제됐고, 전액이 환불됐어요.",
         OrderStatus::Held => {
-            "돈을 받았거나 계좌가 발급됐지만 주문과 다른 항목이 있어요. 상품을 보내지 말고 아래 근거를 확인한 뒤, 필요하면 API나 PortOne 콘솔에서 이 거래를 환불해 주세요."
+            "돈을 받았거나 계좌가 발급됐지만 주문과 다른 항목이 있어요. 상품을 보내지 말고 아래 근거를 확인한 뒤, 필요하면 이 거래를 환불해 주세요."
         }
         OrderStatus::Expired => {
             "결제 없이 기한이 지났어요. 뒤늦은 결제가 없는지 나흘 동안 더 지켜봐요."
@@ -405,9 +411,7 @@ pub(super) const TEXT: Text = Text {
             "PortOne이 실패라고 답했어요. 나중에 승인되는 경우도 있어 계속 지켜봐요."
         }
         Verdict::Accepted => "모든 항목이 일치해 이 주문의 결제로 인정했어요.",
-        Verdict::Duplicate => {
-            "이미 결제된 주문에 한 번 더 결제됐어요. API나 PortOne 콘솔에서 이 거래를 환불해 주세요."
-        }
+        Verdict::Duplicate => "이미 결제된 주문에 한 번 더 결제됐어요. 이 거래를 환불해 주세요.",
         Verdict::Late => {
             "주문이 닫히거나 기한이 지난 뒤에 결제됐어요. 상품을 보낼지 환불할지 정해 주세요."
         }
@@ -484,6 +488,7 @@ pub(super) const TEXT: Text = Text {
         Notice::Synced => "PortOne에서 새로 확인했어요.",
         Notice::Closed => "주문을 닫았어요.",
         Notice::Settled => "처리한 것으로 표시했어요.",
+        Notice::Noted => "메모를 남겼어요.",
         Notice::Refunded => "환불했어요.",
         Notice::RefundUnderWay => "환불을 요청했어요. 끝나면 아래에 나타나요.",
         Notice::RefundRefused => {
@@ -495,6 +500,8 @@ pub(super) const TEXT: Text = Text {
             "PortOne이 답하지 않아 환불하지 않았어요. 잠시 뒤에 다시 해 주세요."
         }
         Notice::NoNote => "처리한 내용을 500자 안으로 적어 주세요.",
+        Notice::BadNote => "메모를 1자에서 500자 사이로 적어 주세요.",
+        Notice::TooManyNotes => "이 주문에는 메모를 더 남길 수 없어요. 50개까지 남길 수 있어요.",
         Notice::SettledBefore => "다른 사람이 먼저 표시했어요. 먼저 남긴 기록이 그대로 있어요.",
         Notice::NothingThere => "이제 확인하지 않아도 되는 결제예요.",
         Notice::Unconfirmed => {

@@ -66,6 +66,7 @@ pub(in super::super) struct WebhooksText {
     pub(in super::super) address_hint: &'static str,
     pub(in super::super) deliveries: &'static str,
     pub(in super::super) no_deliveries: &'static str,
+    pub(in super::super) all_deliveries: &'static str,
     pub(in super::super) event: &'static str,
     pub(in super::super) delivery_status: fn(DeliveryStatus) -> &'static str,
     pub(in super::super) attempts: &'static str,
@@ -143,6 +144,7 @@ static EN: WebhooksText = WebhooksText {
     address_hint: "A public https address.",
     deliveries: "Deliveries",
     no_deliveries: "Nothing was sent yet.",
+    all_deliveries: "Those of all orders",
     event: "Event",
     delivery_status: |status| match status {
         DeliveryStatus::Pending => "Pending",
@@ -248,6 +250,7 @@ static KO: WebhooksText = WebhooksText {
     address_hint: "공개된 https 주소여야 해요.",
     deliveries: "전송 기록",
     no_deliveries: "아직 보낸 것이 없어요.",
+    all_deliveries: "모든 주문의 기록 보기",
     event: "이벤트",
     delivery_status: |status| match status {
         DeliveryStatus::Pending => "대기",
