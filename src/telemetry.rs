@@ -149,7 +149,7 @@ impl Metrics {
         );
         registry.register(
             "attention_items",
-            "Payments and refunds that a person has to look at",
+            "Payments, refunds and endpoints that a person has to look at",
             attention.clone(),
         );
         registry.register("orders", "Orders, by status", orders.clone());

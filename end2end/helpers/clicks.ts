@@ -1,7 +1,8 @@
 // The back office in the hands of somebody on the telephone: every click is counted, and there may be few.
 import { expect, type Locator, type Page } from "@playwright/test";
 
-import { test as base, user } from "../fixtures.ts";
+import { test as base } from "../fixtures.ts";
+import { signIn } from "./sign-in.ts";
 
 /** From the page where a signed-in person lands to an answer. */
 const CLICKS_MAX = 3;
@@ -46,10 +47,7 @@ export class Office {
 
 export const test = base.extend<{ office: Office }>({
   office: async ({ page }, use, info) => {
-    await page.goto("/login");
-    await page.getByLabel("이메일").fill(user.email);
-    await page.getByLabel("비밀번호").fill(user.password);
-    await page.getByRole("button", { name: "로그인" }).click();
+    await signIn(page);
     await expect(page).toHaveURL("/orders");
     const opened: string[] = [];
     page.on("request", (request) => {

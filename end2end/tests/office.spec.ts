@@ -1,17 +1,8 @@
 // The merchant's back office: plain documents and forms, the same with scripts and without.
-import type { Page } from "@playwright/test";
-
 import { expect, type Stack, test, user } from "../fixtures.ts";
 import { comeBack, completePath, pay } from "../helpers/portone.ts";
 import { expectAccessible, expectNoSidewaysScroll, record } from "../helpers/pages.ts";
-
-async function signIn(page: Page): Promise<void> {
-  await page.goto("/login");
-  await page.getByLabel("이메일").fill(user.email);
-  await page.getByLabel("비밀번호").fill(user.password);
-  await page.getByRole("button", { name: "로그인" }).click();
-  await expect(page).toHaveURL("/orders");
-}
+import { signIn } from "../helpers/sign-in.ts";
 
 /** An order that was paid with another amount than its own. */
 async function heldOrder(stack: Stack) {
@@ -186,6 +177,32 @@ test("closing an order is asked twice, and a payment after that is late", async 
   await page.reload();
   await expect(page.getByRole("article")).toHaveAttribute("data-verdict", "late");
   await expectAccessible(page);
+});
+
+test("a note is left for the others, and what is none is said at the field", async ({ page, stack }) => {
+  const { order } = await heldOrder(stack);
+  await signIn(page);
+  await page.goto(`/orders/${order.payment_id}`);
+  const notes = page.locator("#notes");
+  const note = notes.getByLabel("새 메모");
+
+  // Something is there, as the browser sees it, and nothing as a person does.
+  await note.fill("\n ");
+  await notes.getByRole("button", { name: "메모 남기기" }).click();
+  await expect(note).toHaveAttribute("aria-invalid", "true");
+  await expect(notes).toContainText("메모를 1자에서 500자 사이로 적어 주세요.");
+  await expectAccessible(page);
+
+  await note.fill("구매자와 통화했어요.\n내일 다시 연락하기로 했어요.");
+  await notes.getByRole("button", { name: "메모 남기기" }).click();
+
+  await expect(page.getByRole("status").filter({ hasText: "메모를 남겼어요." })).toBeVisible();
+  await expect(notes.getByRole("listitem")).toHaveText(/구매자와 통화했어요.\s+내일 다시 연락하기로 했어요.*e2e@example\.com/s);
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await expectAccessible(page);
+  }
+  await expectNoSidewaysScroll(page);
 });
 
 test("a refund is chosen, confirmed by its amount, and shown", async ({ page, stack }) => {

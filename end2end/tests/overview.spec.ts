@@ -1,19 +1,10 @@
 // The shop at a glance, and the list of orders as it is narrowed down: by hand, by keyboard, and as a file.
 import { readFile } from "node:fs/promises";
 
-import type { Page } from "@playwright/test";
-
-import { expect, test, user } from "../fixtures.ts";
+import { expect, test } from "../fixtures.ts";
 import { expectAccessible, expectNoSidewaysScroll, record } from "../helpers/pages.ts";
 import { comeBack, completePath, pay } from "../helpers/portone.ts";
-
-async function signIn(page: Page): Promise<void> {
-  await page.goto("/login");
-  await page.getByLabel("이메일").fill(user.email);
-  await page.getByLabel("비밀번호").fill(user.password);
-  await page.getByRole("button", { name: "로그인" }).click();
-  await expect(page).toHaveURL("/orders");
-}
+import { signIn } from "../helpers/sign-in.ts";
 
 test("the overview sums up today, and its days are a table", async ({ page, stack }) => {
   const seen = record(page);

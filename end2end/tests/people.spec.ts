@@ -5,14 +5,7 @@ import type { Browser, Page } from "@playwright/test";
 
 import { expect, test, user } from "../fixtures.ts";
 import { expectAccessible, expectNoSidewaysScroll, record } from "../helpers/pages.ts";
-
-async function signIn(page: Page, email = user.email, password = user.password): Promise<void> {
-  await page.goto("/login");
-  await page.getByLabel("이메일").fill(email);
-  await page.getByLabel("비밀번호").fill(password);
-  await page.getByRole("button", { name: "로그인" }).click();
-  await expect(page).not.toHaveURL(/login/);
-}
+import { signIn } from "../helpers/sign-in.ts";
 
 /** Two passwords are hashed for a new one, by a build that is not optimised. */
 const HASHING_MS_MAX = 15_000;

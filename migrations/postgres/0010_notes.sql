@@ -1,7 +1,7 @@
 -- What the shop's people write down about an order, for each other.
 CREATE TABLE notes (
     payment_id TEXT COLLATE "C" NOT NULL,
-    -- Of the form that it came from: sent twice, it is kept once.
+    -- Of the form and what was written in it: sent twice, it is kept once.
     form_key   TEXT COLLATE "C" NOT NULL,
     written_at BIGINT NOT NULL,
     written_by TEXT NOT NULL,

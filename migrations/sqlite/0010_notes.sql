@@ -1,7 +1,7 @@
 -- What the shop's people write down about an order, for each other.
 CREATE TABLE notes (
     payment_id TEXT NOT NULL,
-    -- Of the form that it came from: sent twice, it is kept once.
+    -- Of the form and what was written in it: sent twice, it is kept once.
     form_key   TEXT NOT NULL,
     written_at INTEGER NOT NULL,
     written_by TEXT NOT NULL,

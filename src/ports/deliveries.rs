@@ -71,6 +71,8 @@ pub struct Again {
     pub endpoint_id: EndpointId,
     /// How far they are.
     pub status: DeliveryStatus,
+    /// Those as well that a person took care of.
+    pub dismissed: bool,
     /// Of events written at or after.
     pub from: Option<Timestamp>,
     /// Of events written before.
@@ -176,11 +178,12 @@ pub trait DeliveryStore: Send + Sync {
     /// first. One that a person disabled is none of them.
     async fn ailing_endpoints(&self) -> Result<Vec<AilingEndpoint>, StoreError>;
 
-    /// Notes that a person took care of what was given up for an endpoint, the oldest [`UNDELIVERED_COUNTED_MAX`]. Says how many
-    /// those were; the endpoint stays as it is.
+    /// Notes that a person took care of what was given up for an endpoint at or before `until`, the oldest
+    /// [`UNDELIVERED_COUNTED_MAX`]. Says how many those were; the endpoint stays as it is.
     async fn dismiss_given_up(
         &self,
         id: &EndpointId,
+        until: Timestamp,
         by: &Actor,
         at: Timestamp,
     ) -> Result<u64, StoreError>;

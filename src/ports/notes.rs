@@ -13,7 +13,7 @@ use crate::domain::note::Note;
 pub struct NewNote {
     /// On which order.
     pub payment_id: PaymentId,
-    /// Of the form that it came from: what the same form sends twice is kept once.
+    /// Of the form and what was written in it: sent twice, it is kept once.
     pub form_key: String,
     /// Who wrote it.
     pub by: Actor,

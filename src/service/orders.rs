@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::sync::{Ask, SyncError, sync};
@@ -351,7 +352,7 @@ pub enum NoteError {
     Store(#[from] StoreError),
 }
 
-/// Keeps a person's note on an order. What the same form sends twice, by its key, is kept once.
+/// Keeps a person's note on an order. What the same form, by its key, sends twice is kept once.
 ///
 /// # Errors
 /// See [`NoteError`].
@@ -362,18 +363,31 @@ pub async fn note(
     form_key: &str,
     actor: &Actor,
 ) -> Result<(), NoteError> {
+    let note = Note::parse(typed)?;
     let new = NewNote {
         payment_id: payment_id.clone(),
-        form_key: form_key.to_owned(),
+        form_key: once(form_key, &note),
         by: actor.clone(),
         at: core.clock.now(),
-        note: Note::parse(typed)?,
+        note,
     };
     match core.notes.add_note(&new, NOTES_MAX).await? {
         Noted::Kept => Ok(()),
         Noted::TooMany => Err(NoteError::TooMany),
         Noted::NoOrder => Err(NoteError::NotFound),
     }
+}
+
+/// Tells a note that was sent twice from another one written into a form that the browser brought back.
+fn once(form_key: &str, note: &Note) -> String {
+    let digest = Sha256::new()
+        .chain_update(form_key)
+        .chain_update(note.as_str())
+        .finalize();
+    digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Why an order was not closed.

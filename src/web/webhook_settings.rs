@@ -1,12 +1,13 @@
 //! The forms of `/settings/webhooks`. A new secret is shown in the answer itself and not after a redirect: an address must not
 //! carry it, and nothing keeps it to be shown later.
 
-use axum::Router;
 use axum::extract::{Extension, Path, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use axum::{Form, Router};
 use http::HeaderValue;
 use http::header::ACCEPT_LANGUAGE;
+use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::App;
@@ -156,6 +157,7 @@ async fn redeliver_given_up(
     let again = Again {
         endpoint_id,
         status: DeliveryStatus::GivenUp,
+        dismissed: false,
         from: None,
         to: None,
         limit: REDELIVERED_MAX,
@@ -164,21 +166,31 @@ async fn redeliver_given_up(
     back(asked.map_or_else(|error| failed(&error), |_| "done=redelivered"))
 }
 
+/// What a person took care of.
+#[derive(Debug, Deserialize)]
+struct DismissForm {
+    /// When the page was made: what was given up since then nobody has seen on it.
+    #[serde(default)]
+    until: String,
+}
+
 /// `POST /settings/webhooks/{endpoint_id}/dismiss`: pressed on the page of what needs attention, to which it leads back.
 async fn dismiss(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
     Path(id): Path<String>,
+    Form(form): Form<DismissForm>,
 ) -> Response {
-    let Ok(id) = EndpointId::parse(&id) else {
+    let (Ok(id), Ok(until)) = (EndpointId::parse(&id), form.until.parse()) else {
         return see_other("/attention?error=nothing_there");
     };
     let now = app.core.clock.now();
     let by = person.actor();
-    let dismissed = app.core.deliveries.dismiss_given_up(&id, &by, now).await;
+    let deliveries = &app.core.deliveries;
+    let dismissed = deliveries.dismiss_given_up(&id, until, &by, now).await;
     see_other(match dismissed {
-        // Somebody else was first: it is as this person wants it.
-        Ok(0) => "/attention?error=settled_before",
+        // Somebody else was first, or sent them again.
+        Ok(0) => "/attention?error=nothing_there",
         Ok(_) => "/attention?done=settled",
         Err(error) => {
             unavailable(&error);

@@ -240,7 +240,7 @@ on_both_databases! {
         let delivery = db.read("SELECT CAST(id AS TEXT) FROM deliveries").await.remove(0);
         assert_eq!(owner.leads(&format!("/settings/deliveries/{delivery}/redeliver"), &[]).await, format!("{WEBHOOKS}?done=redelivered"));
         db.run("UPDATE deliveries SET status = 'given_up', next_attempt_at = NULL").await;
-        assert_eq!(owner.leads(&format!("{WEBHOOKS}/{endpoint}/dismiss"), &[]).await, "/attention?done=settled");
+        assert_eq!(owner.leads(&format!("{WEBHOOKS}/{endpoint}/dismiss"), &[("until", "2100-01-01T00:00:00Z")]).await, "/attention?done=settled");
         let api = format!("/api/v1/webhook-endpoints/{endpoint}");
         assert_eq!(app.api(Method::POST, &format!("{api}/redeliver"), Some(json!({}))).await.status, StatusCode::ACCEPTED);
         let change = json!({ "url": "https://other.shop.example/canary", "enabled": false });

@@ -211,6 +211,17 @@ on_both_databases! {
         let all = everything(&db).await;
         assert!(!all.contains("560-canary-560") && !all.contains("canary-later"));
         assert_eq!(counted(&core).await, PersonalData { erased: 2, ..PersonalData::default() });
+
+        // Somebody calls about one of them, and what is written down stays for a week as well.
+        clock.push(DAY * 30);
+        let (bank, staff) = (PaymentId::parse("BANK").unwrap(), Actor::Staff("staff@example.com".to_owned()));
+        orders::note(&core, &bank, "canary-call", "key", &staff).await.unwrap();
+        clock.push(DAY * 6);
+        assert_eq!(retention::erase_due(&core).await.unwrap(), 0);
+        assert!(everything(&db).await.contains("canary-call"));
+        clock.push(DAY * 2);
+        assert_eq!(retention::erase_due(&core).await.unwrap(), 1);
+        assert!(!everything(&db).await.contains("canary-call"));
     }
 }
 

@@ -130,11 +130,12 @@ impl DeliveryStore for Database {
     async fn dismiss_given_up(
         &self,
         id: &EndpointId,
+        until: Timestamp,
         by: &Actor,
         at: Timestamp,
     ) -> Result<u64, StoreError> {
         let (id, by) = (id.clone(), by.clone());
-        self.write(Dismiss { id, by, at }).await
+        self.write(Dismiss { id, until, by, at }).await
     }
 
     async fn lease_deliveries(
@@ -190,6 +191,25 @@ impl DeliveryStore for Database {
 macro_rules! delivery_columns {
     () => {
         "d.id, d.endpoint_id, d.event_id, o.event_type, d.payment_id, d.status, d.attempts, d.next_attempt_at, d.created_at, d.updated_at"
+    };
+}
+
+/// The deliveries of a filter, its order told apart.
+macro_rules! list_deliveries {
+    ($of_order:literal) => {
+        concat!(
+            "SELECT ",
+            delivery_columns!(),
+            " FROM deliveries AS d JOIN outbox AS o ON o.id = d.event_id
+            WHERE ",
+            $of_order,
+            " AND ($1 IS NULL OR d.endpoint_id = $1)
+            AND ($2 IS NULL OR d.status = $2)
+            AND ($4 IS NULL OR d.event_id = $4)
+            AND ($5 IS NULL OR o.event_type = $5)
+            AND d.id < $6
+            ORDER BY d.id DESC LIMIT $7"
+        )
     };
 }
 
@@ -250,20 +270,14 @@ impl Database {
 
     async fn try_list_deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<Delivery>, Failure> {
         let mut conn = self.reader().await?;
+        // An index serves a condition that is always there alone, and few deliveries are of one order.
+        let sql = match filter.payment_id {
+            Some(_) => list_deliveries!("d.payment_id = $3"),
+            None => list_deliveries!("$3 IS NULL"),
+        };
         let rows: Vec<DeliveryRow> = fetch_all!(
             &mut conn,
-            concat!(
-                "SELECT ",
-                delivery_columns!(),
-                " FROM deliveries AS d JOIN outbox AS o ON o.id = d.event_id
-                WHERE ($1 IS NULL OR d.endpoint_id = $1)
-                AND ($2 IS NULL OR d.status = $2)
-                AND ($3 IS NULL OR d.payment_id = $3)
-                AND ($4 IS NULL OR d.event_id = $4)
-                AND ($5 IS NULL OR o.event_type = $5)
-                AND d.id < $6
-                ORDER BY d.id DESC LIMIT $7"
-            ),
+            sql,
             filter.endpoint_id.as_ref().map(EndpointId::as_str),
             filter.status.map(|status| status.as_str()),
             filter.payment_id.as_ref().map(|id| id.as_str()),
@@ -497,7 +511,8 @@ impl Change for SettleDelivery {
         };
         let held = execute!(
             tx,
-            "UPDATE deliveries SET status = $3, attempts = $4, tries = tries + 1, next_attempt_at = $5, lease = lease + 1, updated_at = $6
+            "UPDATE deliveries SET status = $3, attempts = $4, tries = tries + 1, next_attempt_at = $5, lease = lease + 1, updated_at = $6,
+                dismissed_at = NULL
             WHERE id = $1 AND lease = $2 AND status = 'pending'",
             delivery.id,
             delivery.lease,
@@ -630,14 +645,16 @@ impl Change for RedeliverMany {
         let Again {
             endpoint_id,
             status,
+            dismissed,
             from,
             to,
             limit,
         } = &self.again;
         let count = execute!(
             tx,
-            "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = $5, updated_at = $5, dismissed_at = NULL WHERE id IN (
+            "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = $5, updated_at = $5, dismissed_at = NULL WHERE status = $2 AND id IN (
                 SELECT id FROM deliveries WHERE endpoint_id = $1 AND status = $2 AND created_at >= $3 AND created_at < $4
+                AND ($7 = 1 OR dismissed_at IS NULL)
                 AND EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.endpoint_id = $1 AND e.status IN ('enabled', 'paused'))
                 ORDER BY id LIMIT $6
             )",
@@ -647,6 +664,7 @@ impl Change for RedeliverMany {
             to.map_or(i64::MAX, micros),
             micros(self.now),
             i64::from(*limit),
+            i64::from(*dismissed),
         )?;
         if count == 0 {
             return Ok(Verdict::Undo(0));
@@ -664,6 +682,7 @@ impl Change for RedeliverMany {
 
 struct Dismiss {
     id: EndpointId,
+    until: Timestamp,
     by: Actor,
     at: Timestamp,
 }
@@ -676,13 +695,15 @@ impl Change for Dismiss {
         let id = self.id.as_str();
         let count = execute!(
             tx,
-            "UPDATE deliveries SET dismissed_at = $2 WHERE id IN (
-                SELECT id FROM deliveries WHERE endpoint_id = $1 AND status = 'given_up' AND dismissed_at IS NULL
+            // What somebody else is just changing is looked at again by the outer condition alone.
+            "UPDATE deliveries SET dismissed_at = $2 WHERE status = 'given_up' AND dismissed_at IS NULL AND id IN (
+                SELECT id FROM deliveries WHERE endpoint_id = $1 AND status = 'given_up' AND dismissed_at IS NULL AND updated_at <= $4
                 ORDER BY id LIMIT $3
             )",
             id,
             micros(self.at),
             i64::from(UNDELIVERED_COUNTED_MAX),
+            micros(self.until),
         )?;
         if count == 0 {
             return Ok(Verdict::Undo(0));

@@ -51,11 +51,13 @@ macro_rules! count_left_over {
 }
 
 /// Whether the time of an order `o` is over: what was written to one that was erased before stays for a shorter time. A refund
-/// under way may need the account.
+/// under way may need the account, and what people wrote of an erased order has the shorter time of its own.
 macro_rules! is_due {
     () => {
         "o.to_erase = 1 AND o.created_at < $1 AND (o.updated_at < $1 OR (o.erased_at IS NOT NULL AND o.updated_at < $2))
-            AND NOT EXISTS (SELECT 1 FROM refunds AS r WHERE r.payment_id = o.payment_id AND r.next_at IS NOT NULL)"
+            AND NOT EXISTS (SELECT 1 FROM refunds AS r WHERE r.payment_id = o.payment_id AND r.next_at IS NOT NULL)
+            AND (o.erased_at IS NULL OR NOT EXISTS (SELECT 1 FROM notes AS n WHERE n.payment_id = o.payment_id
+                AND n.note <> '' AND n.written_at >= $2))"
     };
 }
 

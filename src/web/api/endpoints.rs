@@ -309,6 +309,7 @@ fn again(object: &Map<String, Value>, endpoint_id: EndpointId) -> Result<Again, 
             )),
     };
     Ok(Again {
+        dismissed: true,
         endpoint_id,
         status,
         from: time("from")?,

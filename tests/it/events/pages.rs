@@ -2,6 +2,7 @@
 
 use axum::response::IntoResponse;
 use http::StatusCode;
+use jiff::SignedDuration;
 use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -31,6 +32,12 @@ async fn sign_in(shop: &Shop) -> String {
         panic!("the password is enough");
     };
     format!("wanryo={}", came_in.session.expose())
+}
+
+/// When the page was made, as its form says.
+fn until(page: &str) -> String {
+    let (_, rest) = page.split_once("name=\"until\" value=\"").unwrap();
+    rest.split('"').next().unwrap().to_owned()
 }
 
 struct Staff<'a> {
@@ -180,9 +187,18 @@ on_both_databases! {
 
         // A person's word ends it for what was given up until then, and the record stays.
         staff.leads(&format!("{path}/enable"), &[]).await;
-        assert_eq!(staff.leads(&format!("{path}/dismiss"), &[]).await, "/attention?done=settled");
+        let before = (shop.core().clock.now() - SignedDuration::from_secs(1)).to_string();
+        for (until, leads) in [(&*before, "/attention?error=nothing_there"), ("", "/attention?error=nothing_there")] {
+            assert_eq!(staff.leads(&format!("{path}/dismiss"), &[("until", until)]).await, leads, "nobody has seen it on a page of {until}");
+        }
+        let seen = until(&attention().await);
+        assert_eq!(staff.leads(&format!("{path}/dismiss"), &[("until", &seen)]).await, "/attention?done=settled");
         assert!(!attention().await.contains("data-attention="));
-        assert_eq!(staff.leads(&format!("{path}/dismiss"), &[]).await, "/attention?error=settled_before");
+        assert_eq!(staff.leads(&format!("{path}/dismiss"), &[("until", &seen)]).await, "/attention?error=nothing_there");
+        let sent = receiver.count();
+        staff.leads(&format!("{path}/redeliver"), &[]).await;
+        shop.deliver().await;
+        assert_eq!(receiver.count(), sent, "what was taken care of is not sent with the rest");
         assert_eq!(shop.deliveries().await[0]["status"], "given_up");
         let delivery = shop.deliveries().await[0]["id"].to_string();
         staff.leads(&format!("/settings/deliveries/{delivery}/redeliver"), &[]).await;

@@ -1,5 +1,6 @@
 //! `GET /attention`: the payments and endpoints that a person has to look at, and what PortOne sent lately.
 
+use jiff::Timestamp;
 use leptos::prelude::*;
 
 use super::address::order_path;
@@ -62,6 +63,8 @@ async fn page(
 }
 
 struct Found {
+    /// When it was looked.
+    at: Timestamp,
     /// On the first page alone.
     endpoints: Vec<AilingEndpoint>,
     items: Vec<AttentionItem>,
@@ -82,11 +85,13 @@ async fn load(core: &Core, after: Option<&str>) -> Result<Found, StoreError> {
     let shown = PAGE_ITEMS_MAX as usize;
     let more = items.len() > shown;
     items.truncate(shown);
+    let at = core.clock.now();
     let endpoints = match after {
         None => core.deliveries.ailing_endpoints().await?,
         Some(_) => Vec::new(),
     };
     Ok(Found {
+        at,
         endpoints,
         next: items.last().filter(|_| more).map(cursor::after_item),
         items,
@@ -103,6 +108,7 @@ async fn load(core: &Core, after: Option<&str>) -> Result<Found, StoreError> {
 fn content(request: &Request, after: Option<&str>, found: Found) -> AnyView {
     let text = request.text();
     let Found {
+        at,
         endpoints,
         items,
         next,
@@ -113,7 +119,7 @@ fn content(request: &Request, after: Option<&str>, found: Found) -> AnyView {
     let body = if items.is_empty() && endpoints.is_empty() {
         empty(&text.attention.none)
     } else {
-        let endpoints = endpoints.into_iter().map(|one| endpoint(request, one));
+        let endpoints = endpoints.into_iter().map(|one| endpoint(request, one, at));
         let items = items.into_iter().map(|one| item(request, one));
         endpoints.chain(items).collect_view().into_any()
     };
@@ -141,7 +147,7 @@ fn sweep(text: &'static Text, swept: Option<Finished>) -> AnyView {
         .into_any()
 }
 
-fn endpoint(request: &Request, ailing: AilingEndpoint) -> AnyView {
+fn endpoint(request: &Request, ailing: AilingEndpoint, at: Timestamp) -> AnyView {
     let AilingEndpoint {
         endpoint_id,
         url,
@@ -169,7 +175,10 @@ fn endpoint(request: &Request, ailing: AilingEndpoint) -> AnyView {
             <details class="office-careful">
                 <summary>{office.attention.settle}</summary>
                 <p class="office-hint">{text.dismiss_hint}</p>
-                {button(action("dismiss"), office.attention.settle_confirm)}
+                <form method="post" action=action("dismiss")>
+                    <input type="hidden" name="until" value=at.to_string() />
+                    <button class="button" type="submit">{office.attention.settle_confirm}</button>
+                </form>
             </details>
         }
     });

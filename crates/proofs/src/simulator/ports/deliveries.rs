@@ -70,6 +70,7 @@ impl DeliveryStore for Server {
     async fn dismiss_given_up(
         &self,
         _: &EndpointId,
+        _: Timestamp,
         _: &Actor,
         _: Timestamp,
     ) -> Result<u64, StoreError> {

@@ -94,7 +94,7 @@ pub(super) const TEXT: Text = Text {
     },
     attention: Attention {
         title: "Needs a look",
-        lead: "Money that fits no order as it is. Look at each payment and decide.",
+        lead: "Money that fits no order as it is, and events that do not reach your server. Look at each and decide.",
         swept: |seen| format!("Last compared with PortOne's lists ({seen} payments):"),
         swept_in_part: "PortOne did not tell a part of them; it is asked again the next day.",
         never_swept: "PortOne's lists have not been compared yet. That happens once a day from the first order on.",

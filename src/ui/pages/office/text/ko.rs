@@ -93,7 +93,7 @@ pub(super) const TEXT: Text = Text {
     },
     attention: Attention {
         title: "확인 필요",
-        lead: "그대로는 주문과 맞지 않는 돈이에요. 하나씩 보고 어떻게 할지 정해 주세요.",
+        lead: "주문과 맞지 않는 돈과 전달되지 않는 이벤트예요. 하나씩 보고 어떻게 할지 정해 주세요.",
         swept: |seen| format!("PortOne의 결제 목록과 마지막으로 대조한 시각({seen}건):"),
         swept_in_part: "PortOne이 답하지 않은 일부는 다음 날 다시 대조해요.",
         never_swept: "아직 PortOne의 결제 목록과 대조하지 않았어요. 첫 주문이 생긴 뒤부터 하루에 한 번 대조해요.",
@@ -503,7 +503,7 @@ pub(super) const TEXT: Text = Text {
         Notice::BadNote => "메모를 1자에서 500자 사이로 적어 주세요.",
         Notice::TooManyNotes => "이 주문에는 메모를 더 남길 수 없어요. 50개까지 남길 수 있어요.",
         Notice::SettledBefore => "다른 사람이 먼저 표시했어요. 먼저 남긴 기록이 그대로 있어요.",
-        Notice::NothingThere => "이제 확인하지 않아도 되는 결제예요.",
+        Notice::NothingThere => "이제 확인하지 않아도 돼요.",
         Notice::Unconfirmed => {
             "PortOne이 답하지 않았어요. 아래는 그 전에 확인한 내용이고, 잠시 뒤 저절로 다시 물어봐요."
         }

@@ -186,7 +186,7 @@ static EN: WebhooksText = WebhooksText {
     },
     to_do: |status| match status {
         EndpointStatus::Enabled | EndpointStatus::Disabled => {
-            "Your server did not take them for five days. Send them again, or look the orders up in your shop and mark this as taken care of."
+            "Your server did not take them, and they are not tried any more. Send them again, or look the orders up in your shop and mark this as settled."
         }
         EndpointStatus::Paused => {
             "Find out why your server does not take events. Once it does, everything that waits is sent by itself."
@@ -292,7 +292,7 @@ static KO: WebhooksText = WebhooksText {
     },
     to_do: |status| match status {
         EndpointStatus::Enabled | EndpointStatus::Disabled => {
-            "쇼핑몰 서버가 5일 동안 받지 못했어요. 다시 보내거나, 쇼핑몰에서 주문을 확인한 뒤 처리한 것으로 표시해 주세요."
+            "쇼핑몰 서버가 받지 않아서 더는 보내지 않는 이벤트예요. 다시 보내거나, 쇼핑몰에서 주문을 확인한 뒤 처리한 것으로 표시해 주세요."
         }
         EndpointStatus::Paused => {
             "쇼핑몰 서버가 이벤트를 받지 못하는 까닭을 확인해 주세요. 다시 받기 시작하면 기다리던 이벤트를 모두 보내요."
