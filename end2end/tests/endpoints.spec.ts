@@ -37,7 +37,7 @@ test("an endpoint that is gone needs a look until it is enabled and its events a
   await page.goto("/attention");
   await expect(item).toContainText("전달하지 못한 이벤트가 있어요");
   await expect(item.getByRole("button", { name: "포기한 이벤트 다시 보내기" })).toBeVisible();
-  await item.getByText("처리한 것으로 표시").click();
+  await item.locator("summary").click();
   await expectAccessible(page);
   await item.getByRole("button", { name: "표시하기" }).click();
 
