@@ -11,7 +11,7 @@ use url::Url;
 use crate::adapters::store;
 use crate::adapters::system::SystemClock;
 use crate::compose;
-use crate::config::{LogFormat, LogSettings, RawSettings, Settings};
+use crate::config::{LogSettings, RawSettings, Settings};
 use crate::developer::{listen, trigger};
 use crate::doctor::{self, Level};
 use crate::domain::access::Role;
@@ -44,10 +44,10 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// How the log is to be written.
+    /// How the log is to be written, and where traces go.
     #[must_use]
-    pub const fn log_format(&self) -> LogFormat {
-        self.log.format
+    pub const fn log(&self) -> &LogSettings {
+        &self.log
     }
 }
 

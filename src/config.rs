@@ -45,7 +45,7 @@ pub enum LogFormat {
 }
 
 /// What every command can be told.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct LogSettings {
     /// How the log is written: `text`, or `json`, one object in each line
     #[arg(
@@ -59,6 +59,15 @@ pub struct LogSettings {
         help_heading = "Log"
     )]
     pub format: LogFormat,
+    /// Collector that traces are sent to, by OTLP over HTTP, from a program that was built with the feature `otel`
+    #[arg(
+        long = "otel-exporter-otlp-endpoint",
+        env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+        value_name = "URL",
+        global = true,
+        help_heading = "Log"
+    )]
+    pub collector: Option<Url>,
 }
 
 /// Settings as they come, not yet checked. `wanryo --help` is generated from these lines.
@@ -100,7 +109,7 @@ pub struct RawSettings {
         help_heading = "Site"
     )]
     pub mode: String,
-    /// Networks (CIDR, comma-separated) of proxies whose X-Forwarded-For is believed; they must pass Host and Origin on unchanged
+    /// Networks (CIDR, comma-separated) of proxies whose X-Forwarded-For, -Proto and -Host are believed
     #[arg(
         long = "wanryo-trusted-proxies",
         env = "WANRYO_TRUSTED_PROXIES",

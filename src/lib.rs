@@ -41,6 +41,16 @@ pub mod web;
 #[cfg(feature = "ssr")]
 pub mod worker;
 
+/// Target of the spans that traces are made of, at the level of `trace`: requests, looks at PortOne, calls to it, and events that
+/// are sent. They have no ids of orders and nothing of a person.
+#[cfg(feature = "ssr")]
+pub const TRACES: &str = "wanryo::traces";
+
+#[cfg(all(feature = "ssr", not(feature = "otel")))]
+pub use telemetry::Untraced as Traces;
+#[cfg(feature = "otel")]
+pub use traces::Traces;
+
 /// Starts the islands. Called by the script that [`leptos::hydration::HydrationScripts`] writes.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]

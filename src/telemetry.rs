@@ -6,6 +6,7 @@
 
 mod gateway;
 mod text;
+mod untraced;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -21,6 +22,7 @@ use prometheus_client::registry::Registry;
 use tokio::sync::Mutex;
 
 pub use self::gateway::Counted;
+pub use self::untraced::Untraced;
 
 use crate::domain::order::{OrderStatus, Portone};
 use crate::ports::observer::{Admitted, Asker, Happening, Observer};

@@ -18,6 +18,7 @@ use crate::domain::money::Money;
 use crate::domain::order::Portone;
 use crate::domain::refund::{Answer, Balance, Cancellation, Trouble};
 use crate::domain::sweep::Listing;
+use crate::domain::text::stays_in_its_place;
 use crate::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 
 /// Longest text that is kept of a gateway's, in characters.
@@ -251,11 +252,12 @@ fn to_micros(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
-/// A gateway's text without control characters, which PostgreSQL would refuse in part and no page wants, cut to a sane length.
+/// A gateway's text without control characters, which PostgreSQL would refuse in part and no page wants, and without what could
+/// reorder or hide the page's own words, cut to a sane length.
 fn text(text: String) -> Option<String> {
     let clean: String = text
         .chars()
-        .filter(|c| !c.is_control())
+        .filter(|c| stays_in_its_place(*c))
         .take(TEXT_CHARS_MAX)
         .collect();
     Some(clean).filter(|clean| !clean.is_empty())

@@ -12,8 +12,10 @@ use portone::webhook::Signer;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Response, redirect, retry};
 use rustls::crypto::{CryptoProvider, ring};
+use tracing::Instrument;
 use url::{Host, Url};
 
+use crate::TRACES;
 use crate::domain::delivery::{RetryAfter, Sent, Trouble};
 use crate::domain::target::{TargetPolicy, TargetRefused};
 use crate::ports::deliveries::{WebhookCall, WebhookSender};
@@ -109,7 +111,8 @@ impl WebhookSender for HttpWebhooks {
         let Ok(url) = self.policy.parse(&call.url) else {
             return Sent::Failed(Trouble::TargetRefused);
         };
-        match self.post(url, call).await {
+        let trace = tracing::trace_span!(target: TRACES, "event", otel.kind = "client");
+        match self.post(url, call).instrument(trace).await {
             Ok(response) => Sent::Answered {
                 code: response.status().as_u16(),
                 retry_after: retry_after(&response),

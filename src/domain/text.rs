@@ -7,9 +7,20 @@ pub const CLAIMED_CHARS_MAX: usize = 300;
 #[must_use]
 pub fn clean(text: &str) -> String {
     text.chars()
-        .filter(|c| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
+        .filter(|c| stays_in_its_place(*c))
         .take(CLAIMED_CHARS_MAX)
         .collect()
+}
+
+/// Whether a character is none that could reorder or hide other text, or begin a line: no control character, none of direction
+/// (<https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters>), no separator of lines, none without a width.
+#[must_use]
+pub fn stays_in_its_place(c: char) -> bool {
+    !c.is_control()
+        && !matches!(
+            c,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        )
 }
 
 #[cfg(test)]
@@ -24,6 +35,8 @@ mod tests {
             ("a\u{200a}b", "a\u{200a}b"),
             ("a\u{200b}b\u{200d}c\u{200f}d", "abcd"),
             ("a\u{2010}b", "a\u{2010}b"),
+            ("a\u{61c}b\u{2028}c\u{2029}d\u{2060}e", "abcde"),
+            ("a\u{202f}b\u{206a}c", "a\u{202f}b\u{206a}c"),
             ("a\u{202a}b\u{202e}c\u{2066}d\u{2069}e\u{feff}f", "abcdef"),
         ];
         for (text, kept) in cases {

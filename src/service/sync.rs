@@ -25,6 +25,7 @@ pub(crate) use self::flights::Flights;
 
 use self::look::{Told, look};
 use super::Core;
+use crate::TRACES;
 use crate::domain::decision::Asked;
 use crate::domain::history::Actor;
 use crate::domain::ids::{PaymentId, TransactionId};
@@ -102,9 +103,12 @@ impl From<StoreError> for SyncError {
 /// See [`SyncError`]. PortOne being down is no error: the answer then says `confirmed: false`.
 pub async fn sync(core: &Arc<Core>, ask: Ask) -> Result<Synced, SyncError> {
     let detached = Arc::clone(core);
-    let task = core
-        .tasks
-        .spawn(async move { look_patiently(&detached, &ask).await }.in_current_span());
+    let trace = tracing::trace_span!(target: TRACES, "sync");
+    let task = core.tasks.spawn(
+        async move { look_patiently(&detached, &ask).await }
+            .instrument(trace)
+            .in_current_span(),
+    );
     task.await.unwrap_or(Err(SyncError::Busy))
 }
 

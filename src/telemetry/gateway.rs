@@ -1,18 +1,24 @@
-//! PortOne, with every call counted and timed.
+//! PortOne, with every call counted, timed and traced.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::Metrics;
+use crate::TRACES;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::Money;
 use crate::domain::order::Portone;
 use crate::domain::refund::{Answer, Balance};
 use crate::domain::sweep::Listing;
 use crate::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
+
+/// The word for a call that did what it was made for.
+const OK: &str = "ok";
 
 /// A gateway whose calls are counted. Changes nothing of them.
 pub struct Counted {
@@ -33,11 +39,35 @@ impl Counted {
         name: &'static str,
         call: impl Future<Output = Result<T, GatewayError>>,
     ) -> Result<T, GatewayError> {
+        let in_words = |answer: &Result<T, GatewayError>| match answer {
+            Ok(_) => OK,
+            Err(error) => error.as_str(),
+        };
+        self.timed_in_words(portone, name, call, in_words).await
+    }
+
+    async fn timed_in_words<A>(
+        &self,
+        portone: Portone,
+        name: &'static str,
+        call: impl Future<Output = A>,
+        in_words: impl Fn(&A) -> &'static str,
+    ) -> A {
+        let trace = tracing::trace_span!(
+            target: TRACES,
+            "portone",
+            otel.name = %format_args!("PortOne {} {name}", portone.as_str()),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            result = Empty,
+        );
         let begun = Instant::now();
-        let answer = call.await;
-        let result = answer
-            .as_ref()
-            .map_or_else(|error| error.as_str(), |_| "ok");
+        let answer = call.instrument(trace.clone()).await;
+        let result = in_words(&answer);
+        trace.record("result", result);
+        if result != OK {
+            trace.record("otel.status_code", "ERROR");
+        }
         self.metrics.call(portone, name, result, begun.elapsed());
         answer
     }
@@ -76,11 +106,8 @@ impl Gateway for Counted {
     }
 
     async fn cancel(&self, portone: Portone, call: &CancelCall) -> Answer {
-        let begun = Instant::now();
-        let answer = self.gateway.cancel(portone, call).await;
-        self.metrics
-            .call(portone, "cancel", word(&answer), begun.elapsed());
-        answer
+        let answer = self.gateway.cancel(portone, call);
+        self.timed_in_words(portone, "cancel", answer, word).await
     }
 
     async fn list(
@@ -98,7 +125,7 @@ impl Gateway for Counted {
 
 const fn word(answer: &Answer) -> &'static str {
     match answer {
-        Answer::Taken { .. } => "ok",
+        Answer::Taken { .. } => OK,
         Answer::Refused(_) => "refused",
         Answer::NotMade(_) => "not_made",
         Answer::Unknown(_) => "unavailable",

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderMap;
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
 /// The peer of the TCP connection, put into every request by [`super::server`].
@@ -14,23 +15,18 @@ pub struct Peer(pub SocketAddr);
 /// `X-Forwarded-For` is read from the right, as each proxy appends: the first address that is no trusted proxy is the
 /// client. What stands further left was sent by the client and means nothing.
 /// `Forwarded`, `X-Real-IP` and their kin are not read at all: a proxy that does not know one of them hands on what the client
-/// wrote into it.
+/// wrote into it. [`forwarded_host`] and [`forwarded_https`] are all else that is.
 #[must_use]
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer.to_canonical();
     if !is_trusted(client, trusted) {
         return client;
     }
-    let forwarded = headers
-        .get_all("x-forwarded-for")
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = forwarded
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .collect();
-    for hop in hops.into_iter().rev() {
-        let Some(address) = address(hop) else {
+    // Hop by hop, not line by line: a byte that is no text is in what the client sent, and a proxy appends to its line.
+    let lines = headers.get_all("x-forwarded-for").into_iter().rev();
+    let hops = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    for hop in hops {
+        let Some(address) = str::from_utf8(hop).ok().and_then(|hop| address(hop.trim())) else {
             break;
         };
         client = address.to_canonical();
@@ -39,6 +35,40 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> I
         }
     }
     client
+}
+
+/// The host that the browser asked for, when a trusted proxy asks for another one: the last that `X-Forwarded-Host` names.
+#[must_use]
+pub fn forwarded_host(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<HeaderValue> {
+    let host = last_forwarded("x-forwarded-host", peer, headers, trusted)?;
+    let authority: Authority = host.parse().ok()?;
+    // A name of a user before the host would be read as part of it by some, and not by others.
+    let is_host = !authority.as_str().contains('@');
+    is_host
+        .then(|| HeaderValue::from_str(authority.as_str()).ok())
+        .flatten()
+}
+
+/// Whether a trusted proxy says that the browser came by HTTPS: the last that `X-Forwarded-Proto` names.
+#[must_use]
+pub fn forwarded_https(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> bool {
+    last_forwarded("x-forwarded-proto", peer, headers, trusted)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+}
+
+/// What the proxy that we talk to wrote: it appends, or replaces what came.
+fn last_forwarded<'h>(
+    name: &str,
+    peer: IpAddr,
+    headers: &'h HeaderMap,
+    trusted: &[IpNet],
+) -> Option<&'h str> {
+    if !is_trusted(peer, trusted) {
+        return None;
+    }
+    let line = headers.get_all(name).into_iter().next_back()?;
+    let last = line.as_bytes().rsplit(|byte| *byte == b',').next()?;
+    str::from_utf8(last).ok().map(str::trim)
 }
 
 /// An address as proxies write it: bare, with a port, or in brackets.
@@ -59,19 +89,68 @@ pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
+
+    #[test]
+    fn the_browsers_host_and_scheme_are_the_last_that_a_trusted_proxy_names() {
+        let trusted: [IpNet; 1] = ["10.0.0.0/8".parse().unwrap()];
+        let (proxy, anybody): (IpAddr, IpAddr) =
+            ("10.0.0.1".parse().unwrap(), "198.51.100.7".parse().unwrap());
+        let host = |peer, values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("x-forwarded-host", value.parse().unwrap());
+            }
+            forwarded_host(peer, &headers, &trusted)
+        };
+        let known = |name: &'static str| Some(HeaderValue::from_static(name));
+
+        assert_eq!(host(proxy, &["pay.example"]), known("pay.example"));
+        assert_eq!(
+            host(proxy, &["pay.example:8443"]),
+            known("pay.example:8443")
+        );
+        assert_eq!(
+            host(proxy, &["forged.example, pay.example"]),
+            known("pay.example")
+        );
+        assert_eq!(
+            host(proxy, &["forged.example", "pay.example"]),
+            known("pay.example")
+        );
+        assert_eq!(host(anybody, &["pay.example"]), None);
+        for none in [
+            "",
+            " ",
+            "pay.example,",
+            "user@pay.example",
+            "pay.example/x",
+            "a b",
+        ] {
+            assert_eq!(host(proxy, &[none]), None, "{none:?}");
+        }
+
+        let https = |peer, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-proto", value.parse().unwrap());
+            forwarded_https(peer, &headers, &trusted)
+        };
+        assert!(https(proxy, "https"));
+        assert!(https(proxy, "http, HTTPS"));
+        assert!(!https(proxy, "https, http"));
+        assert!(!https(proxy, ""));
+        assert!(!https(anybody, "https"));
+    }
 
     /// What the shape is, its headers, and who the client is then.
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
 
-    /// Forty ways to say who one is; the client that a trusted proxy's word makes of each. An untrusted peer is itself.
+    /// Forty-two ways to say who one is; the client that a trusted proxy's word makes of each. An untrusted peer is itself.
     #[test]
     fn only_trusted_proxies_are_believed_and_only_from_the_right() {
         let (me, proxy, far) = ("198.51.100.7", "10.0.0.1", "10.9.9.9");
         let long = vec!["192.0.2.1"; 500].join(", ");
-        let table: [Case<'_>; 40] = [
+        let table: [Case<'_>; 42] = [
             ("nothing", &[], proxy),
             ("one", &[("x-forwarded-for", me)], me),
             (
@@ -215,6 +294,19 @@ mod tests {
                 proxy,
             ),
             ("no text", &[("x-forwarded-for", "\u{80}")], proxy),
+            (
+                "no text before",
+                &[("x-forwarded-for", "\u{80}, 198.51.100.7")],
+                me,
+            ),
+            (
+                "forged, and a line with no text before",
+                &[
+                    ("x-forwarded-for", "52.78.100.19"),
+                    ("x-forwarded-for", "\u{80},198.51.100.7"),
+                ],
+                me,
+            ),
             ("Forwarded", &[("forwarded", "for=198.51.100.7")], proxy),
             ("X-Real-IP", &[("x-real-ip", me)], proxy),
             (

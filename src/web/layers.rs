@@ -11,14 +11,15 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument;
+use tracing::field::Empty;
 
-use super::client::{Peer, client_address, is_trusted};
+use super::client::{Peer, client_address, forwarded_host, forwarded_https, is_trusted};
 use super::framed::MayBeFramed;
 use super::limits::{
     BODY_BYTES_MAX, FORM_BYTES_MAX, HEADER_BYTES_MAX, has_too_many_parameters, is_form,
@@ -30,6 +31,7 @@ use super::server::close_after;
 use super::shares::{Share, Shares};
 use super::wire::Ambiguity;
 use super::{App, Network};
+use crate::TRACES;
 use crate::ports::entropy::draw;
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
@@ -37,12 +39,14 @@ const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
 /// Adds the headers of OWASP's secure headers project, where a handler has not set its own.
 /// <https://owasp.org/www-project-secure-headers/>
 pub async fn safe_headers(State(app): State<App>, request: Request, next: Next) -> Response {
     let pay_page = request.uri().path().starts_with("/pay/");
+    let by_https = app.network.secure || came_by_https(&app, &request);
     let mut response = next.run(request).await;
     let may_be_framed = response.extensions().get::<MayBeFramed>().is_some();
     let headers = response.headers_mut();
@@ -79,7 +83,7 @@ pub async fn safe_headers(State(app): State<App>, request: Request, next: Next) 
             "camera=(), microphone=(), geolocation=(), payment=()"
         },
     );
-    if app.network.secure {
+    if by_https {
         default(STRICT_TRANSPORT_SECURITY, "max-age=63072000");
     }
     response
@@ -92,7 +96,7 @@ pub async fn safe_headers(State(app): State<App>, request: Request, next: Next) 
 pub async fn log_request(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = request_id(&app);
     let span = tracing::info_span!("request", request.id = id);
-    let mut response = answered(request, next).instrument(span).await;
+    let mut response = answered(&id, request, next).instrument(span).await;
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, id);
     }
@@ -105,18 +109,46 @@ fn request_id(app: &App) -> String {
     format!("{:016x}", u64::from_be_bytes(bytes))
 }
 
-async fn answered(request: Request, next: Next) -> Response {
+async fn answered(id: &str, request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
     let route = route.as_ref().map_or("none", MatchedPath::as_str);
+    let trace = tracing::trace_span!(
+        target: TRACES,
+        "request",
+        otel.name = %format_args!("{} {route}", known(&method)),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = known(&method),
+        http.route = route,
+        http.response.status_code = Empty,
+        request.id = id,
+    );
+    let response = next.run(request).instrument(trace.clone()).await;
     let status = response.status().as_u16();
+    trace.record("http.response.status_code", status);
     if response.status().is_server_error() {
+        trace.record("otel.status_code", "ERROR");
         tracing::error!(http.method = %method, http.route = route, http.status = status, "a request failed");
     } else {
         tracing::debug!(http.method = %method, http.route = route, http.status = status, "a request was answered");
     }
     response
+}
+
+/// A method as traces name it: whatever a client makes up is one word.
+/// <https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-server-span>
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "_OTHER",
+    }
 }
 
 /// Refuses what has no one meaning: two lengths, no host, two hosts (RFC 9112, sections 3.2 and 6.1), or more of anything
@@ -153,6 +185,35 @@ fn names_one_host(request: &Request) -> bool {
 /// The completion page says of a redirect with too much in it what it says of every redirect that it cannot use.
 fn reads_its_own(address: &Uri) -> bool {
     address.path().trim_end_matches('/') == COMPLETE_PATH
+}
+
+/// Whether a request says which page sent it, as every browser does where something is posted. The layer against requests from
+/// other sites judges what it says, and lets through what says nothing.
+pub(super) fn says_from_where(headers: &HeaderMap) -> bool {
+    headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE)
+}
+
+/// Puts the host that the browser asked for where the rest looks for it, when a trusted proxy asked for another one.
+///
+/// What a page says does not depend on it: addresses are made from the public one. That a form was sent by a page of this site
+/// does, which is known by its origin being this host.
+pub async fn browsers_host(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let host = peer(&request)
+        .and_then(|peer| forwarded_host(peer, request.headers(), &app.network.trusted_proxies));
+    if let Some(host) = host {
+        request.headers_mut().insert(HOST, host);
+    }
+    next.run(request).await
+}
+
+fn came_by_https(app: &App, request: &Request) -> bool {
+    peer(request)
+        .is_some_and(|peer| forwarded_https(peer, request.headers(), &app.network.trusted_proxies))
+}
+
+fn peer(request: &Request) -> Option<IpAddr> {
+    let peer = request.extensions().get::<Peer>()?;
+    Some(peer.0.ip())
 }
 
 /// Waits for the whole body, for so long. A body longer than any route takes is cut one byte beyond that: the route then

@@ -11,8 +11,8 @@ use axum::body::Body;
 use axum::extract::{Extension, MatchedPath, OriginalUri, Path, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, RETRY_AFTER, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -20,6 +20,7 @@ use serde::Deserialize;
 pub use refund::refund_order;
 
 use super::client::{Peer, client_address};
+use super::layers::says_from_where;
 use super::pages::render;
 use super::problem::Problem;
 use super::{App, Network, language};
@@ -34,8 +35,6 @@ use crate::service::sync::{Ask, SyncError, sync};
 use crate::ui::context::{SignedIn, TryAgain};
 use crate::ui::pages::office::FORM_KEY_CHARS;
 use crate::ui::pages::office::address::order_path;
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Lets signed-in people through to what they may do, and sends everybody else to the sign-in page.
 pub async fn require_person(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -87,10 +86,8 @@ fn refusal(person: &SignedIn, request: &Request) -> Option<Response> {
     let Some(deed) = deed.filter(|deed| person.may(*deed)) else {
         return Some(Problem::NotAllowed.response());
     };
-    // Every browser says where a form comes from; the layer in front has judged what it says. Nobody else has a session.
-    let headers = request.headers();
-    let says_from_where = headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE);
-    if request.method() == Method::POST && !says_from_where {
+    // Nobody but a browser has a session.
+    if request.method() == Method::POST && !says_from_where(request.headers()) {
         return Some(Problem::NotAllowed.response());
     }
     if person.has_handed_password && deed != Deed::OwnAccount {

@@ -11,6 +11,7 @@ use leptos::prelude::{AnyView, provide_context};
 
 use super::App;
 use super::language;
+use super::layers::says_from_where;
 use super::problem::Problem;
 use crate::i18n::Locale;
 use crate::ui;
@@ -68,10 +69,13 @@ pub(super) async fn render_in(
     })
 }
 
-/// The server functions' door. They answer scripts alone: whoever takes pages Leptos would send back to the `Referer`, which is
+/// The server functions' door. They answer scripts of this site's pages alone: whoever takes pages Leptos would send back to the `Referer`, which is
 /// an address of a stranger's choice.
 pub async fn server_function_route(State(app): State<App>, mut request: Request) -> Response {
     use axum::response::IntoResponse;
+    if !says_from_where(request.headers()) {
+        return Problem::NotAllowed.response();
+    }
     request.headers_mut().remove(ACCEPT);
     request.headers_mut().remove(REFERER);
     leptos_axum::handle_server_fns_with_context(context(&app), request)

@@ -147,6 +147,7 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), layers::time_limit))
         .layer(from_fn_with_state(gate, layers::shed_load))
         .layer(from_fn_with_state(app.clone(), layers::whole_body))
+        .layer(from_fn_with_state(app.clone(), layers::browsers_host))
         .layer(from_fn(layers::well_formed))
         .layer(CatchPanicLayer::custom(layers::broken))
         .layer(from_fn_with_state(refusals, layers::refuse_politely))

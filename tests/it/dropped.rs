@@ -132,6 +132,7 @@ impl Door {
             Self::StatusLink => get(&format!("/o/{token}")),
             Self::LookUp => Request::post("/api/payments/look-up")
                 .header("host", "shop.test")
+                .header("sec-fetch-site", "same-origin")
                 .header("content-type", "application/x-www-form-urlencoded")
                 .body(Body::from(format!("token={token}")))
                 .unwrap(),

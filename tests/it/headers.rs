@@ -849,6 +849,48 @@ async fn ids_that_are_named_twice_never_mix_two_payments() {
     .await;
 }
 
+/// A proxy that asks for us by another name says which one the browser used, and so a form of our own page is known as ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trusted_proxy_says_which_host_and_scheme_the_browser_used() {
+    for (trusted, is_believed) in [("127.0.0.0/8", true), ("10.0.0.0/8", false)] {
+        with_sqlite(|db| async move {
+            let app = TestApp::start_with(&db, TestApp::new_sandbox().await, |settings| {
+                settings.trusted_proxies = vec![trusted.parse().unwrap()];
+            })
+            .await;
+            let form = [("email", "nobody@example.com"), ("password", "wrong")];
+            let sent = |host: Option<&'static str>| {
+                let request = app
+                    .client
+                    .post(app.url("/login"))
+                    .header("origin", "https://pay.example")
+                    .header("x-forwarded-proto", "https");
+                let request = match host {
+                    Some(host) => request.header("x-forwarded-host", host),
+                    None => request,
+                };
+                app.send(request.form(&form))
+            };
+
+            let ours = sent(Some("pay.example")).await;
+            let unsaid = sent(None).await;
+            let other = sent(Some("evil.example")).await;
+
+            assert_eq!(
+                ours.status != 403,
+                is_believed,
+                "{trusted}: {}",
+                ours.status
+            );
+            assert_eq!(unsaid.status, 403, "{trusted}");
+            assert_eq!(other.status, 403, "{trusted}");
+            let by_https = ours.headers.contains_key("strict-transport-security");
+            assert_eq!(by_https, is_believed, "{trusted}");
+        })
+        .await;
+    }
+}
+
 /// What proxies and attackers write beside the request changes no byte of a page.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forwarding_headers_change_no_page() {

@@ -221,7 +221,7 @@ on_both_databases! {
             let (status, page) = text(client.get(url(&format!("/o/{token}"))).header("accept", "text/html")).await;
             assert!(status.is_success(), "{status}");
             assert!(!page.contains("canary-payer") && !page.contains("카나리아"), "{page}");
-            text(client.post(url("/api/payments/look-up")).form(&[("token", token.as_str())])).await;
+            text(client.post(url("/api/payments/look-up")).header("sec-fetch-site", "same-origin").form(&[("token", token.as_str())])).await;
         }
         text(client.post(url("/payments/confirm")).json(&json!({ "imp_uid": paid, "merchant_uid": "PAID", "amount": 1, "buyer": "카나리아" }))).await;
         // Money goes back to an account that only the request names; PortOne's answer breaks the first time.

@@ -110,7 +110,10 @@ async fn a_client_that_asks_too_much_is_told_so_in_its_language_and_nobody_else_
         assert_eq!(problem.json()["type"], "/problems/too-many-requests");
 
         // What the pages themselves call lies beside the API, and is bound as they are.
-        let call = app.client.post(app.url("/api/payments/complete"));
+        let call = app
+            .client
+            .post(app.url("/api/payments/complete"))
+            .header("sec-fetch-site", "same-origin");
         let call = app.send(call.form(&[("payment_id", "ORD-1")])).await;
         assert_eq!(call.status, StatusCode::TOO_MANY_REQUESTS);
 

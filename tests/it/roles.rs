@@ -1,5 +1,6 @@
 //! Who may do what, door by door: from the list that the server itself goes by.
 
+use leptos::server_fn::axum::server_fn_paths;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::SecretString;
 use wanryo::domain::access::{Deed, Role};
@@ -10,6 +11,9 @@ use crate::app::{Answer, TestApp};
 use crate::support::{TestDatabase, on_both_databases};
 
 const PASSWORD: &str = "correct horse battery";
+/// Every server function there is: what they tell, everybody may know who has the link. One that only some may call would need
+/// its roles tried here.
+const BUYERS_FUNCTIONS: [&str; 2] = ["/api/payments/complete", "/api/payments/look-up"];
 
 /// A person of this role who is signed in; the cookie.
 pub(crate) async fn sign_in(app: &TestApp, role: Role) -> String {
@@ -123,6 +127,34 @@ on_both_databases! {
                 assert!(open || nothing_to_refund || answer.status == StatusCode::UNPROCESSABLE_ENTITY, "{name}, {role:?}: {} {}", answer.status, answer.text);
             }
         }
+    }
+
+    async fn server_functions_answer_our_own_pages_alone(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order("ORD-1").await;
+        let mut found = Vec::new();
+        for (path, method) in server_fn_paths() {
+            let name = format!("{method} {path}");
+            let request = |method: &Method| app.client.request(method.clone(), app.url(path)).form(&[("payment_id", "ORD-1"), ("token", "x")]);
+            let ours = app.send(request(&method).header("sec-fetch-site", "same-origin")).await;
+            assert!(!matches!(ours.status.as_u16(), 403..=405), "{name}: {} {}", ours.status, ours.text);
+            for elsewhere in [
+                request(&method),
+                request(&method).header("sec-fetch-site", "cross-site"),
+                request(&method).header("sec-fetch-site", "same-site"),
+                request(&method).header("origin", "https://evil.example"),
+                request(&method).header("origin", "null"),
+            ] {
+                let answer = app.send(elsewhere).await;
+                assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}: {}", answer.text);
+            }
+            let get = app.client.get(app.url(path)).query(&[("payment_id", "ORD-1"), ("token", "x")]).header("sec-fetch-site", "same-origin");
+            let get = app.send(get).await;
+            assert_eq!(get.status, StatusCode::METHOD_NOT_ALLOWED, "{name}: {}", get.text);
+            found.push(path);
+        }
+        found.sort_unstable();
+        assert_eq!(found, BUYERS_FUNCTIONS);
     }
 
     async fn what_is_not_listed_is_closed_to_everybody(db: TestDatabase) {

@@ -47,6 +47,50 @@ const VISITORS: usize = 16;
 const WEBHOOKS_AT_ONCE: usize = 64;
 /// Orders in the short list and in the long one.
 const LISTS: [u64; 2] = [1_000, 1_000_000];
+/// Who looks at them in the back office.
+const STAFF: &str = "bench@example.com";
+/// Opens nothing but a database that ends with the program.
+const PASSWORD: &str = "correct horse battery staple";
+/// What is looked at: its name, its address, and what stands in the answer.
+const VIEWS_OF_ORDERS: [(&str, &str, &str); 6] = [
+    ("the API's list", "/api/v1/orders", "\"next_cursor\":\""),
+    ("the list", "/orders", "LIST-"),
+    ("the list of a status", "/orders?status=paid", "LIST-"),
+    ("a search by order number", "/orders?q=LIST-77", "LIST-77"),
+    (
+        "a search by transaction",
+        "/orders?q=imp_list_77",
+        "LIST-77",
+    ),
+    ("an order", "/orders/DONE-0", "DONE-0"),
+];
+/// What is copied of the one order to make many, and what is different in each copy.
+const COPIED: [(&str, &[(&str, &str)]); 3] = [
+    (
+        "orders",
+        &[
+            ("payment_id", "'LIST-' || n"),
+            // Another one, of the same 32 digits.
+            (
+                "status_token",
+                "substr(status_token, 1, 20) || printf('%012d', n)",
+            ),
+            ("accepted_transaction_id", "'imp_list_' || n"),
+            ("created_at", "created_at + n"),
+            // Nobody asks about them.
+            ("next_check_at", "NULL"),
+        ],
+    ),
+    (
+        "transactions",
+        &[
+            ("payment_id", "'LIST-' || n"),
+            ("transaction_id", "'imp_list_' || n"),
+            ("approval_number", "printf('%08d', n)"),
+        ],
+    ),
+    ("history", &[("payment_id", "'LIST-' || n")]),
+];
 /// Syncs that are timed.
 const SYNCS: usize = 200;
 /// What orders cost.
@@ -109,12 +153,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let floor = measure_floor(&sandbox, &client).await?;
     let costs = measure_payments(&program, &sandbox, &client).await?;
     let mut lists = Vec::new();
-    for (rows, name) in LISTS
-        .into_iter()
-        .zip(["the list of 1,000 orders", "the list of 1,000,000 orders"])
-    {
+    for rows in LISTS {
         grow(&database, rows).await?;
-        lists.push(measure_list(&program, &client, name).await?);
+        lists.push(measure_lists(&program, &client, rows).await?);
     }
     println!("{}\n", machine::describe()?);
     print(&floor, &costs, &lists, sync, began.elapsed());
@@ -352,84 +393,108 @@ async fn measure_payments(
     Ok(costs)
 }
 
-/// Brings the table of orders to so many rows: copies of one that was made by the program, from a server that is down.
+/// Brings the tables to so many orders: copies of one that was made and paid, from a server that is down.
 async fn grow(database: &Database, rows: u64) -> anyhow::Result<()> {
-    let columns = database
-        .read("SELECT name FROM pragma_table_info('orders')")
-        .await?;
     let there: u64 = database
         .read("SELECT CAST(COUNT(*) AS TEXT) FROM orders WHERE payment_id LIKE 'LIST-%'")
         .await?
         .concat()
         .parse()?;
-    let copied: Vec<String> = columns
-        .iter()
-        .map(|column| match column.as_str() {
-            "payment_id" => "'LIST-' || n".to_owned(),
-            // Another one, of the same 32 digits.
-            "status_token" => "substr(status_token, 1, 20) || printf('%012d', n)".to_owned(),
-            "created_at" => "created_at + n".to_owned(),
-            "status" => "'open'".to_owned(),
-            // Nobody asks about them, and none of them is paid.
-            "next_check_at" | "accepted_transaction_id" => "NULL".to_owned(),
-            "refunded_minor" => "0".to_owned(),
-            column => column.to_owned(),
-        })
-        .collect();
-    let delete = match there {
-        0 => {
-            "PRAGMA foreign_keys = OFF; DELETE FROM history; DELETE FROM outbox; DELETE FROM inbox; DELETE FROM transactions; DELETE FROM orders WHERE payment_id <> 'DONE-0';"
-        }
-        _ => "",
-    };
-    database
-        .run(format!(
-            "{delete}
-             INSERT INTO orders ({}) WITH RECURSIVE numbers(n) AS (SELECT {} UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {rows})
-             SELECT {} FROM numbers, orders WHERE payment_id = 'DONE-0'",
-            columns.join(", "),
-            there + 1,
-            copied.join(", ")
-        ))
-        .await
+    if there == 0 {
+        database
+            .run(
+                "PRAGMA foreign_keys = OFF; DELETE FROM inbox; DELETE FROM history WHERE payment_id <> 'DONE-0'; \
+                 DELETE FROM outbox WHERE payment_id <> 'DONE-0'; DELETE FROM transactions WHERE payment_id <> 'DONE-0'; \
+                 DELETE FROM orders WHERE payment_id <> 'DONE-0';"
+                    .to_owned(),
+            )
+            .await?;
+    }
+    for (table, changed) in COPIED {
+        let columns = database
+            .read(&format!("SELECT name FROM pragma_table_info('{table}')"))
+            .await?;
+        let values: Vec<&str> = columns
+            .iter()
+            .map(|column| {
+                let other = changed.iter().find(|(name, _)| name == column);
+                other.map_or(column.as_str(), |(_, value)| value)
+            })
+            .collect();
+        database
+            .run(format!(
+                "PRAGMA foreign_keys = OFF;
+                 INSERT INTO {table} ({}) WITH RECURSIVE numbers(n) AS (SELECT {} UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < {rows})
+                 SELECT {} FROM numbers, {table} WHERE payment_id = 'DONE-0'",
+                columns.join(", "),
+                there + 1,
+                values.join(", ")
+            ))
+            .await?;
+    }
+    Ok(())
 }
 
-async fn measure_list(
-    program: &Program,
-    client: &Client,
-    name: &'static str,
-) -> anyhow::Result<Cost> {
+/// What a merchant looks at: each view, with so many orders there.
+async fn measure_lists(program: &Program, client: &Client, rows: u64) -> anyhow::Result<Vec<Cost>> {
     let key = program.make_key().await?;
+    program.add_user(STAFF, PASSWORD).await?;
     let server = program.start().await?;
     let pid = server.pid().context("the server is gone")?;
-    let (visitor, url) = (client.clone(), format!("{}/api/v1/orders", server.base));
-    let view = move |_: usize| {
-        let (visitor, url, key) = (visitor.clone(), url.clone(), key.clone());
-        async move {
-            let answer = visitor.get(&url).bearer_auth(key).send().await?;
-            ensure!(
-                answer.status().is_success(),
-                "the list was answered {}",
-                answer.status()
-            );
-            let list: Value = answer.json().await?;
-            ensure!(
-                list["next_cursor"].is_string(),
-                "the list has no second page"
-            );
-            Ok(())
-        }
-    };
-    measure("warm-up", pid, WARM_UP, VISITORS, view.clone()).await?;
-    let cost = measure(name, pid, VIEWS, VISITORS, view).await?;
+    let cookie = sign_in(client, &server.base).await?;
+    let mut costs = Vec::new();
+    for (name, path, expected) in VIEWS_OF_ORDERS {
+        let request = client.get(format!("{}{path}", server.base));
+        let request = if path.starts_with("/api/") {
+            request.bearer_auth(&key)
+        } else {
+            request
+                .header("accept", "text/html")
+                .header("cookie", &cookie)
+        };
+        let request = Arc::new(request);
+        let view = move |_: usize| {
+            let request = request.try_clone();
+            async move {
+                let request = request.context("a request without a body")?;
+                let answer = request.send().await?;
+                let status = answer.status();
+                let body = answer.text().await?;
+                ensure!(status.is_success(), "{path} was answered {status}");
+                ensure!(body.contains(expected), "{path} does not show {expected}");
+                Ok(())
+            }
+        };
+        measure("warm-up", pid, WARM_UP, VISITORS, view.clone()).await?;
+        let mut cost = measure(name, pid, VIEWS, VISITORS, view).await?;
+        cost.name = format!("{name}, {rows} orders");
+        costs.push(cost);
+    }
     server.kill().await?;
-    Ok(cost)
+    Ok(costs)
+}
+
+/// A session of the back office.
+async fn sign_in(client: &Client, base: &str) -> anyhow::Result<String> {
+    let answer = client
+        .post(format!("{base}/login"))
+        .header("origin", base)
+        .form(&[("email", STAFF), ("password", PASSWORD)])
+        .send()
+        .await?;
+    let cookie = answer
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .filter_map(|cookie| cookie.to_str().ok()?.split(';').next())
+        .find(|cookie| cookie.starts_with("wanryo="));
+    Ok(cookie.context("nobody was signed in")?.to_owned())
 }
 
 fn print(
     floor: &Cost,
     costs: &[Cost],
-    lists: &[Cost],
+    lists: &[Vec<Cost>],
     [sync, sync_p99]: [Duration; 2],
     took: Duration,
 ) {
@@ -437,7 +502,10 @@ fn print(
         "| what | requests | per second | CPU µs each | × floor | p50 ms | p99 ms | most resident MB | load average |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
-    for cost in std::iter::once(floor).chain(costs).chain(lists) {
+    for cost in std::iter::once(floor)
+        .chain(costs)
+        .chain(lists.iter().flatten())
+    {
         println!(
             "| {} | {} | {:.0} | {:.0} | {:.2} | {:.2} | {:.2} | {:.1} | {} |",
             cost.name,
@@ -485,18 +553,16 @@ fn print(
         aim("most resident under load", unknown.resident_mb, 60.0, "MB");
     }
     if let [short, long] = lists {
-        aim(
-            "the list at a million",
-            long.cpu_us / short.cpu_us,
-            1.5,
-            "× a thousand, CPU",
-        );
-        aim(
-            "the list at a million",
-            long.p50.as_secs_f64() / short.p50.as_secs_f64(),
-            1.5,
-            "× a thousand, p50",
-        );
+        for ((name, ..), (short, long)) in VIEWS_OF_ORDERS.iter().zip(short.iter().zip(long)) {
+            let what = format!("{name}, at a million orders");
+            aim(&what, long.cpu_us / short.cpu_us, 1.5, "× a thousand, CPU");
+            aim(
+                &what,
+                long.p50.as_secs_f64() / short.p50.as_secs_f64(),
+                1.5,
+                "× a thousand, p50",
+            );
+        }
     }
     println!("{:.0} s in all", took.as_secs_f64());
 }

@@ -17,7 +17,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// What some requests cost.
 #[derive(Debug)]
 pub(crate) struct Cost {
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) requests: usize,
     pub(crate) per_second: f64,
     /// Of the server's processor time, its background work included.
@@ -69,7 +69,7 @@ where
     let cpu = cpu_seconds(pid)? - before;
     times.sort_unstable();
     Ok(Cost {
-        name,
+        name: name.to_owned(),
         requests,
         per_second: requests as f64 / took.as_secs_f64(),
         cpu_us: cpu * 1e6 / requests as f64,

@@ -1,13 +1,18 @@
-//! HTTP as every call to PortOne uses it: no redirects, no proxy, bounded bodies, classified failures.
+//! HTTP as every call to PortOne uses it: no redirects, no proxy, bounded bodies, classified failures, and rest when PortOne asks
+//! for it.
+
+mod rest;
 
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{RequestBuilder, Response, redirect, retry};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect, retry};
 use rustls::crypto::{CryptoProvider, ring};
 use serde::Serialize;
+use tokio::time::Instant;
 use url::Url;
 
+use self::rest::Rest;
 use crate::Error;
 
 /// A payment is a few kilobytes and a page holds 100 of them.
@@ -34,7 +39,41 @@ pub(crate) struct Reply {
 }
 
 /// An HTTP client for one PortOne API. The time for a whole call is the caller's to limit.
-pub(crate) fn http_client(connect_timeout: Duration) -> Result<reqwest::Client, Error> {
+#[derive(Debug)]
+pub(crate) struct Http {
+    client: reqwest::Client,
+    rest: Rest,
+}
+
+impl Http {
+    pub(crate) fn new(connect_timeout: Duration) -> Result<Self, Error> {
+        Ok(Self {
+            client: http_client(connect_timeout)?,
+            rest: Rest::default(),
+        })
+    }
+
+    /// A request to be sent with [`send`](Self::send).
+    pub(crate) fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
+    }
+
+    /// Sends a request and reads the whole answer. While PortOne has asked for rest nothing is sent.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Reply, Error> {
+        if self.rest.lasts(Instant::now()) {
+            return Err(Error::Http {
+                status: StatusCode::TOO_MANY_REQUESTS.as_u16(),
+                code: None,
+                message: "PortOne asked to wait, and no call was made".to_owned(),
+            });
+        }
+        let response = request.send().await.map_err(failure)?;
+        self.rest.hear(&response, Instant::now());
+        read(response).await
+    }
+}
+
+fn http_client(connect_timeout: Duration) -> Result<reqwest::Client, Error> {
     if CryptoProvider::get_default().is_none() {
         // An error means that somebody else installed one in the meantime, which serves as well.
         let _ = ring::default_provider().install_default();
@@ -85,9 +124,7 @@ pub(crate) fn to_json(body: &impl Serialize) -> String {
     serde_json::to_string(body).expect("a structure of texts, numbers and flags is JSON")
 }
 
-/// Sends a request and reads the whole answer.
-pub(crate) async fn send(request: RequestBuilder) -> Result<Reply, Error> {
-    let response = request.send().await.map_err(failure)?;
+async fn read(response: Response) -> Result<Reply, Error> {
     let status = response.status();
     let body = match read_body(response).await {
         // The status says enough: this is an error page, not an answer.

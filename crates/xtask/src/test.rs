@@ -101,6 +101,9 @@ fn clippy_steps(workspace: &Workspace) -> [Step<'_>; 2] {
                 "clippy",
                 "--workspace",
                 "--all-targets",
+                // What the tests build is built without it.
+                "--features",
+                "wanryo/otel",
                 "--",
                 "-Dwarnings",
             ]))

@@ -68,12 +68,13 @@ impl PortoneV1 {
         }
     }
 
-    /// Whoever knows an order's number can open windows under it without end. Of more than PortOne's client reads, those that
-    /// hold or held money are asked for alone.
+    /// Whoever knows an order's number can open windows under it without end, and an attempt that came to nothing may be told in
+    /// a way that cannot be read. Of more than PortOne's client reads, or of what it cannot read, those that hold or held money
+    /// are asked for alone.
     async fn transactions_of(&self, id: &PaymentId) -> Result<Attempts, GatewayError> {
         let uid = merchant_uid(id)?;
         let (payments, complete) = match self.client.payments_of(&uid).await {
-            Err(portone::Error::TooManyPages) => {
+            Err(portone::Error::TooManyPages | portone::Error::Garbled(_)) => {
                 let paid = self.listed(&uid, StatusFilter::Paid).await?;
                 let cancelled = self.listed(&uid, StatusFilter::Cancelled).await?;
                 ([paid, cancelled].concat(), false)

@@ -1,8 +1,9 @@
 //! What may be asked of PortOne: places for asks that run, budgets for what they cost, and rest for a PortOne that is down.
 //!
-//! Three classes of asks have places and budgets of their own, so that none can use up another's. *Strangers* bring a
-//! transaction id that no order has seen, and no proof of who they are: anybody can make such ids up by the million. *Known*
-//! asks name what this server knows: an order, or a transaction of it. The *reconciler* asks by itself.
+//! Four classes of asks have places of their own, so that none can use up another's, and budgets where anybody can ask.
+//! *Strangers* bring a transaction id that no order has seen, and no proof of who they are: anybody can make such ids up by the
+//! million. *Visitors* name what this server knows, an order or a transaction of it, and prove nothing either: the numbers of
+//! orders can be guessed. *Known* asks name the same and come from who proved who it is. The *reconciler* asks by itself.
 //!
 //! The budget of strangers turns nobody away: an ask beyond it is answered by what the order's number alone brings, which
 //! PortOne is asked for at the pace of one order. An honest buyer's payment is under that number.
@@ -23,8 +24,10 @@ use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::order::Portone;
 use crate::ports::gateway::GatewayError;
 
-/// Asks about what is known that may run at once; beyond it a page says "not confirmed yet" at once.
+/// Asks by those who proved who they are that may run at once.
 const KNOWN_MAX: usize = 256;
+/// Asks of visitors about what is known that may run at once; beyond it a page says "not confirmed yet" at once.
+const VISITORS_MAX: usize = 256;
 /// Asks of strangers that may run at once.
 const STRANGERS_MAX: usize = 64;
 /// Asks of the reconciler that may run at once.
@@ -91,6 +94,7 @@ pub(super) enum Entry<'a> {
 #[derive(Debug)]
 pub(crate) struct Admission {
     known: Semaphore,
+    visitors: Semaphore,
     strangers: Semaphore,
     reconciler: Semaphore,
     state: Mutex<State>,
@@ -122,6 +126,7 @@ impl Default for Admission {
     fn default() -> Self {
         Self {
             known: Semaphore::new(KNOWN_MAX),
+            visitors: Semaphore::new(VISITORS_MAX),
             strangers: Semaphore::new(STRANGERS_MAX),
             reconciler: Semaphore::new(RECONCILER_MAX),
             state: Mutex::new(State {
@@ -200,7 +205,8 @@ impl Admission {
     /// A place for an ask about what is known.
     pub(super) fn place(&self, class: Class) -> Result<SemaphorePermit<'_>, SyncError> {
         let places = match class {
-            Class::Known | Class::Visitor => &self.known,
+            Class::Known => &self.known,
+            Class::Visitor => &self.visitors,
             Class::Reconciler => &self.reconciler,
         };
         places.try_acquire().map_err(|_| SyncError::Busy)
@@ -317,6 +323,17 @@ mod tests {
             Some(Duration::ZERO)
         );
         assert!(admission.place(Class::Known).is_ok());
+    }
+
+    #[test]
+    fn visitors_who_wait_leave_the_others_their_places() {
+        let admission = Admission::default();
+        let waiting: Vec<_> = std::iter::from_fn(|| admission.place(Class::Visitor).ok()).collect();
+
+        assert_eq!(waiting.len(), VISITORS_MAX);
+        assert!(admission.place(Class::Known).is_ok());
+        assert!(admission.place(Class::Reconciler).is_ok());
+        assert!(stranger(&admission, 0, 0, 0));
     }
 
     #[test]

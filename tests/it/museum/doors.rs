@@ -54,7 +54,7 @@ on_both_databases! {
                 let body = if portone == "v1" { v1 } else { v2 };
                 let posted = insist(&app, app.client.post(app.url("/payments/complete")).json(&body)).await;
                 let page = insist(&app, app.client.post(app.url("/payments/complete")).header("accept", "text/html").json(&body)).await;
-                let function = app.client.post(app.url("/api/payments/complete")).form(&[("payment_id", id.as_str()), ("transaction_id", &transaction_id), ("outcome", "paid"), ("success", "true")]);
+                let function = app.client.post(app.url("/api/payments/complete")).header("sec-fetch-site", "same-origin").form(&[("payment_id", id.as_str()), ("transaction_id", &transaction_id), ("outcome", "paid"), ("success", "true")]);
                 let function = app.send(function).await;
 
                 assert_eq!((posted.outcome().as_str(), page.page_outcome()), (outcome, Some(outcome)), "{body}");

@@ -129,10 +129,12 @@ async fn seen_by_anybody(
     let complete = app
         .client
         .post(app.url("/api/payments/complete"))
+        .header("sec-fetch-site", "same-origin")
         .form(&[("payment_id", id), ("transaction_id", transaction_id)]);
     let look_up = app
         .client
         .post(app.url("/api/payments/look-up"))
+        .header("sec-fetch-site", "same-origin")
         .form(&[("token", token.as_str())]);
     seen.push((
         "complete, as a function".to_owned(),
@@ -211,7 +213,7 @@ on_both_databases! {
                     let answer = insist(&app, request.header("accept", "application/json")).await;
                     assert_eq!((answer.outcome().as_str(), &answer.json()["amount"]), ("held", &json!(PRICE)), "{name}: {}", answer.text);
                 }
-                let function = app.client.post(app.url("/api/payments/complete")).form(&[("payment_id", id.as_str()), ("transaction_id", &transaction_id), (name, "100")]);
+                let function = app.client.post(app.url("/api/payments/complete")).header("sec-fetch-site", "same-origin").form(&[("payment_id", id.as_str()), ("transaction_id", &transaction_id), (name, "100")]);
                 assert!(!app.send(function).await.text.contains("\"Paid\""), "{name}");
                 app.send(app.client.post(app.url("/payments/webhook")).json(&body)).await;
                 settled(&app).await;
@@ -392,7 +394,7 @@ on_both_databases! {
                     assert!(!answer.text.contains("evil") && !format!("{:?}", answer.headers).contains("evil"), "{path} for {away}: {:?}", answer.headers);
                 }
                 for (path, form) in [("/api/payments/look-up", vec![("token", "x")]), ("/api/payments/complete", vec![("payment_id", "ORD-1"), ("transaction_id", "../")]), ("/api/payments/complete", vec![("payment_id", "ORD-1")]), ("/api/payments/look-up", vec![])] {
-                    let request = app.client.post(app.url(path)).form(&form).header("accept", "text/html").header("referer", away);
+                    let request = app.client.post(app.url(path)).form(&form).header("accept", "text/html").header("sec-fetch-site", "same-origin").header("referer", away);
                     let answer = app.send(request).await;
                     assert!(!format!("{:?}", answer.headers).contains("evil"), "{path} for {away}: {} {:?}", answer.status, answer.headers);
                 }

@@ -16,8 +16,9 @@ use crate::logs::{command, run};
 use crate::support::{TestDatabase, on_both_databases};
 
 /// Every setting that there is. None of them can leave out a check.
-const SETTINGS: [&str; 27] = [
+const SETTINGS: [&str; 28] = [
     "DATABASE_URL",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
     "PORTONE_TIMEOUT_MS",
     "PORTONE_V1_API_KEY",
     "PORTONE_V1_API_SECRET",
@@ -187,8 +188,8 @@ on_both_databases! {
                     4 => drop(app.page(&link).await),
                     5 => drop(app.api(Method::POST, &format!("/api/v1/orders/{id}/sync"), None).await),
                     6 => drop(app.send(app.client.post(app.url(&format!("/orders/{id}/sync"))).header("cookie", &cookie).header("sec-fetch-site", "same-origin")).await),
-                    7 => drop(app.send(app.client.post(app.url("/api/payments/complete")).form(&[("payment_id", id.as_str()), ("transaction_id", &transaction_id)])).await),
-                    8 => drop(app.send(app.client.post(app.url("/api/payments/look-up")).form(&[("token", token)])).await),
+                    7 => drop(app.send(app.client.post(app.url("/api/payments/complete")).header("sec-fetch-site", "same-origin").form(&[("payment_id", id.as_str()), ("transaction_id", &transaction_id)])).await),
+                    8 => drop(app.send(app.client.post(app.url("/api/payments/look-up")).header("sec-fetch-site", "same-origin").form(&[("token", token)])).await),
                     _ => {
                         db.run("UPDATE orders SET next_check_at = 0 WHERE next_check_at IS NOT NULL").await;
                         drop(wanryo::service::reconciliation::reconcile_due(&app.running.core, 50).await);

@@ -152,7 +152,7 @@ on_both_databases! {
                     app.send(app.client.post(app.url("/payments/confirm")).header("content-type", "application/json").body(body)).await;
                 }
             }
-            let function = app.client.post(app.url("/api/payments/complete")).form(&[("payment_id", "ORD-v1"), ("transaction_id", hostile)]);
+            let function = app.client.post(app.url("/api/payments/complete")).header("sec-fetch-site", "same-origin").form(&[("payment_id", "ORD-v1"), ("transaction_id", hostile)]);
             app.send(function).await;
             app.refund("ORD-v1", &format!("again-{number}"), json!({ "reason": "x", "transaction_id": hostile })).await;
             app.send(app.client.post(app.url("/attention/settle")).header("cookie", &cookie).header("sec-fetch-site", "same-origin").form(&[("kind", "orphan"), ("transaction_id", hostile), ("note", "x")])).await;
@@ -304,6 +304,7 @@ fn no_address_of_a_strangers_is_ever_called() {
         rest,
         [
             "crates/portone/src/transport.rs",
+            "crates/portone/src/transport/rest.rs",
             "crates/portone/src/token.rs",
             "crates/portone/src/v1/cancel.rs",
             "crates/portone/src/v1/client.rs",

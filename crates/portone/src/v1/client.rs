@@ -29,7 +29,7 @@ use super::{
 use crate::{
     Error,
     token::{Token, TokenCell},
-    transport,
+    transport::{self, Http},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,7 +46,7 @@ pub struct Client {
 }
 
 struct Inner {
-    http: reqwest::Client,
+    http: Http,
     api_url: Url,
     imp_key: SecretString,
     imp_secret: SecretString,
@@ -140,7 +140,7 @@ impl ClientBuilder {
         let tier = tier.map(|code| {
             HeaderValue::try_from(code).expect("letters and digits are a header's value")
         });
-        let http = transport::http_client(connect_timeout)?;
+        let http = Http::new(connect_timeout)?;
         let inner = Inner {
             http,
             api_url,
@@ -295,7 +295,7 @@ impl Client {
                     .body(body.clone());
             }
             call.sent.store(true, Ordering::Relaxed);
-            let reply = transport::send(request).await?;
+            let reply = self.inner.http.send(request).await?;
             match envelope::open(&reply) {
                 Err(Error::Unauthorized) => self.inner.token.discard(&token),
                 outcome => return outcome.map(|response| response.map(str::to_owned)),
@@ -336,7 +336,7 @@ impl Client {
         let request = self
             .request(Method::POST, self.url(&["users", "getToken"]))
             .json(&credentials);
-        let reply = transport::send(request).await?;
+        let reply = self.inner.http.send(request).await?;
         let response = match envelope::open(&reply) {
             // There is no record that a login could be about: passed on, it would say that the payment does not exist.
             Err(Error::NotFound) => Err(Error::Http {

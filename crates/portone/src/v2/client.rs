@@ -19,7 +19,7 @@ use super::{answer, idempotency::IdempotencyKey, token::Tokens};
 use crate::{
     Error,
     token::{Token, TokenCell},
-    transport,
+    transport::{self, Http},
 };
 
 /// What PortOne recommends, <https://developers.portone.io/api/rest-v2>: a PG may take its time, and what the caller gives
@@ -38,7 +38,7 @@ pub struct Client {
 }
 
 struct Inner {
-    http: reqwest::Client,
+    http: Http,
     api_url: Url,
     api_secret: SecretString,
     store_id: Option<String>,
@@ -167,7 +167,7 @@ impl ClientBuilder {
             }),
         };
         let inner = Inner {
-            http: transport::http_client(connect_timeout)?,
+            http: Http::new(connect_timeout)?,
             api_url,
             api_secret,
             store_id,
@@ -220,8 +220,8 @@ impl Client {
     /// Reads something that is the same for everybody.
     pub(super) async fn get_public(&self, segments: &[&str]) -> Result<String, Error> {
         self.in_time(async {
-            let request = self.inner.http.get(self.url(segments));
-            answer_to(request).await
+            let request = self.inner.http.request(Method::GET, self.url(segments));
+            answer_to(&self.inner.http, request).await
         })
         .await
     }
@@ -275,13 +275,15 @@ impl Client {
             }
         };
         let tokens = match &self.inner.credential {
-            Credential::ApiSecret(authorization) => return answer_to(request(authorization)).await,
+            Credential::ApiSecret(authorization) => {
+                return answer_to(&self.inner.http, request(authorization)).await;
+            }
             Credential::Tokens(tokens) => tokens,
         };
         let mut renewed = false;
         loop {
             let token = self.token(tokens).await?;
-            match answer_to(request(&token.authorization)).await {
+            match answer_to(&self.inner.http, request(&token.authorization)).await {
                 Err(Error::Unauthorized) => tokens.discard(&token),
                 outcome => return outcome,
             }
@@ -324,8 +326,12 @@ impl Client {
 
     async fn fetch(&self, segments: &[&str], body: &impl Serialize) -> Result<Tokens, Error> {
         let asked_at = Instant::now();
-        let request = self.inner.http.post(self.url(segments)).json(body);
-        Tokens::parse(&answer_to(request).await?, asked_at)
+        let request = self
+            .inner
+            .http
+            .request(Method::POST, self.url(segments))
+            .json(body);
+        Tokens::parse(&answer_to(&self.inner.http, request).await?, asked_at)
     }
 
     pub(super) fn store_id(&self) -> Option<&str> {
@@ -377,8 +383,10 @@ fn lock(refresh: &Mutex<Option<SecretString>>) -> MutexGuard<'_, Option<SecretSt
     refresh.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn answer_to(request: RequestBuilder) -> Result<String, Error> {
-    let reply = transport::send(request.header(ACCEPT, "application/json")).await?;
+async fn answer_to(http: &Http, request: RequestBuilder) -> Result<String, Error> {
+    let reply = http
+        .send(request.header(ACCEPT, "application/json"))
+        .await?;
     answer::open(&reply).map(str::to_owned)
 }
 

@@ -381,6 +381,29 @@ async fn a_refusal_with_status_200_is_a_rejection() {
 }
 
 #[tokio::test]
+async fn portone_is_left_alone_for_as_long_as_it_asks() {
+    for (retry_after, calls) in [(Some("3600"), 1), (Some("0"), 2), (None, 2)] {
+        let server = Server::start(move |_| {
+            let mut answer = StatusCode::TOO_MANY_REQUESTS.into_response();
+            if let Some(seconds) = retry_after {
+                let seconds = header::HeaderValue::from_static(seconds);
+                answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+            }
+            answer
+        })
+        .await;
+        let client = server.client();
+
+        for _ in 0..2 {
+            let error = client.payment(&imp_uid()).await.expect_err("no payment");
+            assert!(error.status() == Some(429) && error.is_retryable());
+        }
+
+        assert_eq!(server.calls().len(), calls, "{retry_after:?}");
+    }
+}
+
+#[tokio::test]
 async fn server_errors_keep_their_status() {
     let bare = outcome_of(|| StatusCode::INTERNAL_SERVER_ERROR.into_response()).await;
     assert!(matches!(

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use parking_lot::Mutex;
 use portone_sandbox::Sandbox;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 use url::Url;
 
@@ -86,6 +86,32 @@ impl Program {
             );
         }
         Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+    }
+
+    /// Adds a person to the back office, as an operator does.
+    ///
+    /// # Errors
+    /// What the command said.
+    pub async fn add_user(&self, email: &str, password: &str) -> anyhow::Result<()> {
+        let mut process = self
+            .command()?
+            .args(["user", "add", email, "--password-stdin"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", self.path.display()))?;
+        let mut stdin = process.stdin.take().context("the command's input")?;
+        stdin.write_all(password.as_bytes()).await?;
+        drop(stdin);
+        let output = process.wait_with_output().await?;
+        if !output.status.success() {
+            bail!(
+                "`wanryo user add` failed: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+        Ok(())
     }
 
     /// Starts the server and waits until it takes requests.

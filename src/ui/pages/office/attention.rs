@@ -6,11 +6,12 @@ use leptos::prelude::*;
 use super::address::order_path;
 use super::order::notices;
 use super::parts::{button, empty, fact, fact_if_known, foreign, id, stored_money, table, time};
+use super::refund::refund_way;
 use super::text::{Text, Who, webhooks};
 use super::webhooks::WEBHOOKS_PATH;
 use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
-use crate::domain::attention::{AttentionItem, Settled};
+use crate::domain::attention::{AttentionItem, AttentionKind, Settled};
 use crate::domain::delivery::EndpointStatus;
 use crate::domain::ids::PaymentId;
 use crate::domain::note::NOTE_CHARS_MAX;
@@ -215,7 +216,10 @@ fn item(request: &Request, item: AttentionItem) -> AnyView {
         .filter(|_| item.kind.has_order())
         .map(|payment_id| {
             let href = request.address.link(&order_path(&payment_id, None), &[]);
-            view! { <p><a class="button" href=href>{text.attention.open_order}</a></p> }
+            let refund = is_to_give_back(&item)
+                .then(|| refund_way(request, &payment_id, &item.transaction_id))
+                .flatten();
+            view! { <p><a class="button" href=href>{text.attention.open_order}</a></p>{refund} }
         });
     let settle = request
         .may(Deed::Settle)
@@ -239,6 +243,17 @@ fn item(request: &Request, item: AttentionItem) -> AnyView {
         </article>
     }
     .into_any()
+}
+
+/// Whether it is money of an order that does not count as its payment, with some of it left.
+fn is_to_give_back(item: &AttentionItem) -> bool {
+    let kept = match item.kind {
+        AttentionKind::Duplicate | AttentionKind::Late | AttentionKind::Held => true,
+        AttentionKind::Orphan | AttentionKind::Drift | AttentionKind::RefundInDoubt => false,
+    };
+    kept && item
+        .amount_minor
+        .is_none_or(|amount| item.cancelled_minor < amount)
 }
 
 /// Opened on purpose before it can be pressed: a word that was given stays.

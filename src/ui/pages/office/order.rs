@@ -365,7 +365,7 @@ fn facts(text: &'static Text, locale: Locale, order: Order) -> AnyView {
     }.into_any()
 }
 
-fn actions(request: &Request, order: &Order) -> AnyView {
+fn actions(request: &Request, order: &Order) -> Option<AnyView> {
     let text = request.text();
     let sync = request
         .address
@@ -384,16 +384,25 @@ fn actions(request: &Request, order: &Order) -> AnyView {
             </details>
         }
     });
-    view! {
-        <section class="office-section office-actions">
-            <h2>{text.order.actions}</h2>
+    // All of its money is back: PortOne has nothing more to say of it, and what else is paid under its number comes by itself.
+    let sync = (order.status != OrderStatus::Refunded).then(|| {
+        view! {
             <form method="post" action=sync>
                 <button class="button button-primary" type="submit" aria-describedby="sync-note">{text.order.sync}</button>
                 <p class="office-hint" id="sync-note">{text.order.sync_note}</p>
             </form>
-            {close}
-        </section>
-    }.into_any()
+        }
+    });
+    (sync.is_some() || close.is_some()).then(|| {
+        view! {
+            <section class="office-section office-actions">
+                <h2>{text.order.actions}</h2>
+                {sync}
+                {close}
+            </section>
+        }
+        .into_any()
+    })
 }
 
 fn events_section(request: &Request, order: &Order, events: Vec<OutboxEvent>) -> AnyView {

@@ -324,11 +324,22 @@ pub(super) fn refund_link(
     payment_id: &PaymentId,
     transaction: &Transaction,
 ) -> Option<AnyView> {
+    is_refundable(transaction)
+        .then(|| refund_way(request, payment_id, &transaction.transaction_id))
+        .flatten()
+}
+
+/// The same for one that is known to hold some.
+pub(super) fn refund_way(
+    request: &Request,
+    payment_id: &PaymentId,
+    transaction_id: &TransactionId,
+) -> Option<AnyView> {
     let href = request.address.link(
         &order_path(payment_id, Some("refund")),
-        &[("transaction_id", transaction.transaction_id.as_str())],
+        &[("transaction_id", transaction_id.as_str())],
     );
-    (is_refundable(transaction) && request.may(Deed::Refund)).then(|| {
+    request.may(Deed::Refund).then(|| {
         view! { <p><a class="button" href=href>{request.text().refund.start}</a></p> }.into_any()
     })
 }

@@ -1,0 +1,3 @@
+-- Webhooks of orders that are not there, newest first, as the clean-up passes over them: without it each step would read and sort all.
+-- `migrations/postgres` has the same index under the same number.
+CREATE INDEX inbox_waiting_idx ON inbox (version, id) WHERE state = 'waiting';
