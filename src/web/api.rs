@@ -13,7 +13,7 @@ pub mod refunds;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Path, Query, Request, State};
+use axum::extract::{FromRequestParts, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::AUTHORIZATION;
@@ -26,6 +26,7 @@ use self::answers::{History, HistoryEntry, OrderBrief, OrderList};
 use self::once::Key;
 use super::App;
 use super::limits::{BODY_BYTES_MAX, is_too_deep};
+use super::named::Named;
 use super::problem::Problem;
 use super::rates::Told;
 use crate::domain::history::Actor;
@@ -174,7 +175,7 @@ async fn repeated(core: &Core, new: &NewOrder) -> Response {
     description = "With its transactions, every check of them, and its refunds.",
     params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
     responses((status = 200, description = "The order", body = answers::Order)))]
-pub async fn read_order(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+pub async fn read_order(_shop: Shop, State(app): State<App>, Named(id): Named<String>) -> Response {
     let Ok(id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
     };
@@ -300,7 +301,11 @@ fn filter(query: ListQuery) -> Result<OrderFilter, FieldRefused> {
     description = "Oldest first.",
     params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
     responses((status = 200, description = "The history", body = answers::History)))]
-pub async fn read_history(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+pub async fn read_history(
+    _shop: Shop,
+    State(app): State<App>,
+    Named(id): Named<String>,
+) -> Response {
     let Ok(id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
     };
@@ -325,7 +330,7 @@ pub async fn read_history(_shop: Shop, State(app): State<App>, Path(id): Path<St
 #[utoipa::path(post, path = "/api/v1/orders/{payment_id}/sync", tag = "orders", summary = "Asks PortOne about an order now",
     params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
     responses((status = 200, description = "The order, as PortOne shows it now", body = answers::Order)))]
-pub async fn sync_order(shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+pub async fn sync_order(shop: Shop, State(app): State<App>, Named(id): Named<String>) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
     };
@@ -354,7 +359,7 @@ pub async fn sync_order(shop: Shop, State(app): State<App>, Path(id): Path<Strin
     description = "One that arrives all the same is late.",
     params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
     responses((status = 200, description = "The order, closed", body = answers::Order)))]
-pub async fn close_order(shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+pub async fn close_order(shop: Shop, State(app): State<App>, Named(id): Named<String>) -> Response {
     let Ok(id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
     };

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use axum::Form;
 use axum::body::Body;
-use axum::extract::{Extension, MatchedPath, OriginalUri, Path, Request, State};
+use axum::extract::{Extension, MatchedPath, OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, ORIGIN, RETRY_AFTER, SET_COOKIE};
@@ -20,6 +20,7 @@ use serde::Deserialize;
 pub use refund::refund_order;
 
 use super::client::{Peer, client_address};
+use super::named::Named;
 use super::pages::render;
 use super::problem::Problem;
 use super::{App, Network, language};
@@ -305,7 +306,7 @@ pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
 pub async fn sync_order(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
         return see_other("/orders");
@@ -352,7 +353,7 @@ pub struct NoteForm {
 pub async fn note_order(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Form(form): Form<NoteForm>,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
@@ -384,7 +385,7 @@ pub async fn note_order(
 pub async fn close_order(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
         return see_other("/orders");

@@ -25,11 +25,12 @@ use crate::app::{Answer, TestApp};
 use crate::support::{TestDatabase, with_sqlite};
 
 /// Refusals of no operation of the API.
-const ELSEWHERE: [Problem; 5] = [
+const ELSEWHERE: [Problem; 6] = [
     Problem::InvalidSignature,
     Problem::SourceRefused,
     Problem::NotAllowed,
     Problem::TooManyRequests,
+    Problem::MethodNotAllowed,
     Problem::Broken,
 ];
 /// Refusals that any operation may answer with: each is provoked once.
@@ -578,6 +579,98 @@ async fn real_answers_are_as_described() {
         for word in ANY {
             assert!(seen.iter().any(|(_, what)| what == word), "{word}");
         }
+    })
+    .await;
+}
+
+/// What no operation is, is refused in the words of all refusals, with the methods that there are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_method_that_no_operation_has_is_a_problem_that_names_those_that_there_are() {
+    with_sqlite(|db| async move {
+        let app = TestApp::start(&db).await;
+        let mut described: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (method, path) in operations().into_keys() {
+            let methods = described.entry(path).or_default();
+            if method == "GET" {
+                methods.insert("HEAD".to_owned());
+            }
+            methods.insert(method);
+        }
+        // What the pages' scripts call lies beside them.
+        described.insert(
+            "/api/payments/look-up".to_owned(),
+            BTreeSet::from(["POST".to_owned()]),
+        );
+        for (path, methods) in described {
+            let address = path.replace(['{', '}'], "x");
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+                if methods.contains(method) {
+                    continue;
+                }
+                let name = format!("{method} {address}");
+                let request = app
+                    .client
+                    .request(method.parse().unwrap(), app.url(&address))
+                    .header("accept", "text/html");
+                let answer = app.send(request.bearer_auth(app.key())).await;
+                assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{name}");
+                let media_type = &answer.headers["content-type"];
+                assert_eq!(media_type, "application/problem+json", "{name}");
+                let allow = answer.headers["allow"].to_str().unwrap().split(',');
+                let allow: BTreeSet<String> = allow.map(|word| word.trim().to_owned()).collect();
+                assert_eq!(allow, methods, "{name}");
+                if method != "HEAD" {
+                    assert_eq!(answer.json()["type"], "/problems/method-not-allowed");
+                    let problem = json!({ "$ref": "#/components/schemas/Problem" });
+                    check(&name, &problem, &answer.json());
+                }
+            }
+        }
+        // Nor is there anything else under /api.
+        for address in ["/api", "/api/", "/api/v2/orders", "/api/v1", "/api/v1/x/y"] {
+            let request = app.client.get(app.url(address));
+            let answer = app.send(request.header("accept", "text/html")).await;
+            assert_eq!(answer.json()["type"], "/problems/not-found", "{address}");
+        }
+    })
+    .await;
+}
+
+/// An id that is no text is the id of nothing, as one is that nobody has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_that_is_no_text_is_not_there() {
+    with_sqlite(|db| async move {
+        let app = TestApp::start(&db).await;
+        let witness = Witness {
+            app: &app,
+            seen: Mutex::default(),
+        };
+        let mut asked = 0;
+        for (method, path) in operations().into_keys() {
+            let parts = path.split('/').filter(|part| part.starts_with('{'));
+            for garbled in parts {
+                let with = |part: &str| {
+                    match part {
+                        _ if part == garbled => "%FF",
+                        "{kind}" => "late",
+                        "{transaction_id}" => "imp_1",
+                        plain => plain,
+                    }
+                    .to_owned()
+                };
+                let address = path.split('/').map(with).collect::<Vec<_>>().join("/");
+                let method = Method::from_bytes(method.as_bytes()).unwrap();
+                let answer = witness
+                    .ask(method, &path, &address, 404, |request| {
+                        let request = request.header("idempotency-key", "1");
+                        request.json(&json!({ "reason": "x", "note": "x" }))
+                    })
+                    .await;
+                assert_eq!(answer.json()["type"], "/problems/not-found", "{address}");
+                asked += 1;
+            }
+        }
+        assert!(asked >= 15, "{asked}");
     })
     .await;
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use crate::domain::ids::TransactionId;
 use crate::service::attention::{self, SettleError};
 use crate::service::cursor;
 use crate::web::App;
+use crate::web::named::Named;
 use crate::web::problem::Problem;
 
 /// Query of the list.
@@ -89,7 +90,7 @@ pub struct SettleBody {
 pub async fn settle_attention(
     shop: Shop,
     State(app): State<App>,
-    Path((kind, id)): Path<(String, String)>,
+    Named((kind, id)): Named<(String, String)>,
     request: Request,
 ) -> Response {
     let bytes = match json_body(request).await {

@@ -1,7 +1,7 @@
 //! `/api/v1/webhook-endpoints` and `/api/v1/deliveries`: where events go, and how far each of them is.
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -24,6 +24,7 @@ use crate::domain::target::TargetRefused;
 use crate::ports::deliveries::{Again, DeliveryFilter, EndpointChange, Redelivered};
 use crate::service::endpoints::{self, EndpointError, REDELIVERED_MAX};
 use crate::web::App;
+use crate::web::named::Named;
 use crate::web::problem::Problem;
 
 /// Longest text that is looked for as an event's id.
@@ -152,7 +153,7 @@ pub(super) async fn list_endpoints(_shop: Shop, State(app): State<App>) -> Respo
 pub(super) async fn read_endpoint(
     _shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return Problem::NotFound.response();
@@ -170,7 +171,7 @@ pub(super) async fn read_endpoint(
 pub(super) async fn change_endpoint(
     shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     request: Request,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
@@ -213,7 +214,7 @@ fn change(object: &Map<String, Value>) -> Result<EndpointChange, Refusal> {
 pub(super) async fn delete_endpoint(
     shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return Problem::NotFound.response();
@@ -238,7 +239,7 @@ pub(super) async fn delete_endpoint(
 pub(super) async fn rotate_secret(
     shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return Problem::NotFound.response();
@@ -260,7 +261,7 @@ pub(super) async fn rotate_secret(
 pub(super) async fn redeliver_many(
     shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     request: Request,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
@@ -429,7 +430,7 @@ fn filter(query: DeliveriesQuery) -> Result<DeliveryFilter, FieldRefused> {
 pub(super) async fn read_delivery(
     _shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     match id.parse() {
         Ok(id) => delivery_answer(&app, StatusCode::OK, id).await,
@@ -444,7 +445,7 @@ pub(super) async fn read_delivery(
 pub(super) async fn redeliver(
     shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(id) = id.parse() else {
         return Problem::NotFound.response();

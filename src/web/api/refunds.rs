@@ -5,7 +5,7 @@
 //! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -19,6 +19,7 @@ use crate::domain::ids::{PaymentId, TRANSACTION_ID_BYTES_MAX, TransactionId};
 use crate::domain::money::AMOUNT_MINOR_MAX;
 use crate::domain::refund::{ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, RefundAccount};
 use crate::service::refunds::{self, AskError, Asked, NewRefund};
+use crate::web::named::Named;
 use crate::web::problem::Problem;
 
 const FIELDS: [&str; 4] = ["amount", "reason", "transaction_id", "refund_account"];
@@ -34,7 +35,7 @@ const ACCOUNT_FIELDS: [&str; 4] = ["bank", "number", "holder", "tel"];
 pub async fn make_refund(
     shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     request: Request,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
@@ -65,7 +66,11 @@ pub async fn make_refund(
     description = "Those made in PortOne's console are not among them; the order's refunded_amount has them.",
     params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
     responses((status = 200, description = "The refunds", body = answers::RefundList)))]
-pub async fn list_refunds(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+pub async fn list_refunds(
+    _shop: Shop,
+    State(app): State<App>,
+    Named(id): Named<String>,
+) -> Response {
     let Ok(id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
     };
