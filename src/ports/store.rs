@@ -129,8 +129,8 @@ pub type Place = (Timestamp, PaymentId);
 pub struct Listed {
     /// Orders, newest first.
     pub orders: Vec<Order>,
-    /// Where to look further: after the last order when the page is full, and otherwise where looking stopped. `None` when
-    /// everything was looked at.
+    /// Where to look further: after the last order when another one is known to follow, and otherwise where looking stopped. `None`
+    /// when everything was looked at.
     pub further: Option<Place>,
 }
 

@@ -260,6 +260,15 @@ fn page_limit(text: Option<String>) -> Result<u32, FieldRefused> {
     }
 }
 
+/// Leaves of what was read as much as a page shows. Says whether there was more: one more is read than is shown, to know whether
+/// there is a next page.
+fn cut<T>(rows: &mut Vec<T>, limit: u32) -> bool {
+    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = rows.len() > shown;
+    rows.truncate(shown);
+    has_more
+}
+
 fn filter(query: ListQuery) -> Result<OrderFilter, FieldRefused> {
     let refused = |field, right| FieldRefused { field, right };
     let time = |field, text: Option<String>| match filled(text) {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::answers::{Attention, AttentionList};
-use super::{FieldRefused, Shop, filled, json_body, page_limit, query_of, unavailable};
+use super::{FieldRefused, Shop, cut, filled, json_body, page_limit, query_of, unavailable};
 use crate::domain::attention::AttentionKind;
 use crate::domain::ids::TransactionId;
 use crate::service::attention::{self, SettleError};
@@ -54,12 +54,12 @@ pub async fn list_attention(
     let found = app
         .core
         .attention
-        .list_attention(app.core.clock.now(), after.as_ref(), limit)
+        .list_attention(app.core.clock.now(), after.as_ref(), limit + 1)
         .await;
     match found {
-        Ok(items) => {
-            let full = u32::try_from(items.len()).is_ok_and(|count| count == limit);
-            let next = items.last().filter(|_| full).map(cursor::after_item);
+        Ok(mut items) => {
+            let has_more = cut(&mut items, limit);
+            let next = items.last().filter(|_| has_more).map(cursor::after_item);
             let list = AttentionList {
                 items: items.iter().map(Attention::of).collect(),
                 next_cursor: next,

@@ -16,7 +16,7 @@ use super::answers::{
     WebhookEndpointList, WebhookEndpointWithSecret,
 };
 use super::body::{Refusal, present};
-use super::{FieldRefused, Shop, filled, json_body, page_limit, query_of, unavailable};
+use super::{FieldRefused, Shop, cut, filled, json_body, page_limit, query_of, unavailable};
 use crate::domain::delivery::{DeliveryStatus, EndpointId};
 use crate::domain::event::EventType;
 use crate::domain::ids::PaymentId;
@@ -349,16 +349,18 @@ pub(super) async fn list_deliveries(
     State(app): State<App>,
     query: Result<Query<DeliveriesQuery>, QueryRejection>,
 ) -> Response {
-    let filter = match query_of(query).and_then(filter) {
+    let mut filter = match query_of(query).and_then(filter) {
         Ok(filter) => filter,
         Err(FieldRefused { field, right }) => return Problem::field(field, right),
     };
+    let limit = filter.limit;
+    filter.limit += 1;
     match app.core.deliveries.list_deliveries(&filter).await {
-        Ok(deliveries) => {
-            let full = u32::try_from(deliveries.len()).is_ok_and(|count| count == filter.limit);
+        Ok(mut deliveries) => {
+            let has_more = cut(&mut deliveries, limit);
             let next = deliveries
                 .last()
-                .filter(|_| full)
+                .filter(|_| has_more)
                 .map(|delivery| delivery.id.to_string());
             let list = DeliveryList {
                 deliveries: deliveries.iter().map(DeliveryBrief::of).collect(),
