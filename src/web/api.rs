@@ -104,6 +104,15 @@ pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) ->
     if !is_configured(&app, new.portone) {
         return Problem::PortoneNotConfigured.response();
     }
+    let is_over = new.expires_at.is_some_and(|at| at <= app.core.clock.now());
+    if is_over {
+        // Before its name is kept: whoever mends the body sends it by the same one.
+        match app.core.orders.find_order(&new.payment_id).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Problem::field("expires_at", "must be in the future"),
+            Err(error) => return unavailable(&error),
+        }
+    }
     let _turn = match key {
         Key::Absent => None,
         Key::Unusable => return Problem::IdempotencyKeyNeeded.response(),
@@ -112,7 +121,7 @@ pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) ->
             Err(refusal) => return refusal,
         },
     };
-    if new.expires_at.is_some_and(|at| at <= app.core.clock.now()) {
+    if is_over {
         return repeated(&app.core, &new).await;
     }
     match orders::make(&app.core, new, shop.actor()).await {

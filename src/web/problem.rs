@@ -217,7 +217,7 @@ impl Problem {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-reused",
                 "The idempotency key was used for another request",
-                "Something else was asked for with this key: another refund of the order, or another order within 24 hours. Use a new key for a new request.",
+                "Something else was asked for with this key: another refund of the order, or within 24 hours a refund of another order, or another order to be made. Use a new key for a new request.",
             ),
             Self::IdempotencyKeyInUse => (
                 StatusCode::CONFLICT,

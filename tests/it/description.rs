@@ -459,7 +459,7 @@ async fn real_answers_are_as_described() {
         refund("PAID", Some("1"), 422, &json!({ "reason": "x", "amount": 2 })).await;
         witness.get(REFUNDS, "/api/v1/orders/PAID/refunds", 200).await;
         app.sandbox.patch_payment(&bank, json!({ "status": "paid" })).unwrap();
-        refund("BANK", Some("1"), 422, &part).await;
+        refund("BANK", Some("2"), 422, &part).await;
         // PortOne takes its time over a call: the same request again, and another one, find it under way.
         app.sandbox.fault(json!({ "call": "cancel", "kind": "delay", "delay_ms": 3_000, "times": 1 })).unwrap();
         let slow = tokio::spawn({

@@ -114,6 +114,7 @@ async fn refund(
         reason: reason.to_owned(),
         account,
         idempotency_key: format!("staff:{}", form.key),
+        name: None,
     };
     match refunds::request(&app.core, new, actor).await {
         Ok(Asked::New(refund) | Asked::Same(refund)) => Ok(match refund.state {
