@@ -728,6 +728,91 @@ fn bodies_are_described_by_the_fields_that_are_read() {
     }
 }
 
+/// A client that goes by the description sends what is taken, and what it says is none is refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fits_the_description_is_what_is_taken() {
+    with_sqlite(|db| async move {
+        let app = TestApp::start(&db).await;
+        let schema = |name: &str| {
+            let mut whole = json!({ "$ref": format!("#/components/schemas/{name}") });
+            whole["components"] = document()["components"].clone();
+            jsonschema::validator_for(&whole).unwrap()
+        };
+        let orders = schema("NewOrderBody");
+        for (number, (field, value, is_taken)) in [
+            ("currency", json!("USD"), true),
+            ("currency", json!("KWD"), true),
+            ("currency", json!(null), true),
+            ("currency", json!("WON"), false),
+            ("currency", json!("krw"), false),
+            ("currency", json!("XAU"), false),
+            ("locale", json!("zh-Hans-CN"), true),
+            ("locale", json!("EN_us"), true),
+            ("locale", json!("ko-"), true),
+            ("locale", json!("fr"), false),
+            ("locale", json!("kok"), false),
+            ("locale", json!("ko-\u{7}x"), false),
+            ("return_url", json!("HTTPS://shop.example/끝?a=1#b"), true),
+            ("return_url", json!("javascript:alert(1)"), false),
+            ("return_url", json!("//shop.example"), false),
+            ("payment_id", json!("주문 1:2;3&4=5+6"), true),
+            ("payment_id", json!("\u{1f600}"), true),
+            ("payment_id", json!(""), false),
+            ("payment_id", json!("a/b"), false),
+            ("payment_id", json!("a\\b"), false),
+            ("payment_id", json!("a?"), false),
+            ("payment_id", json!("#a"), false),
+            ("payment_id", json!("100%"), false),
+            ("payment_id", json!("a\u{85}b"), false),
+            ("payment_id", json!("a\nb"), false),
+            ("payment_id", json!("\u{fffd}"), false),
+            ("metadata", json!({ "a": [1] }), true),
+            ("metadata", json!([1]), false),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut body = json!({ "payment_id": format!("N-{number}"), "name": "x", "amount": 1 });
+            body[field] = value;
+            let answer = app.api(Method::POST, ORDERS, Some(body.clone())).await;
+            let wanted = if is_taken {
+                StatusCode::CREATED
+            } else {
+                StatusCode::UNPROCESSABLE_ENTITY
+            };
+            assert_eq!(answer.status, wanted, "{body}: {}", answer.text);
+            assert_eq!(orders.is_valid(&body), is_taken, "{body}");
+        }
+        let endpoints = schema("NewWebhookEndpointBody");
+        for (url, is_taken) in [("http://127.0.0.1:1/", true), ("ftp://127.0.0.1/", false)] {
+            let body = json!({ "url": url });
+            let answer = app.api(Method::POST, ENDPOINTS, Some(body.clone())).await;
+            assert_eq!(answer.status == StatusCode::CREATED, is_taken, "{url}");
+            assert_eq!(endpoints.is_valid(&body), is_taken, "{url}");
+        }
+        for (id, is_one) in [("imp_1-A", true), ("a b", false)] {
+            let body = json!({ "reason": "x", "transaction_id": id });
+            assert_eq!(schema("NewRefundBody").is_valid(&body), is_one, "{id}");
+        }
+        // And in addresses.
+        for ((method, path), operation) in operations() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            for parameter in parameters {
+                let name = parameter["name"].as_str().unwrap();
+                let wrong = match name {
+                    "payment_id" => "a/b",
+                    "endpoint_id" => "we_1",
+                    "transaction_id" => "a b",
+                    _ => continue,
+                };
+                let validator = jsonschema::validator_for(&parameter["schema"]).unwrap();
+                assert!(!validator.is_valid(&json!(wrong)), "{method} {path} {name}");
+            }
+        }
+    })
+    .await;
+}
+
 /// An app whose keys may make so many calls in a minute.
 async fn limited(db: &TestDatabase, calls_per_key: u32) -> TestApp {
     let limits = Limits {

@@ -38,7 +38,7 @@ const TYPES_RIGHT: &str =
 #[derive(ToSchema)]
 pub struct NewWebhookEndpointBody {
     /// An https address, without a user name or a password
-    #[schema(max_length = 2048)]
+    #[schema(max_length = 2048, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://")]
     pub url: String,
     /// What to tell of, each once; everything when absent or null
     #[schema(value_type = Option<Vec<EventTypeWord>>, min_items = 1)]
@@ -49,7 +49,7 @@ pub struct NewWebhookEndpointBody {
 #[derive(ToSchema)]
 pub struct WebhookEndpointChangeBody {
     /// An https address, without a user name or a password
-    #[schema(max_length = 2048)]
+    #[schema(max_length = 2048, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://")]
     pub url: Option<String>,
     /// What to tell of, each once; everything when null
     #[schema(value_type = Option<Vec<EventTypeWord>>, min_items = 1)]
