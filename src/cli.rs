@@ -18,6 +18,7 @@ use crate::domain::access::Role;
 use crate::domain::event::EventType;
 use crate::domain::history::Actor;
 use crate::domain::order::Portone;
+use crate::ports::deliveries::Redelivered;
 use crate::ports::operations::{Kept, OperationsStore};
 use crate::ports::retention::PersonalData;
 use crate::service::access::{self, AccessError};
@@ -75,10 +76,13 @@ enum Command {
         #[command(flatten)]
         settings: Box<RawSettings>,
     },
-    /// Work a received webhook off once more; without its number, list the webhooks that came last
+    /// Work a received webhook off once more, or send an event to the shop again; without a number, list the webhooks that came last
     Replay {
         /// Number of the webhook, as the list has it
         id: Option<i64>,
+        /// Number of a delivery to send again, as the API has it (GET /api/v1/deliveries)
+        #[arg(long, value_name = "ID", conflicts_with = "id")]
+        delivery: Option<i64>,
         #[command(flatten)]
         settings: Box<RawSettings>,
     },
@@ -173,7 +177,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::Doctor { settings } => examine(*settings).await,
         Command::Retention { settings } => show_retention(&settings.check()?).await,
-        Command::Replay { id, settings } => replay(&settings.check()?, id).await,
+        Command::Replay {
+            delivery: Some(delivery),
+            settings,
+            ..
+        } => redeliver(&settings.check()?, delivery).await,
+        Command::Replay { id, settings, .. } => replay(&settings.check()?, id).await,
         Command::Listen {
             forward_to,
             events,
@@ -281,6 +290,24 @@ async fn replay(settings: &Settings, id: Option<i64>) -> anyhow::Result<()> {
                 ))?;
             }
         }
+    }
+    database.close().await;
+    Ok(())
+}
+
+async fn redeliver(settings: &Settings, id: i64) -> anyhow::Result<()> {
+    let (core, database) = compose::offline(settings).await?;
+    let now = core.clock.now();
+    match core.deliveries.redeliver(id, &Actor::Command, now).await? {
+        Redelivered::Done => {}
+        Redelivered::NothingThere => {
+            anyhow::bail!(
+                "there is no delivery {id}; GET /api/v1/deliveries lists those that there are"
+            )
+        }
+        Redelivered::NotServed => anyhow::bail!(
+            "nothing is sent to the endpoint of delivery {id}: it was disabled, answered 410, or was deleted; enable it on the back office's page of webhooks first"
+        ),
     }
     database.close().await;
     Ok(())

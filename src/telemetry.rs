@@ -24,6 +24,7 @@ use tokio::sync::Mutex;
 pub use self::gateway::Counted;
 pub use self::untraced::Untraced;
 
+use crate::domain::delivery::Trouble;
 use crate::domain::order::{OrderStatus, Portone};
 use crate::ports::observer::{Admitted, Asker, Happening, Observer};
 use crate::ports::operations::{Backlog, OperationsStore, Queue};
@@ -52,6 +53,7 @@ pub struct Metrics {
     asked: Counters<2>,
     webhooks: Counters<2>,
     webhook_seconds: Histograms<1>,
+    deliveries: Counters<1>,
     calls: Histograms<3>,
     breaker_open: Gauges<1>,
     queue_waiting: Gauges<1>,
@@ -75,6 +77,7 @@ impl Default for Metrics {
             asked: Family::default(),
             webhooks: Family::default(),
             webhook_seconds: Family::new_with_constructor(|| Histogram::new(WEBHOOK_SECONDS)),
+            deliveries: Family::default(),
             calls: Family::new_with_constructor(|| Histogram::new(CALL_SECONDS)),
             breaker_open: Family::default(),
             queue_waiting: Family::default(),
@@ -97,12 +100,16 @@ impl Metrics {
                 drop(self.asked.get_or_create(&asked(asker, admitted)));
             }
         }
+        for trouble in Trouble::ALL.iter().copied().map(Some).chain([None]) {
+            drop(self.deliveries.get_or_create(&delivered(trouble)));
+        }
         let Self {
             registry,
             told,
             asked,
             webhooks,
             webhook_seconds,
+            deliveries,
             calls,
             breaker_open,
             queue_waiting,
@@ -123,6 +130,11 @@ impl Metrics {
             "webhook_seconds",
             "Time from a webhook's arrival until it was worked off, by how it ended",
             webhook_seconds.clone(),
+        );
+        registry.register(
+            "deliveries",
+            "Attempts to send an event to an endpoint of the shop: delivered, or the word of the trouble",
+            deliveries.clone(),
         );
         registry.register(
             "portone_call_seconds",
@@ -201,6 +213,7 @@ impl Metrics {
             ("inbox", backlog.inbox),
             ("checks", backlog.checks),
             ("refunds", backlog.refunds),
+            ("deliveries", backlog.deliveries),
         ] {
             self.put_queue(name, queue, now);
         }
@@ -232,6 +245,10 @@ fn asked(asker: Asker, admitted: Admitted) -> [Label; 2] {
     [("asker", asker.as_str()), ("result", admitted.as_str())]
 }
 
+fn delivered(trouble: Option<Trouble>) -> [Label; 1] {
+    [("result", trouble.map_or("delivered", Trouble::as_str))]
+}
+
 fn gauge(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -256,6 +273,9 @@ impl Observer for Metrics {
                 self.webhook_seconds
                     .get_or_create(&[("result", result)])
                     .observe(after.as_secs_f64().max(0.0));
+            }
+            Happening::EventSent(trouble) => {
+                self.deliveries.get_or_create(&delivered(trouble)).inc();
             }
         }
     }

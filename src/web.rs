@@ -15,6 +15,7 @@ pub mod limits;
 pub mod live;
 pub mod logo;
 pub mod metrics;
+mod named;
 pub mod office;
 pub mod pages;
 pub mod people_settings;

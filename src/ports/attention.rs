@@ -82,7 +82,7 @@ pub trait AttentionStore: Send + Sync {
     /// A person's word on this refund, when there is one: it was settled while nobody knew its end.
     async fn find_word(&self, refund: &Refund) -> Result<Option<Word>, StoreError>;
 
-    /// Lists what needs attention now, latest first, at most 100.
+    /// Lists what needs attention now, latest first, at most 101: a page, and the one that tells whether another follows.
     async fn list_attention(
         &self,
         now: Timestamp,

@@ -40,7 +40,7 @@ pub struct DeliveryFilter {
     pub event_type: Option<EventType>,
     /// Only deliveries listed after this one (newest first, by `id`).
     pub after: Option<i64>,
-    /// At most this many, 1 to 100.
+    /// At most this many, 1 to 101: a page, and the one that tells whether another follows.
     pub limit: u32,
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 
+use crate::domain::delivery::Trouble;
 use crate::domain::outcome::Outcome;
 use crate::ports::store::InboxResult;
 
@@ -69,6 +70,8 @@ pub enum Happening {
     Asked(Asker, Admitted),
     /// A webhook was worked off, this long after it came. One that is tried again is not worked off.
     WebhookWorkedOff(InboxResult, SignedDuration),
+    /// An event was sent to an endpoint of the shop, once: taken, or this is why not.
+    EventSent(Option<Trouble>),
 }
 
 /// Takes notice. An implementation MUST return at once.

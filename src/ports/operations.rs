@@ -26,6 +26,8 @@ pub struct Backlog {
     pub checks: Queue,
     /// Refunds that are not over.
     pub refunds: Queue,
+    /// Events for the shop's endpoints. One whose endpoint is off or rests waits, and is not due.
+    pub deliveries: Queue,
     /// What needs a person's attention.
     pub attention: u64,
     /// Orders by status. A status that no order has may be missing.

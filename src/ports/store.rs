@@ -16,6 +16,7 @@ use crate::domain::one_time_code::CodeSecret;
 use crate::domain::order::{Order, OrderStatus, Portone};
 use crate::domain::refund::Refund;
 use crate::domain::transaction::Transaction;
+use crate::ports::requests::NamedRequest;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Error)]
@@ -129,8 +130,8 @@ pub type Place = (Timestamp, PaymentId);
 pub struct Listed {
     /// Orders, newest first.
     pub orders: Vec<Order>,
-    /// Where to look further: after the last order when the page is full, and otherwise where looking stopped. `None` when
-    /// everything was looked at.
+    /// Where to look further: after the last order when another one is known to follow, and otherwise where looking stopped. `None`
+    /// when everything was looked at.
     pub further: Option<Place>,
 }
 
@@ -313,6 +314,8 @@ pub enum Intended {
     Written,
     /// The order has a refund with this idempotency key; nothing was written.
     KeyInUse(Box<Refund>),
+    /// The shop named another request so; nothing was written.
+    NameInUse,
     /// Another refund of the transaction is in flight, or was when the balance was read; nothing was written.
     UnderWay,
     /// More than the transaction holds by what is stored; nothing was written.
@@ -333,8 +336,15 @@ pub enum Moved {
 pub trait RefundStore: Send + Sync {
     /// Writes an intent with its history entry in one durable transaction, in line with everybody who changes the order. MUST
     /// refuse a second refund in flight of one transaction, one whose balance knows of less given back than the stored
-    /// transaction, and more than that holds.
-    async fn intend(&self, refund: &Refund, entry: &Entry) -> Result<Intended, StoreError>;
+    /// transaction, and more than that holds. The name of the request is kept with it, as
+    /// [`RequestStore`](super::requests::RequestStore) does, in the same transaction: a request that comes to nothing leaves its
+    /// name free.
+    async fn intend(
+        &self,
+        refund: &Refund,
+        entry: &Entry,
+        name: Option<&NamedRequest>,
+    ) -> Result<Intended, StoreError>;
 
     /// Reads a refund.
     async fn find_refund(&self, id: &RefundId) -> Result<Option<Refund>, StoreError>;

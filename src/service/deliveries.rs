@@ -20,6 +20,7 @@ use crate::domain::delivery::{
 };
 use crate::ports::deliveries::{Settled, Settlement, WebhookCall};
 use crate::ports::entropy::draw_per_mille;
+use crate::ports::observer::Happening;
 use crate::ports::store::StoreError;
 
 /// How long a delivery is held by who sends it. Longer than one can take to be sent.
@@ -175,6 +176,7 @@ async fn send(core: &Core, endpoint: &Endpoint, delivery: Leased) {
         body: body(&delivery.event, delivery.amount),
     };
     let sent = core.webhooks.send(&call).await;
+    core.observer.notice(Happening::EventSent(sent.trouble()));
     let at = core.clock.now();
     let draw = draw_per_mille(core.entropy.as_ref());
     let (next, news) = judge(&sent, delivery.tries, at, draw);

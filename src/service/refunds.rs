@@ -28,6 +28,7 @@ use crate::domain::refund::{
 use crate::domain::transaction::{Transaction, Verdict};
 use crate::ports::entropy::{draw, draw_per_mille};
 use crate::ports::gateway::CancelCall;
+use crate::ports::requests::NamedRequest;
 use crate::ports::store::{Intended, Moved, Snapshot, StoreError};
 
 /// How long an asker waits for PortOne's answer to a refund. The refund goes on without it.
@@ -59,6 +60,8 @@ pub struct NewRefund {
     pub idempotency_key: String,
     /// Fingerprint of the request, its account left out.
     pub fingerprint: String,
+    /// The request among all that a shop named: of whichever order, a name is that of one.
+    pub name: Option<NamedRequest>,
 }
 
 /// What came of asking for a refund.
@@ -82,8 +85,8 @@ pub enum AskError {
     /// The order, or the transaction, holds no money.
     #[error("nothing is paid")]
     NotPaid,
-    /// Another body was sent with the same key.
-    #[error("the idempotency key was used with another body")]
+    /// Something else was asked for with the same key.
+    #[error("the idempotency key was used for another request")]
     KeyReused,
     /// The first request with this key is being answered.
     #[error("a request with this idempotency key is being answered")]
@@ -115,7 +118,7 @@ pub async fn request(core: &Arc<Core>, new: NewRefund, actor: Actor) -> Result<A
         .find_refund_by_key(&new.payment_id, &new.idempotency_key)
         .await?
     {
-        return repeated(there, &new);
+        return repeated(there, &new, &actor);
     }
     let mut time_is_up = core.clock.sleep(REQUEST_TIME);
     let look = async {
@@ -129,7 +132,7 @@ pub async fn request(core: &Arc<Core>, new: NewRefund, actor: Actor) -> Result<A
     };
     let refund = match intend(core, left, &new, &actor).await? {
         Written::New(refund) => refund,
-        Written::There(there) => return repeated(*there, &new),
+        Written::There(there) => return repeated(*there, &new, &actor),
     };
     let id = refund.id.clone();
     let detached = Arc::clone(core);
@@ -221,6 +224,7 @@ async fn refund_by_policy(core: &Arc<Core>, snapshot: &Snapshot, transaction_id:
         // Once for each transaction, whatever becomes of it: what PortOne refused waits for a person.
         fingerprint: idempotency_key.clone(),
         idempotency_key,
+        name: None,
     };
     let result = async {
         let there = core.refunds.refunds(&new.payment_id).await?;
@@ -249,10 +253,12 @@ async fn refund_by_policy(core: &Arc<Core>, snapshot: &Snapshot, transaction_id:
 }
 
 /// How far the refund of the same request is, unless the request is another one.
-fn repeated(there: Refund, new: &NewRefund) -> Result<Asked, AskError> {
+fn repeated(there: Refund, new: &NewRefund, actor: &Actor) -> Result<Asked, AskError> {
     // An account is compared while it is there; afterwards nobody here knows it any more.
     let same_account = there.account.is_none() || there.account == new.account;
-    if there.fingerprint != new.fingerprint || !same_account {
+    // Two shops that name their requests alike must not take each other's refund for their own.
+    let same_asker = there.requested_by == actor.to_text();
+    if there.fingerprint != new.fingerprint || !same_account || !same_asker {
         return Err(AskError::KeyReused);
     }
     match there.state {
@@ -373,9 +379,11 @@ async fn intend(
         updated_at: now,
     };
     let entry = entry(&refund, EntryKind::RefundRequested, actor.to_text());
-    match core.refunds.intend(&refund, &entry).await? {
+    let intended = core.refunds.intend(&refund, &entry, new.name.as_ref());
+    match intended.await? {
         Intended::Written => Ok(Written::New(Box::new(refund))),
         Intended::KeyInUse(there) => Ok(Written::There(there)),
+        Intended::NameInUse => Err(AskError::KeyReused),
         Intended::UnderWay => Err(AskError::UnderWay),
         Intended::TooMuch => Err(too_much()),
     }

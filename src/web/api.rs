@@ -13,7 +13,7 @@ pub mod refunds;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequestParts, Path, Query, Request, State};
+use axum::extract::{FromRequestParts, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::AUTHORIZATION;
@@ -26,6 +26,7 @@ use self::answers::{History, HistoryEntry, OrderBrief, OrderList};
 use self::once::Key;
 use super::App;
 use super::limits::{BODY_BYTES_MAX, is_too_deep};
+use super::named::Named;
 use super::problem::Problem;
 use super::rates::Told;
 use crate::domain::history::Actor;
@@ -103,6 +104,15 @@ pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) ->
     if !is_configured(&app, new.portone) {
         return Problem::PortoneNotConfigured.response();
     }
+    let is_over = new.expires_at.is_some_and(|at| at <= app.core.clock.now());
+    if is_over {
+        // Before its name is kept: whoever mends the body sends it by the same one.
+        match app.core.orders.find_order(&new.payment_id).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Problem::field("expires_at", "must be in the future"),
+            Err(error) => return unavailable(&error),
+        }
+    }
     let _turn = match key {
         Key::Absent => None,
         Key::Unusable => return Problem::IdempotencyKeyNeeded.response(),
@@ -111,7 +121,7 @@ pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) ->
             Err(refusal) => return refusal,
         },
     };
-    if new.expires_at.is_some_and(|at| at <= app.core.clock.now()) {
+    if is_over {
         return repeated(&app.core, &new).await;
     }
     match orders::make(&app.core, new, shop.actor()).await {
@@ -174,7 +184,7 @@ async fn repeated(core: &Core, new: &NewOrder) -> Response {
     description = "With its transactions, every check of them, and its refunds.",
     params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
     responses((status = 200, description = "The order", body = answers::Order)))]
-pub async fn read_order(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+pub async fn read_order(_shop: Shop, State(app): State<App>, Named(id): Named<String>) -> Response {
     let Ok(id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
     };
@@ -259,6 +269,15 @@ fn page_limit(text: Option<String>) -> Result<u32, FieldRefused> {
     }
 }
 
+/// Leaves of what was read as much as a page shows. Says whether there was more: one more is read than is shown, to know whether
+/// there is a next page.
+fn cut<T>(rows: &mut Vec<T>, limit: u32) -> bool {
+    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = rows.len() > shown;
+    rows.truncate(shown);
+    has_more
+}
+
 fn filter(query: ListQuery) -> Result<OrderFilter, FieldRefused> {
     let refused = |field, right| FieldRefused { field, right };
     let time = |field, text: Option<String>| match filled(text) {
@@ -300,7 +319,11 @@ fn filter(query: ListQuery) -> Result<OrderFilter, FieldRefused> {
     description = "Oldest first.",
     params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
     responses((status = 200, description = "The history", body = answers::History)))]
-pub async fn read_history(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+pub async fn read_history(
+    _shop: Shop,
+    State(app): State<App>,
+    Named(id): Named<String>,
+) -> Response {
     let Ok(id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
     };
@@ -325,7 +348,7 @@ pub async fn read_history(_shop: Shop, State(app): State<App>, Path(id): Path<St
 #[utoipa::path(post, path = "/api/v1/orders/{payment_id}/sync", tag = "orders", summary = "Asks PortOne about an order now",
     params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
     responses((status = 200, description = "The order, as PortOne shows it now", body = answers::Order)))]
-pub async fn sync_order(shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+pub async fn sync_order(shop: Shop, State(app): State<App>, Named(id): Named<String>) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
     };
@@ -354,7 +377,7 @@ pub async fn sync_order(shop: Shop, State(app): State<App>, Path(id): Path<Strin
     description = "One that arrives all the same is late.",
     params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
     responses((status = 200, description = "The order, closed", body = answers::Order)))]
-pub async fn close_order(shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+pub async fn close_order(shop: Shop, State(app): State<App>, Named(id): Named<String>) -> Response {
     let Ok(id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
     };

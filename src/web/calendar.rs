@@ -1,11 +1,12 @@
 //! `{page}/deadline.ics`: until when to deposit, for the buyer's calendar.
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::named::Named;
 use super::{App, claim, pages};
 use crate::domain::ids::StatusToken;
 use crate::service::completion::{CompletionView, complete, status};
@@ -14,7 +15,7 @@ use crate::ui::calendar::deadline;
 /// `GET /o/{token}/deadline.ics`
 pub async fn of_link(
     State(app): State<App>,
-    Path(token): Path<String>,
+    Named(token): Named<String>,
     request: Request,
 ) -> Response {
     let view = status(&app.core, StatusToken::parse(&token).ok()).await;

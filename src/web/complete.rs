@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::limits::is_json;
+use super::named::Named;
 use super::{App, claim, pages};
 use crate::domain::ids::{StatusToken, TransactionId};
 use crate::service::completion::{CompletionView, complete, status};
@@ -29,7 +30,7 @@ pub async fn complete_route(State(app): State<App>, request: Request) -> Respons
 /// `GET /o/{token}`
 pub async fn status_route(
     State(app): State<App>,
-    Path(token): Path<String>,
+    Named(token): Named<String>,
     request: Request,
 ) -> Response {
     if wants_json(request.headers()) {

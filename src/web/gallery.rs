@@ -1,11 +1,12 @@
 //! `/_gallery`: every state of the buyer's pages, for people to look at. `wanryo demo` alone routes it.
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
 
+use super::named::Named;
 use super::{App, calendar, pages};
 use crate::ui::gallery::{PATH, STATES, Theme, Wanted, result_of};
 use crate::ui::gallery_shell;
@@ -28,7 +29,7 @@ async fn list_route(State(app): State<App>, request: Request) -> Response {
 /// `GET /_gallery/{state}`
 async fn state_route(
     State(app): State<App>,
-    Path(state): Path<String>,
+    Named(state): Named<String>,
     request: Request,
 ) -> Response {
     if !STATES.contains(&state.as_str()) {
@@ -40,7 +41,7 @@ async fn state_route(
 /// `GET /_gallery/{state}/deadline.ics`
 async fn deadline_route(
     State(app): State<App>,
-    Path(state): Path<String>,
+    Named(state): Named<String>,
     request: Request,
 ) -> Response {
     match result_of(&state, &app.site.public_url) {

@@ -11,10 +11,10 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument;
 use tracing::field::Empty;
@@ -353,6 +353,20 @@ pub async fn time_limit(State(app): State<App>, request: Request, next: Next) ->
     }
 }
 
+/// Says why an address does not take a method, where the router alone knows: it answers with nothing but the methods that it takes.
+pub async fn say_wrong_method(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
+    let allow = response.headers().get(ALLOW).cloned();
+    let mut response = Problem::MethodNotAllowed.response();
+    if let Some(allow) = allow {
+        response.headers_mut().insert(ALLOW, allow);
+    }
+    response
+}
+
 /// Says a refusal in a person's language to whoever asked for a page: the edge refuses before any page is rendered.
 pub(super) async fn refuse_politely(
     State(refusals): State<Arc<Refusals>>,
@@ -369,7 +383,8 @@ pub(super) async fn refuse_politely(
 }
 
 fn is_of_programs(request: &Request) -> bool {
-    request.uri().path().starts_with("/api/")
+    let path = request.uri().path();
+    path == "/api" || path.starts_with("/api/")
 }
 
 /// The API that takes a key. The pages' own server functions lie below `/api/`, too, and anybody may call them.

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{Extensions, HeaderMap, HeaderName, StatusCode};
@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Peer, client_address};
+use super::named::Named;
 use super::problem::Problem;
 use super::shares::{Share, Shares};
 use super::{App, claim};
@@ -86,7 +87,7 @@ struct Place {
 /// `GET /o/{token}/events`
 pub async fn of_link(
     State(app): State<App>,
-    Path(token): Path<String>,
+    Named(token): Named<String>,
     extensions: Extensions,
     headers: HeaderMap,
 ) -> Response {

@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use axum::Form;
 use axum::body::Body;
-use axum::extract::{Extension, MatchedPath, OriginalUri, Path, Request, State};
+use axum::extract::{Extension, MatchedPath, OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, RETRY_AFTER, SET_COOKIE};
@@ -21,6 +21,7 @@ pub use refund::refund_order;
 
 use super::client::{Peer, client_address};
 use super::layers::says_from_where;
+use super::named::Named;
 use super::pages::render;
 use super::problem::Problem;
 use super::{App, Network, language};
@@ -302,7 +303,7 @@ pub async fn sign_out(State(app): State<App>, headers: HeaderMap) -> Response {
 pub async fn sync_order(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
         return see_other("/orders");
@@ -349,7 +350,7 @@ pub struct NoteForm {
 pub async fn note_order(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Form(form): Form<NoteForm>,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
@@ -381,7 +382,7 @@ pub async fn note_order(
 pub async fn close_order(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
         return see_other("/orders");

@@ -1,7 +1,7 @@
 //! The forms of `/settings/users`, `/settings/keys` and `/settings/account`. Passwords and keys that are made here are shown in
 //! the answer itself, once. And `/settings/audit`, which has no form.
 
-use axum::extract::{Extension, FromRequest, Path, Request, State};
+use axum::extract::{Extension, FromRequest, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Form, Router};
@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::App;
+use super::named::Named;
 use super::office::{let_in, see_other, set_cookies};
 use super::pages::{page_route, render_with};
 use crate::domain::access::Role;
@@ -124,7 +125,7 @@ struct RoleForm {
 async fn change_role(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Form(form): Form<RoleForm>,
 ) -> Response {
     match Role::from_word(&form.role) {
@@ -140,7 +141,7 @@ async fn change_role(
 async fn disable(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     change(&app, &person, &id, UserChange::Disable, "done=disabled").await
 }
@@ -149,7 +150,7 @@ async fn disable(
 async fn enable(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     change(&app, &person, &id, UserChange::Enable, "done=enabled").await
 }
@@ -158,7 +159,7 @@ async fn enable(
 async fn sign_out(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     change(&app, &person, &id, UserChange::SignOut, "done=signed_out").await
 }
@@ -167,7 +168,7 @@ async fn sign_out(
 async fn drop_second_factor(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     // One's own is dropped with a code, on the page of one's own account.
     if id == person.id.to_string() {
@@ -204,7 +205,7 @@ async fn change(
 async fn hand_password(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     request: Request,
 ) -> Response {
     let Ok(id) = id.parse() else {
@@ -255,7 +256,7 @@ async fn make_key(
 async fn revoke_key(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let (by, now) = (person.actor(), app.core.clock.now());
     let deleted = app.core.access.delete_api_key(&id, &by, now).await;

@@ -1,12 +1,12 @@
 //! Refusals as RFC 9457 problem details, with types that lead to their explanation.
 
-use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::api::docs;
+use super::named::Named;
 use crate::ui::Refusal;
 
 /// What went wrong, with a stable name.
@@ -30,6 +30,8 @@ pub enum Problem {
     TooSlow,
     /// No such thing.
     NotFound,
+    /// The address is there, and takes other methods.
+    MethodNotAllowed,
     /// Another order has the id.
     OrderExists,
     /// The order has been paid.
@@ -74,7 +76,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Unauthorized,
         Self::MalformedBody,
         Self::InvalidField,
@@ -84,6 +86,7 @@ impl Problem {
         Self::TooLarge,
         Self::TooSlow,
         Self::NotFound,
+        Self::MethodNotAllowed,
         Self::OrderExists,
         Self::OrderPaid,
         Self::OrderNotPaid,
@@ -162,6 +165,12 @@ impl Problem {
                 "There is no such thing",
                 "Check the id. Ids are case-sensitive.",
             ),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "The address does not take this method",
+                "`Allow` names the methods that it takes.",
+            ),
             Self::OrderExists => (
                 StatusCode::CONFLICT,
                 "order-exists",
@@ -208,7 +217,7 @@ impl Problem {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency-key-reused",
                 "The idempotency key was used for another request",
-                "Something else was asked for with this key: another refund of the order, or another order within 24 hours. Use a new key for a new request.",
+                "Something else was asked for with this key: another refund of the order, or within 24 hours a refund of another order, or another order to be made. Use a new key for a new request.",
             ),
             Self::IdempotencyKeyInUse => (
                 StatusCode::CONFLICT,
@@ -326,6 +335,7 @@ impl Problem {
             | Self::TooLarge
             | Self::TooSlow
             | Self::NotFound
+            | Self::MethodNotAllowed
             | Self::OrderExists
             | Self::OrderPaid
             | Self::OrderNotPaid
@@ -385,7 +395,7 @@ impl Problem {
 }
 
 /// `GET /problems/{slug}`: what a problem's type means.
-pub async fn problem_route(Path(slug): Path<String>, headers: HeaderMap) -> Response {
+pub async fn problem_route(Named(slug): Named<String>, headers: HeaderMap) -> Response {
     let found = Problem::ALL
         .into_iter()
         .map(Problem::parts)

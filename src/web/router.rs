@@ -110,6 +110,9 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/docs", get(api::docs::docs_route))
         .route("/api/v1/{*rest}", any(api::nothing_here))
         .route("/api/v1", any(api::nothing_here))
+        .route("/api/{*rest}", any(api::nothing_here))
+        .route("/api/", any(api::nothing_here))
+        .route("/api", any(api::nothing_here))
         .route("/problems/{slug}", get(problem::problem_route))
         .layer(from_fn(rates::tell));
 
@@ -143,6 +146,7 @@ pub fn router(app: App) -> Router {
     }
     let gate = Arc::new(layers::Gate::new(Arc::clone(&app.network)));
     site.fallback(page_route)
+        .layer(from_fn(layers::say_wrong_method))
         .layer(CompressionLayer::new().quality(CompressionLevel::Precise(6)))
         .layer(from_fn_with_state(app.clone(), layers::time_limit))
         .layer(from_fn_with_state(gate, layers::shed_load))

@@ -1,7 +1,7 @@
 //! The forms of `/settings/webhooks`. A new secret is shown in the answer itself and not after a redirect: an address must not
 //! carry it, and nothing keeps it to be shown later.
 
-use axum::extract::{Extension, Path, Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Form, Router};
@@ -12,6 +12,7 @@ use url::form_urlencoded;
 
 use super::App;
 use super::limits::FORM_BYTES_MAX;
+use super::named::Named;
 use super::office::see_other;
 use super::pages::{page_route, render_with};
 use super::problem::Problem;
@@ -74,7 +75,7 @@ async fn make(
 async fn enable(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     switch(&app, &person, &id, true, "done=endpoint_enabled").await
 }
@@ -83,7 +84,7 @@ async fn enable(
 async fn disable(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     switch(&app, &person, &id, false, "done=endpoint_disabled").await
 }
@@ -110,7 +111,7 @@ async fn switch(
 async fn rotate(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     request: Request,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
@@ -130,7 +131,7 @@ async fn rotate(
 async fn delete(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return back("error=not_found");
@@ -149,7 +150,7 @@ async fn delete(
 async fn redeliver_given_up(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(endpoint_id) = EndpointId::parse(&id) else {
         return back("error=not_found");
@@ -178,7 +179,7 @@ struct DismissForm {
 async fn dismiss(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Form(form): Form<DismissForm>,
 ) -> Response {
     let (Ok(id), Ok(until)) = (EndpointId::parse(&id), form.until.parse()) else {
@@ -203,7 +204,7 @@ async fn dismiss(
 async fn redeliver(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(id) = id.parse() else {
         return back("error=not_found");

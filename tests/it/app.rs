@@ -214,8 +214,14 @@ impl TestApp {
         Answer::read(request.send().await.unwrap()).await
     }
 
-    /// Asks for a refund, by a name that makes the request recognisable.
+    /// Asks for a refund, by a name that makes the request recognisable among those of its order.
     pub(crate) async fn refund(&self, payment_id: &str, key: &str, body: Value) -> Answer {
+        self.refund_named(payment_id, &format!("{payment_id} {key}"), body)
+            .await
+    }
+
+    /// Asks for a refund, by this very name.
+    pub(crate) async fn refund_named(&self, payment_id: &str, key: &str, body: Value) -> Answer {
         let request = self
             .client
             .post(self.url(&format!("/api/v1/orders/{payment_id}/refunds")))

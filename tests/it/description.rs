@@ -25,11 +25,12 @@ use crate::app::{Answer, TestApp};
 use crate::support::{TestDatabase, with_sqlite};
 
 /// Refusals of no operation of the API.
-const ELSEWHERE: [Problem; 5] = [
+const ELSEWHERE: [Problem; 6] = [
     Problem::InvalidSignature,
     Problem::SourceRefused,
     Problem::NotAllowed,
     Problem::TooManyRequests,
+    Problem::MethodNotAllowed,
     Problem::Broken,
 ];
 /// Refusals that any operation may answer with: each is provoked once.
@@ -458,7 +459,7 @@ async fn real_answers_are_as_described() {
         refund("PAID", Some("1"), 422, &json!({ "reason": "x", "amount": 2 })).await;
         witness.get(REFUNDS, "/api/v1/orders/PAID/refunds", 200).await;
         app.sandbox.patch_payment(&bank, json!({ "status": "paid" })).unwrap();
-        refund("BANK", Some("1"), 422, &part).await;
+        refund("BANK", Some("2"), 422, &part).await;
         // PortOne takes its time over a call: the same request again, and another one, find it under way.
         app.sandbox.fault(json!({ "call": "cancel", "kind": "delay", "delay_ms": 3_000, "times": 1 })).unwrap();
         let slow = tokio::spawn({
@@ -582,6 +583,98 @@ async fn real_answers_are_as_described() {
     .await;
 }
 
+/// What no operation is, is refused in the words of all refusals, with the methods that there are.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_method_that_no_operation_has_is_a_problem_that_names_those_that_there_are() {
+    with_sqlite(|db| async move {
+        let app = TestApp::start(&db).await;
+        let mut described: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (method, path) in operations().into_keys() {
+            let methods = described.entry(path).or_default();
+            if method == "GET" {
+                methods.insert("HEAD".to_owned());
+            }
+            methods.insert(method);
+        }
+        // What the pages' scripts call lies beside them.
+        described.insert(
+            "/api/payments/look-up".to_owned(),
+            BTreeSet::from(["POST".to_owned()]),
+        );
+        for (path, methods) in described {
+            let address = path.replace(['{', '}'], "x");
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+                if methods.contains(method) {
+                    continue;
+                }
+                let name = format!("{method} {address}");
+                let request = app
+                    .client
+                    .request(method.parse().unwrap(), app.url(&address))
+                    .header("accept", "text/html");
+                let answer = app.send(request.bearer_auth(app.key())).await;
+                assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{name}");
+                let media_type = &answer.headers["content-type"];
+                assert_eq!(media_type, "application/problem+json", "{name}");
+                let allow = answer.headers["allow"].to_str().unwrap().split(',');
+                let allow: BTreeSet<String> = allow.map(|word| word.trim().to_owned()).collect();
+                assert_eq!(allow, methods, "{name}");
+                if method != "HEAD" {
+                    assert_eq!(answer.json()["type"], "/problems/method-not-allowed");
+                    let problem = json!({ "$ref": "#/components/schemas/Problem" });
+                    check(&name, &problem, &answer.json());
+                }
+            }
+        }
+        // Nor is there anything else under /api.
+        for address in ["/api", "/api/", "/api/v2/orders", "/api/v1", "/api/v1/x/y"] {
+            let request = app.client.get(app.url(address));
+            let answer = app.send(request.header("accept", "text/html")).await;
+            assert_eq!(answer.json()["type"], "/problems/not-found", "{address}");
+        }
+    })
+    .await;
+}
+
+/// An id that is no text is the id of nothing, as one is that nobody has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_that_is_no_text_is_not_there() {
+    with_sqlite(|db| async move {
+        let app = TestApp::start(&db).await;
+        let witness = Witness {
+            app: &app,
+            seen: Mutex::default(),
+        };
+        let mut asked = 0;
+        for (method, path) in operations().into_keys() {
+            let parts = path.split('/').filter(|part| part.starts_with('{'));
+            for garbled in parts {
+                let with = |part: &str| {
+                    match part {
+                        _ if part == garbled => "%FF",
+                        "{kind}" => "late",
+                        "{transaction_id}" => "imp_1",
+                        plain => plain,
+                    }
+                    .to_owned()
+                };
+                let address = path.split('/').map(with).collect::<Vec<_>>().join("/");
+                let method = Method::from_bytes(method.as_bytes()).unwrap();
+                let answer = witness
+                    .ask(method, &path, &address, 404, |request| {
+                        let request = request.header("idempotency-key", "1");
+                        request.json(&json!({ "reason": "x", "note": "x" }))
+                    })
+                    .await;
+                assert_eq!(answer.json()["type"], "/problems/not-found", "{address}");
+                asked += 1;
+            }
+        }
+        assert!(asked >= 15, "{asked}");
+    })
+    .await;
+}
+
 /// Sends these bytes; head and body of the answer.
 async fn exchange(app: &TestApp, request: &str) -> (String, String) {
     let mut stream = TcpStream::connect(app.running.addr).await.unwrap();
@@ -633,6 +726,91 @@ fn bodies_are_described_by_the_fields_that_are_read() {
             assert!(!validator.is_valid(&less), "{name} without {field}");
         }
     }
+}
+
+/// A client that goes by the description sends what is taken, and what it says is none is refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fits_the_description_is_what_is_taken() {
+    with_sqlite(|db| async move {
+        let app = TestApp::start(&db).await;
+        let schema = |name: &str| {
+            let mut whole = json!({ "$ref": format!("#/components/schemas/{name}") });
+            whole["components"] = document()["components"].clone();
+            jsonschema::validator_for(&whole).unwrap()
+        };
+        let orders = schema("NewOrderBody");
+        for (number, (field, value, is_taken)) in [
+            ("currency", json!("USD"), true),
+            ("currency", json!("KWD"), true),
+            ("currency", json!(null), true),
+            ("currency", json!("WON"), false),
+            ("currency", json!("krw"), false),
+            ("currency", json!("XAU"), false),
+            ("locale", json!("zh-Hans-CN"), true),
+            ("locale", json!("EN_us"), true),
+            ("locale", json!("ko-"), true),
+            ("locale", json!("fr"), false),
+            ("locale", json!("kok"), false),
+            ("locale", json!("ko-\u{7}x"), false),
+            ("return_url", json!("HTTPS://shop.example/끝?a=1#b"), true),
+            ("return_url", json!("javascript:alert(1)"), false),
+            ("return_url", json!("//shop.example"), false),
+            ("payment_id", json!("주문 1:2;3&4=5+6"), true),
+            ("payment_id", json!("\u{1f600}"), true),
+            ("payment_id", json!(""), false),
+            ("payment_id", json!("a/b"), false),
+            ("payment_id", json!("a\\b"), false),
+            ("payment_id", json!("a?"), false),
+            ("payment_id", json!("#a"), false),
+            ("payment_id", json!("100%"), false),
+            ("payment_id", json!("a\u{85}b"), false),
+            ("payment_id", json!("a\nb"), false),
+            ("payment_id", json!("\u{fffd}"), false),
+            ("metadata", json!({ "a": [1] }), true),
+            ("metadata", json!([1]), false),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let mut body = json!({ "payment_id": format!("N-{number}"), "name": "x", "amount": 1 });
+            body[field] = value;
+            let answer = app.api(Method::POST, ORDERS, Some(body.clone())).await;
+            let wanted = if is_taken {
+                StatusCode::CREATED
+            } else {
+                StatusCode::UNPROCESSABLE_ENTITY
+            };
+            assert_eq!(answer.status, wanted, "{body}: {}", answer.text);
+            assert_eq!(orders.is_valid(&body), is_taken, "{body}");
+        }
+        let endpoints = schema("NewWebhookEndpointBody");
+        for (url, is_taken) in [("http://127.0.0.1:1/", true), ("ftp://127.0.0.1/", false)] {
+            let body = json!({ "url": url });
+            let answer = app.api(Method::POST, ENDPOINTS, Some(body.clone())).await;
+            assert_eq!(answer.status == StatusCode::CREATED, is_taken, "{url}");
+            assert_eq!(endpoints.is_valid(&body), is_taken, "{url}");
+        }
+        for (id, is_one) in [("imp_1-A", true), ("a b", false)] {
+            let body = json!({ "reason": "x", "transaction_id": id });
+            assert_eq!(schema("NewRefundBody").is_valid(&body), is_one, "{id}");
+        }
+        // And in addresses.
+        for ((method, path), operation) in operations() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            for parameter in parameters {
+                let name = parameter["name"].as_str().unwrap();
+                let wrong = match name {
+                    "payment_id" => "a/b",
+                    "endpoint_id" => "we_1",
+                    "transaction_id" => "a b",
+                    _ => continue,
+                };
+                let validator = jsonschema::validator_for(&parameter["schema"]).unwrap();
+                assert!(!validator.is_valid(&json!(wrong)), "{method} {path} {name}");
+            }
+        }
+    })
+    .await;
 }
 
 /// An app whose keys may make so many calls in a minute.

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 use serde_json::json;
+use wanryo::domain::access::Role;
 use wanryo::service::access;
 
 use crate::app::{Answer, TestApp};
 use crate::by_hand::Hasty;
+use crate::roles::sign_in;
 use crate::support::with_sqlite;
 
 /// What an address may load, when it answers with a page of ours.
@@ -262,9 +264,12 @@ const ROUTES: [(&str, &str, Class); 70] = [
     ("/metrics", "/metrics", Class::Bare),
 ];
 /// Routes of which every one is a pattern for the rest: the API's 404, and files of the build.
-const OPEN_ENDED: [(&str, &str); 5] = [
+const OPEN_ENDED: [(&str, &str); 8] = [
     ("/api/v1/{*rest}", "/api/v1/nonsense"),
     ("/api/v1", "/api/v1"),
+    ("/api/{*rest}", "/api/nonsense"),
+    ("/api/", "/api/"),
+    ("/api", "/api"),
     ("asset.path", "/favicon.svg"),
     ("asset.path", "/robots.txt"),
     ("the fallback", "/no/such/page"),
@@ -401,11 +406,10 @@ fn check(name: &str, answer: &Answer, class: Class, secure: bool, sdk: &str) {
         .get("content-type")
         .is_some_and(|value| value.to_str().unwrap().starts_with("text/html"));
     // What a form's address says to a browser that asks for its headers alone is no page.
-    let is_head_of_page =
-        answer.text.is_empty() && says_html && answer.status != StatusCode::FORBIDDEN;
+    let refuses = [StatusCode::FORBIDDEN, StatusCode::METHOD_NOT_ALLOWED].contains(&answer.status);
+    let is_head_of_page = answer.text.is_empty() && says_html && !refuses;
     let is_page = answer.text.contains("<style nonce") || is_head_of_page;
-    let is_head_of_refusal =
-        answer.text.is_empty() && says_html && answer.status == StatusCode::FORBIDDEN;
+    let is_head_of_refusal = answer.text.is_empty() && says_html && refuses;
     let is_refusal = is_head_of_refusal
         || (says_html
             && answer.text.contains("<style>")
@@ -545,6 +549,46 @@ async fn every_answer_of_every_route_has_them() {
         })
         .await;
     }
+}
+
+/// Whoever puts into an address what is no text is told what everybody is told whose id is not there, and nothing breaks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_is_no_text_names_nothing() {
+    with_sqlite(|db| async move {
+        let app = TestApp::start(&db).await;
+        let cookie = sign_in(&app, Role::Owner).await;
+        let mut asked = 0;
+        for (route, ..) in ROUTES.iter().filter(|(route, ..)| route.contains('{')) {
+            let with = |id: &str| {
+                let parts = route.split('/').map(|part| {
+                    let is_open = part.starts_with('{');
+                    if is_open { id } else { part }
+                });
+                parts.collect::<Vec<_>>().join("/")
+            };
+            for method in [Method::GET, Method::POST] {
+                let ask = async |id: &str| {
+                    let request = app
+                        .client
+                        .request(method.clone(), app.url(&with(id)))
+                        .header("accept", "text/html")
+                        .header("cookie", &cookie)
+                        .header("sec-fetch-site", "same-origin")
+                        .header("content-type", "application/x-www-form-urlencoded");
+                    app.send(request.body("")).await
+                };
+                let (garbled, absent) = (ask("%FF").await, ask("0").await);
+                let name = format!("{method} {route}");
+                // Leptos names an order in its page, and there is none.
+                assert_eq!(garbled.status, absent.status, "{name}: {}", garbled.text);
+                let kind = |answer: &Answer| answer.headers.get("content-type").cloned();
+                assert_eq!(kind(&garbled), kind(&absent), "{name}: {}", garbled.text);
+                asked += 1;
+            }
+        }
+        assert!(asked >= 60, "{asked}");
+    })
+    .await;
 }
 
 /// What the sizes, depths and counts come to at each door.

@@ -4,18 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::{Connection, SqliteConnection};
+use wanryo::domain::delivery::Trouble;
 use wanryo::ports::clock::Clock;
-use wanryo::service::{inbox, reconciliation};
+use wanryo::service::{deliveries, inbox, reconciliation};
 
 use crate::app::{Answer, TestApp};
 use crate::by_hand::Ahead;
+use crate::events::receiver::Receiver;
 use crate::support::{TestDatabase, on_both_databases, with_sqlite};
 
 /// Further ahead than an answer of the database is kept.
 const NEW_ANSWER: Duration = Duration::from_secs(11);
+const MINUTE: Duration = Duration::from_secs(60);
 /// Labels that there may be, and nothing else.
 const LABELS: [&str; 9] = [
     "version", "outcome", "asker", "result", "portone", "call", "queue", "status", "le",
@@ -193,6 +196,49 @@ on_both_databases! {
             assert_eq!(worked.value("queue_age_seconds", &[("queue", queue)]), 0.0, "{queue}");
         }
         assert!(worked.value("asks_total", &[("asker", "reconciler"), ("result", "made")]) >= 1.0);
+    }
+
+    async fn events_that_wait_and_events_that_were_sent_are_counted(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = start(&db, &clock).await;
+        let receiver = Receiver::start().await;
+        let mut endpoints = Vec::new();
+        // Nobody listens at the second one.
+        for url in [receiver.url.as_str(), "http://127.0.0.1:1/"] {
+            let made = app.api(Method::POST, "/api/v1/webhook-endpoints", Some(json!({ "url": url }))).await.json();
+            endpoints.push(format!("/api/v1/webhook-endpoints/{}", made["id"].as_str().unwrap()));
+        }
+        let queue = |scrape: &Scrape| ["queue_waiting", "queue_due", "queue_age_seconds"].map(|name| scrape.value(name, &[("queue", "deliveries")]));
+        let sent = |scrape: &Scrape| ["delivered", "connect_failed", "timeout"].map(|word| scrape.value("deliveries_total", &[("result", word)]));
+        let fresh = scrape(&app, &clock).await;
+        assert_eq!((queue(&fresh), sent(&fresh)), ([0.0; 3], [0.0; 3]));
+        let words = fresh.0.keys().filter(|(name, _)| name == "wanryo_deliveries_total").count();
+        assert_eq!(words, Trouble::ALL.len() + 1, "each is there from the start");
+
+        app.order("PAID").await;
+        let imp_uid = app.pay("PAID", json!({}));
+        app.complete(&format!("imp_uid={imp_uid}&merchant_uid=PAID")).await;
+        let [waiting, due, age] = queue(&scrape(&app, &clock).await);
+        assert_eq!((waiting, due), (2.0, 2.0));
+        assert!((11.0..60.0).contains(&age), "{age}");
+
+        deliveries::deliver_due(&app.running.core).await.unwrap();
+        let tried = scrape(&app, &clock).await;
+        assert_eq!(sent(&tried), [1.0, 1.0, 0.0]);
+        let [waiting, due, age] = queue(&tried);
+        assert_eq!((waiting, due), (1.0, 1.0), "after five seconds it is sent again");
+        assert!((1.0..11.0).contains(&age), "{age}");
+
+        // One that rests is due when it may be tried, not since its events are; one that is off has nothing due.
+        let in_a_minute = (clock.now() + MINUTE).as_microsecond();
+        db.run(&format!("UPDATE webhook_endpoints SET resume_at = {in_a_minute}")).await;
+        let [waiting, due, age] = queue(&scrape(&app, &clock).await);
+        assert_eq!((waiting, due, age), (1.0, 0.0, 0.0));
+        clock.push(MINUTE);
+        let [_, due, age] = queue(&scrape(&app, &clock).await);
+        assert!(due == 1.0 && (11.0..60.0).contains(&age), "{due} {age}");
+        app.api(Method::PATCH, &endpoints[1], Some(json!({ "enabled": false }))).await;
+        assert_eq!(queue(&scrape(&app, &clock).await), [1.0, 0.0, 0.0]);
     }
 
     async fn a_portone_that_is_down_and_a_flood_are_seen(db: TestDatabase) {

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::timeout;
-use wanryo::service::inbox;
+use wanryo::service::{deliveries, inbox};
 
 use crate::app::{PATIENCE, TestApp};
+use crate::events::receiver::Receiver;
 use crate::logs;
 use crate::support::{TestDatabase, on_both_databases, with_postgres, with_sqlite};
 
@@ -257,6 +258,42 @@ on_both_databases! {
         assert_eq!(webhooks, 1, "it came once");
         let (is_well, said) = run(&["999999"]).await;
         assert!(!is_well && said.contains("no webhook 999999"), "{said}");
+    }
+}
+
+on_both_databases! {
+    async fn an_event_is_sent_once_more_when_somebody_says_so(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let receiver = Receiver::start().await;
+        let made = app.api(Method::POST, "/api/v1/webhook-endpoints", Some(json!({ "url": receiver.url }))).await.json();
+        app.order("PAID").await;
+        let imp_uid = app.pay("PAID", json!({}));
+        app.complete(&format!("imp_uid={imp_uid}&merchant_uid=PAID")).await;
+        let core = &app.running.core;
+        assert_eq!(deliveries::deliver_due(core).await.unwrap(), 1);
+        let listed = app.api(Method::GET, "/api/v1/deliveries", None).await.json();
+        let id = listed["deliveries"][0]["id"].to_string();
+        let run = async |id: &[&str]| finished(logs::command(&db, &app.sandbox).env_remove("RUST_LOG").arg("replay").args(id)).await;
+
+        let (is_well, said) = run(&["--delivery", &id]).await;
+        assert!(is_well && said.is_empty(), "{said}");
+        assert_eq!(deliveries::deliver_due(core).await.unwrap(), 1);
+        let [first, second] = &receiver.got()[..] else { panic!("it came twice") };
+        assert_eq!((&first.id, first.json()), (&second.id, second.json()), "by its id the shop knows it again");
+        let read = app.api(Method::GET, &format!("/api/v1/deliveries/{id}"), None).await.json();
+        assert_eq!((&read["status"], read["attempts"].as_array().unwrap().len()), (&json!("delivered"), 2));
+        let audited = db.read("SELECT actor FROM audit_log WHERE act = 'redelivered'").await;
+        assert_eq!(audited, ["command"]);
+
+        let (is_well, said) = run(&["--delivery", "999999"]).await;
+        assert!(!is_well && said.contains("no delivery 999999"), "{said}");
+        let (is_well, said) = run(&["1", "--delivery", &id]).await;
+        assert!(!is_well && said.contains("cannot be used with"), "one or the other: {said}");
+        let endpoint = format!("/api/v1/webhook-endpoints/{}", made["id"].as_str().unwrap());
+        app.api(Method::PATCH, &endpoint, Some(json!({ "enabled": false }))).await;
+        let (is_well, said) = run(&["--delivery", &id]).await;
+        assert!(!is_well && said.contains("it was disabled"), "{said}");
+        assert_eq!(deliveries::deliver_due(core).await.unwrap(), 0);
     }
 }
 

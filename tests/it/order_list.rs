@@ -122,5 +122,12 @@ on_both_databases! {
         let second = staff.page(&format!("/orders?min=1000&max=1,000&after={place}")).await;
         assert_eq!(listed(&second), ["N-00"]);
         assert!(second.contains("처음으로") && !second.contains("이전 주문 더 보기"), "{second}");
+        // A page that is full, and all there is.
+        let full = staff.page("/orders?min=1000&max=1,000&q=N-").await;
+        assert!(full.contains("이전 주문 더 보기"), "{full}");
+        app.api(reqwest::Method::POST, "/api/v1/orders/N-00/close", None).await;
+        let full = staff.page("/orders?min=1000&max=1,000&status=open").await;
+        assert_eq!(listed(&full).len(), 50);
+        assert!(!full.contains("이전 주문 더 보기") && !full.contains("after="), "{full}");
     }
 }

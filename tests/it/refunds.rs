@@ -141,7 +141,7 @@ pub(crate) async fn write(app: &TestApp, refund: &Refund) {
         data: refund::history_data(refund),
         once_key: None,
     };
-    let written = app.running.core.refunds.intend(refund, &entry).await;
+    let written = app.running.core.refunds.intend(refund, &entry, None).await;
     assert_eq!(written.unwrap(), Intended::Written);
 }
 
@@ -331,8 +331,10 @@ on_both_databases! {
             assert_eq!((other_key.status, other_key.json()["refund_id"] == first.json()["refund_id"]), (StatusCode::CREATED, false));
             assert_eq!(app.read_order(&id).await["refunded_amount"], 2_000);
         }
-        // A name belongs to its order.
+        // A name belongs to one order.
         paid(&app, "v1", "ELSEWHERE").await;
+        let elsewhere = app.refund_named("ELSEWHERE", "SAME-v1 return 1", json!({ "reason": "x" })).await;
+        assert_eq!(problem(&elsewhere), (422, "idempotency-key-reused".to_owned()));
         assert_eq!(app.refund("ELSEWHERE", "return 1", json!({ "reason": "x" })).await.status, StatusCode::CREATED);
     }
 

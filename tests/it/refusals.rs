@@ -157,6 +157,46 @@ async fn a_place_is_free_again_when_its_request_is_answered() {
     .await;
 }
 
+/// Somebody opened an address in the browser that programs post to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_opens_what_takes_another_method_sees_a_page_that_says_so() {
+    with_sqlite(|db| async move {
+        let app = TestApp::start(&db).await;
+        for (method, path, allow) in [
+            (Method::GET, "/payments/webhook", "POST"),
+            (Method::GET, "/logout", "POST"),
+            (Method::POST, "/pay/ORD-1", "GET,HEAD"),
+            (Method::DELETE, "/healthz", "GET,HEAD"),
+            (Method::POST, "/favicon.svg", "GET,HEAD"),
+        ] {
+            let ask = |accept| {
+                let request = app.client.request(method.clone(), app.url(path));
+                request
+                    .header("accept", accept)
+                    .header("accept-language", "en")
+            };
+            let page = app.send(ask(A_PAGE.1)).await;
+            let problem = app.send(ask("*/*")).await;
+
+            for (answer, media_type) in [
+                (&page, "text/html; charset=utf-8"),
+                (&problem, "application/problem+json"),
+            ] {
+                assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+                assert_eq!(header(&answer.headers, "allow"), allow, "{path}");
+                assert_eq!(
+                    header(&answer.headers, "content-type"),
+                    media_type,
+                    "{path}"
+                );
+            }
+            assert!(page.text.contains("could not be read"), "{}", page.text);
+            assert_eq!(problem.json()["type"], "/problems/method-not-allowed");
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_is_small_on_the_wire_and_offers_no_address_for_what_was_posted() {
     with_sqlite(|db| async move {

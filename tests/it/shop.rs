@@ -128,6 +128,33 @@ on_both_databases! {
         assert_eq!(app.api(Method::GET, "/api/v1/orders?cursor=x", None).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
 
+    async fn a_last_page_that_is_full_is_the_last_one(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let endpoint = json!({ "url": "http://127.0.0.1:1/", "event_types": ["order.paid"] });
+        assert_eq!(app.api(Method::POST, "/api/v1/webhook-endpoints", Some(endpoint)).await.status, StatusCode::CREATED);
+        // Four orders, four events, and four second payments that somebody has to look at.
+        for number in 0..4 {
+            let id = format!("ORD-{number}");
+            app.order(&id).await;
+            for _ in 0..2 {
+                let imp_uid = app.pay(&id, json!({}));
+                app.complete(&format!("imp_uid={imp_uid}&merchant_uid={id}")).await;
+            }
+        }
+        for (path, rows) in [("orders", "orders"), ("deliveries", "deliveries"), ("attention", "items")] {
+            let page = async |limit: u32, cursor: &str| app.api(Method::GET, &format!("/api/v1/{path}?limit={limit}&cursor={cursor}"), None).await.json();
+            let first = page(2, "").await;
+            let second = page(2, first["next_cursor"].as_str().unwrap()).await;
+            let count = |page: &serde_json::Value| page[rows].as_array().unwrap().len();
+            assert_eq!((count(&first), count(&second)), (2, 2), "{path}");
+            assert_ne!(first[rows][1], second[rows][0], "{path}");
+            assert_eq!(second["next_cursor"], json!(null), "{path}: nothing follows");
+            let whole = page(4, "").await;
+            assert_eq!((count(&whole), &whole["next_cursor"]), (4, &json!(null)), "{path}");
+            assert!(page(3, "").await["next_cursor"].is_string(), "{path}");
+        }
+    }
+
     async fn the_back_office_is_closed_to_strangers_and_open_to_staff(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         app.order("ORD-1").await;

@@ -144,7 +144,7 @@ fn account() -> RefundAccount {
 
 async fn intend(database: &Database, refund: &Refund) -> Intended {
     let entry = entry(EntryKind::RefundRequested);
-    database.intend(refund, &entry).await.unwrap()
+    database.intend(refund, &entry, None).await.unwrap()
 }
 
 /// The refund as it is once it is in another state.
@@ -325,7 +325,7 @@ on_both_databases! {
         paid(&database, "A").await;
         let refund = Refund { account: Some(account()), ..intent("A", "1") };
         let beyond_the_guard = Refund { guard_minor: 999, ..refund.clone() };
-        assert!(matches!(database.intend(&beyond_the_guard, &entry(EntryKind::RefundRequested)).await, Err(StoreError::Unavailable(_))));
+        assert!(matches!(database.intend(&beyond_the_guard, &entry(EntryKind::RefundRequested), None).await, Err(StoreError::Unavailable(_))));
         assert_eq!(kinds(&database, "A").await, ["order_created"]);
         assert_eq!(intend(&database, &refund).await, Intended::Written);
 

@@ -31,6 +31,7 @@ use wanryo::domain::refund::{Answer, Balance, Refund, RefundState};
 use wanryo::domain::sweep::Listing;
 use wanryo::domain::transaction::{Transaction, Verdict};
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
+use wanryo::ports::requests::NamedRequest;
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, Intended,
     KeptKey, Listed, Moved, NewApiKey, NewUser, Opening, OrderFilter, OrderStore, OutboxEvent,
@@ -286,8 +287,13 @@ impl InboxStore for Fused<dyn InboxStore> {
 
 #[async_trait]
 impl RefundStore for Fused<dyn RefundStore> {
-    async fn intend(&self, refund: &Refund, entry: &Entry) -> Result<Intended, StoreError> {
-        through!(self, "refunds.intend", intend(refund, entry))
+    async fn intend(
+        &self,
+        refund: &Refund,
+        entry: &Entry,
+        name: Option<&NamedRequest>,
+    ) -> Result<Intended, StoreError> {
+        through!(self, "refunds.intend", intend(refund, entry, name))
     }
     async fn find_refund(&self, id: &RefundId) -> Result<Option<Refund>, StoreError> {
         through!(self, "refunds.find_refund", find_refund(id))
@@ -665,9 +671,10 @@ impl Place {
     pub(crate) fn refund(&self, id: &str) -> Request<Body> {
         let body = json!({ "reason": "단순 변심", "amount": GIVEN_BACK });
         let mut request = self.shop("POST", &format!("/api/v1/orders/{id}/refunds"), Some(body));
-        request
-            .headers_mut()
-            .insert("idempotency-key", HeaderValue::from_static("return-1"));
+        request.headers_mut().insert(
+            "idempotency-key",
+            HeaderValue::from_str(&format!("return-{id}")).unwrap(),
+        );
         request
     }
 

@@ -20,6 +20,8 @@ use crate::ports::store::StoreError;
 
 /// Most rows that one list has, whatever the caller asks for.
 const ROWS_MAX: u32 = 100;
+/// Most items that need attention: a page, and the one that tells whether another follows.
+const ITEMS_MAX: u32 = ROWS_MAX + 1;
 
 /// Every column of an item, in `attention` and in `settled`.
 macro_rules! item_columns {
@@ -213,7 +215,7 @@ impl AttentionStore for Database {
                 after.map(|after| micros(after.first_seen_at)),
                 after.map(|after| after.kind.as_str()),
                 after.map(|after| after.transaction_id.as_str()),
-                i64::from(limit.min(ROWS_MAX)),
+                i64::from(limit.min(ITEMS_MAX)),
             )?;
             rows.into_iter().map(ItemRow::into_domain).collect()
         })

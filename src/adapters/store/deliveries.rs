@@ -30,8 +30,8 @@ use crate::ports::deliveries::{
 };
 use crate::ports::store::StoreError;
 
-/// Most deliveries that one page lists, whatever the caller asks for.
-const PAGE_DELIVERIES_MAX: u32 = 100;
+/// Most deliveries that one list has, whatever the caller asks for: a page, and the one that tells whether another follows.
+const LISTED_MAX: u32 = 101;
 
 #[async_trait]
 impl DeliveryStore for Database {
@@ -284,7 +284,7 @@ impl Database {
             filter.event_id.as_deref(),
             filter.event_type.map(|one| one.as_str()),
             filter.after.unwrap_or(i64::MAX),
-            i64::from(filter.limit.clamp(1, PAGE_DELIVERIES_MAX)),
+            i64::from(filter.limit.clamp(1, LISTED_MAX)),
         )?;
         conn.keep();
         rows.into_iter().map(DeliveryRow::into_domain).collect()

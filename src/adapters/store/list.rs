@@ -217,14 +217,25 @@ impl Database {
             stretch.end = (*at, id.clone());
         }
         let limit = filter.limit.clamp(1, PAGE_ORDERS_MAX);
-        let rows = page(&mut conn, filter, search.as_ref(), &way, &stretch, limit).await?;
+        // One more than is listed, to know whether there is a next page.
+        let mut rows = page(
+            &mut conn,
+            filter,
+            search.as_ref(),
+            &way,
+            &stretch,
+            limit + 1,
+        )
+        .await?;
         conn.keep();
-        let is_full = u32::try_from(rows.len()).is_ok_and(|count| count == limit);
+        let listed = usize::try_from(limit).unwrap_or(usize::MAX);
+        let has_more = rows.len() > listed;
+        rows.truncate(listed);
         let orders: Vec<_> = rows
             .into_iter()
             .map(OrderRow::into_domain)
             .collect::<Result<_, _>>()?;
-        let further = match (orders.last().filter(|_| is_full), end) {
+        let further = match (orders.last().filter(|_| has_more), end) {
             (Some(last), _) => Some((last.created_at, last.payment_id.clone())),
             (None, Some(end)) => Some(place(end)?),
             (None, None) => None,

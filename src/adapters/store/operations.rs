@@ -52,6 +52,7 @@ impl OperationsStore for Database {
             let inbox = queue(&mut conn, now, QueueSql::INBOX).await?;
             let checks = queue(&mut conn, now, QueueSql::CHECKS).await?;
             let refunds = queue(&mut conn, now, QueueSql::REFUNDS).await?;
+            let deliveries = queue(&mut conn, now, QueueSql::DELIVERIES).await?;
             let rows: Vec<(String, i64)> = fetch_all!(
                 &mut conn,
                 "SELECT status, COUNT(*) FROM orders GROUP BY status"
@@ -65,6 +66,7 @@ impl OperationsStore for Database {
                 inbox,
                 checks,
                 refunds,
+                deliveries,
                 attention: u64::from(attention),
                 orders: orders.collect::<Result<_, Failure>>()?,
             })
@@ -102,6 +104,13 @@ impl Change for Replay {
     }
 }
 
+/// Whether something is sent to an endpoint now.
+macro_rules! serves {
+    () => {
+        "e.status IN ('enabled', 'paused') AND (e.resume_at IS NULL OR e.resume_at <= $1)"
+    };
+}
+
 /// Two texts, so that each reads its index from one end.
 struct QueueSql {
     table: &'static str,
@@ -129,6 +138,24 @@ impl QueueSql {
         count: "SELECT COUNT(*), COALESCE(SUM(CASE WHEN next_at <= $1 THEN 1 ELSE 0 END), 0) FROM refunds WHERE next_at IS NOT NULL",
         oldest: "SELECT MIN(next_at) FROM refunds WHERE next_at IS NOT NULL AND next_at <= $1",
     };
+    /// There are few endpoints, and each has its place in the index. What waited for one that rested is due since it may be sent.
+    const DELIVERIES: Self = Self {
+        table: "deliveries",
+        column: "next_attempt_at",
+        count: concat!(
+            "SELECT COUNT(*), COALESCE(SUM(CASE WHEN d.next_attempt_at <= $1 AND ",
+            serves!(),
+            " THEN 1 ELSE 0 END), 0) FROM deliveries AS d JOIN webhook_endpoints AS e ON e.endpoint_id = d.endpoint_id WHERE d.status = 'pending'"
+        ),
+        oldest: concat!(
+            "SELECT MIN(CASE WHEN due.resume_at > due.at THEN due.resume_at ELSE due.at END) FROM (
+                SELECT e.resume_at, (SELECT MIN(d.next_attempt_at) FROM deliveries AS d
+                    WHERE d.endpoint_id = e.endpoint_id AND d.status = 'pending' AND d.next_attempt_at <= $1) AS at
+                FROM webhook_endpoints AS e WHERE ",
+            serves!(),
+            ") AS due"
+        ),
+    };
 }
 
 async fn queue(conn: &mut Connection, now: Timestamp, sql: QueueSql) -> Result<Queue, Failure> {
@@ -145,4 +172,41 @@ async fn queue(conn: &mut Connection, now: Timestamp, sql: QueueSql) -> Result<Q
 
 fn whole(count: i64) -> u64 {
     u64::try_from(count).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+
+    use super::super::connect::SQLITE_MIGRATIONS;
+    use super::*;
+
+    #[tokio::test]
+    async fn every_queue_is_counted_from_an_index() {
+        let mut conn = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        SQLITE_MIGRATIONS.run(&mut conn).await.unwrap();
+        for queue in [
+            QueueSql::INBOX,
+            QueueSql::CHECKS,
+            QueueSql::REFUNDS,
+            QueueSql::DELIVERIES,
+        ] {
+            for sql in [queue.count, queue.oldest] {
+                let sql = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+                let rows = sqlx::query(sql).fetch_all(&mut conn).await.unwrap();
+                let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+                // Of an endpoint there are few.
+                let mut of_queue = plan.iter().filter(|step| {
+                    [format!(" {} ", queue.table), " d ".to_owned()]
+                        .iter()
+                        .any(|name| step.contains(name))
+                });
+                let steps: Vec<&String> = of_queue.by_ref().collect();
+                assert!(!steps.is_empty(), "{plan:#?}");
+                for step in steps {
+                    assert!(step.contains(" INDEX "), "{plan:#?}");
+                }
+            }
+        }
+    }
 }

@@ -12,18 +12,25 @@ use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
 use super::retention::has_to_be_erased;
 use super::rows::{PaymentIdRow, RefundRow, micros, refund_columns};
 use super::write::{Change, Verdict};
-use super::{Database, Tx};
+use super::{Database, Tx, requests};
 use crate::domain::history::Entry;
 use crate::domain::ids::{PaymentId, RefundId};
 use crate::domain::refund::Refund;
+use crate::ports::requests::NamedRequest;
 use crate::ports::store::{Intended, Moved, RefundStore, StoreError};
 
 #[async_trait]
 impl RefundStore for Database {
-    async fn intend(&self, refund: &Refund, entry: &Entry) -> Result<Intended, StoreError> {
+    async fn intend(
+        &self,
+        refund: &Refund,
+        entry: &Entry,
+        name: Option<&NamedRequest>,
+    ) -> Result<Intended, StoreError> {
         self.write(Intend {
             refund: refund.clone(),
             entry: entry.clone(),
+            name: name.cloned(),
         })
         .await
     }
@@ -119,6 +126,7 @@ impl RefundStore for Database {
 struct Intend {
     refund: Refund,
     entry: Entry,
+    name: Option<NamedRequest>,
 }
 
 #[async_trait]
@@ -143,6 +151,11 @@ impl Change for Intend {
             return Ok(Verdict::Undo(Intended::KeyInUse(Box::new(
                 row.into_domain()?,
             ))));
+        }
+        if let Some(name) = &self.name
+            && requests::keep(tx, name).await? != name.fingerprint
+        {
+            return Ok(Verdict::Undo(Intended::NameInUse));
         }
         // What was given back is in `cancelled_minor`; a refund in flight is not, and is refused below.
         let fits: Vec<(i64,)> = fetch_all!(

@@ -1,7 +1,6 @@
 //! Requests by their names.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 
 use super::query::{Failure, execute, fetch_optional};
 use super::rows::micros;
@@ -12,15 +11,14 @@ use crate::ports::store::StoreError;
 
 #[async_trait]
 impl RequestStore for Database {
-    async fn keep(&self, request: &NamedRequest, since: Timestamp) -> Result<String, StoreError> {
+    async fn keep(&self, request: &NamedRequest) -> Result<String, StoreError> {
         let request = request.clone();
-        self.write(Keep { request, since }).await
+        self.write(Keep { request }).await
     }
 }
 
 struct Keep {
     request: NamedRequest,
-    since: Timestamp,
 }
 
 #[async_trait]
@@ -32,28 +30,32 @@ impl Change for Keep {
     }
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<String>, Failure> {
-        let NamedRequest {
-            shop,
-            name,
-            fingerprint,
-            at,
-        } = &self.request;
-        execute!(
-            tx,
-            "DELETE FROM named_requests WHERE created_at < $1",
-            micros(self.since)
-        )?;
-        // An update that changes nothing, so that the row is returned whoever wrote it.
-        let kept: Option<(String,)> = fetch_optional!(
-            tx,
-            "INSERT INTO named_requests (shop, name, fingerprint, created_at) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (shop, name) DO UPDATE SET created_at = named_requests.created_at RETURNING fingerprint",
-            shop,
-            name,
-            fingerprint,
-            micros(*at),
-        )?;
-        let kept = kept.map_or_else(|| fingerprint.clone(), |(kept,)| kept);
-        Ok(Verdict::Keep(kept))
+        Ok(Verdict::Keep(keep(tx, &self.request).await?))
     }
+}
+
+/// [`RequestStore::keep`] as a part of a change.
+pub(super) async fn keep(tx: &mut Tx, request: &NamedRequest) -> Result<String, Failure> {
+    let NamedRequest {
+        shop,
+        name,
+        fingerprint,
+        at,
+    } = request;
+    execute!(
+        tx,
+        "DELETE FROM named_requests WHERE created_at < $1",
+        micros(request.forgotten_before())
+    )?;
+    // An update that changes nothing, so that the row is returned whoever wrote it.
+    let kept: Option<(String,)> = fetch_optional!(
+        tx,
+        "INSERT INTO named_requests (shop, name, fingerprint, created_at) VALUES ($1, $2, $3, $4)
+        ON CONFLICT (shop, name) DO UPDATE SET created_at = named_requests.created_at RETURNING fingerprint",
+        shop,
+        name,
+        fingerprint,
+        micros(*at),
+    )?;
+    Ok(kept.map_or_else(|| fingerprint.clone(), |(kept,)| kept))
 }

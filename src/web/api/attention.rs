@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
@@ -10,12 +10,13 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::answers::{Attention, AttentionList};
-use super::{FieldRefused, Shop, filled, json_body, page_limit, query_of, unavailable};
+use super::{FieldRefused, Shop, cut, filled, json_body, page_limit, query_of, unavailable};
 use crate::domain::attention::AttentionKind;
 use crate::domain::ids::TransactionId;
 use crate::service::attention::{self, SettleError};
 use crate::service::cursor;
 use crate::web::App;
+use crate::web::named::Named;
 use crate::web::problem::Problem;
 
 /// Query of the list.
@@ -53,12 +54,12 @@ pub async fn list_attention(
     let found = app
         .core
         .attention
-        .list_attention(app.core.clock.now(), after.as_ref(), limit)
+        .list_attention(app.core.clock.now(), after.as_ref(), limit + 1)
         .await;
     match found {
-        Ok(items) => {
-            let full = u32::try_from(items.len()).is_ok_and(|count| count == limit);
-            let next = items.last().filter(|_| full).map(cursor::after_item);
+        Ok(mut items) => {
+            let has_more = cut(&mut items, limit);
+            let next = items.last().filter(|_| has_more).map(cursor::after_item);
             let list = AttentionList {
                 items: items.iter().map(Attention::of).collect(),
                 next_cursor: next,
@@ -89,7 +90,7 @@ pub struct SettleBody {
 pub async fn settle_attention(
     shop: Shop,
     State(app): State<App>,
-    Path((kind, id)): Path<(String, String)>,
+    Named((kind, id)): Named<(String, String)>,
     request: Request,
 ) -> Response {
     let bytes = match json_body(request).await {

@@ -67,12 +67,15 @@ pub struct NewOrderBody {
     /// Who pays; fills in the payment window
     pub buyer: Option<BuyerBody>,
     /// Where the buyer goes on afterwards, an absolute http(s) address
-    #[schema(max_length = 2048)]
+    #[schema(max_length = 2048, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://")]
     pub return_url: Option<String>,
     /// Until when it may be paid, within a year
     pub expires_at: Option<Timestamp>,
-    /// Language of the buyer's pages: ko, en, ja or zh
-    #[schema(max_length = 35)]
+    /// Language of the buyer's pages: ko, en, ja or zh, of whichever region
+    #[schema(
+        max_length = 35,
+        pattern = "^([Kk][Oo]|[Ee][Nn]|[Jj][Aa]|[Zz][Hh])([-_][^\\u0000-\\u001f\\u007f-\\u009f]*)?$"
+    )]
     pub locale: Option<String>,
     /// The shop's own object, given back as it came; at most 8 KiB
     #[schema(value_type = Option<Object>)]

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
+use crate::domain::money::Currency;
 use crate::web::problem::Problem;
 
 #[derive(OpenApi)]
@@ -149,6 +150,16 @@ const REFUSALS: [(&str, &[Problem]); 20] = [
     ("redeliver", &[Problem::NotFound, Problem::EndpointOff]),
 ];
 
+/// What ids look like, wherever one stands in a request: in its address, its query or its body.
+const IDS: [(&str, &str); 3] = [
+    (
+        "payment_id",
+        r"^[^\u0000-\u001f/\\?#%\u007f-\u009f\ufffd]+$",
+    ),
+    ("transaction_id", "^[A-Za-z0-9_-]+$"),
+    ("endpoint_id", "^we_[0-9a-f]{32}$"),
+];
+
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let described = serde_json::to_value(Described::openapi()).unwrap_or_default();
     finished(described)
@@ -179,15 +190,37 @@ fn finished(mut document: Value) -> Value {
         other => other,
     };
     components["schemas"]["Problem"] = problem_schema();
+    components["schemas"]["NewOrderBody"]["properties"]["currency"]["enum"] = currencies();
     let schemas = components["schemas"].clone();
     if let Some(paths) = document["paths"].as_object_mut() {
         let operations = paths.values_mut().filter_map(Value::as_object_mut);
         for operation in operations.flat_map(|path| path.values_mut()) {
             refuse(operation);
+            shape_ids(operation);
             ask_for_body(operation, &schemas);
         }
     }
     document
+}
+
+/// The words that a currency may be, and none at all.
+fn currencies() -> Value {
+    let letters = || 'A'..='Z';
+    let words = letters().flat_map(|a| letters().map(move |b| (a, b)));
+    let words = words.flat_map(|(a, b)| letters().map(move |c| String::from_iter([a, b, c])));
+    let known = words.filter(|word| Currency::parse(word).is_ok());
+    known.map(Value::String).chain([Value::Null]).collect()
+}
+
+/// Says what an id in an address or a query looks like.
+fn shape_ids(operation: &mut Value) {
+    let parameters = operation["parameters"].as_array_mut();
+    for parameter in parameters.into_iter().flatten() {
+        let id = IDS.iter().find(|(name, _)| parameter["name"] == *name);
+        if let Some((_, pattern)) = id {
+            parameter["schema"]["pattern"] = json!(pattern);
+        }
+    }
 }
 
 /// A body without a field that must be there need not be there itself.
@@ -205,6 +238,13 @@ fn ask_for_body(operation: &mut Value, schemas: &Value) {
 fn closed(schemas: &Map<String, Value>) -> Value {
     let close = |(name, schema): (&String, &Value)| {
         let mut schema = one_object(schema, schemas);
+        if name.ends_with("Body") {
+            for (id, pattern) in IDS {
+                if let Some(property) = schema["properties"].get_mut(id) {
+                    property["pattern"] = json!(pattern);
+                }
+            }
+        }
         if let Some(properties) = schema["properties"].as_object() {
             let all: Vec<&String> = properties.keys().collect();
             if !name.ends_with("Body") {

@@ -1,7 +1,7 @@
 //! `/api/v1/webhook-endpoints` and `/api/v1/deliveries`: where events go, and how far each of them is.
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -16,7 +16,7 @@ use super::answers::{
     WebhookEndpointList, WebhookEndpointWithSecret,
 };
 use super::body::{Refusal, present};
-use super::{FieldRefused, Shop, filled, json_body, page_limit, query_of, unavailable};
+use super::{FieldRefused, Shop, cut, filled, json_body, page_limit, query_of, unavailable};
 use crate::domain::delivery::{DeliveryStatus, EndpointId};
 use crate::domain::event::EventType;
 use crate::domain::ids::PaymentId;
@@ -24,6 +24,7 @@ use crate::domain::target::TargetRefused;
 use crate::ports::deliveries::{Again, DeliveryFilter, EndpointChange, Redelivered};
 use crate::service::endpoints::{self, EndpointError, REDELIVERED_MAX};
 use crate::web::App;
+use crate::web::named::Named;
 use crate::web::problem::Problem;
 
 /// Longest text that is looked for as an event's id.
@@ -37,7 +38,7 @@ const TYPES_RIGHT: &str =
 #[derive(ToSchema)]
 pub struct NewWebhookEndpointBody {
     /// An https address, without a user name or a password
-    #[schema(max_length = 2048)]
+    #[schema(max_length = 2048, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://")]
     pub url: String,
     /// What to tell of, each once; everything when absent or null
     #[schema(value_type = Option<Vec<EventTypeWord>>, min_items = 1)]
@@ -48,7 +49,7 @@ pub struct NewWebhookEndpointBody {
 #[derive(ToSchema)]
 pub struct WebhookEndpointChangeBody {
     /// An https address, without a user name or a password
-    #[schema(max_length = 2048)]
+    #[schema(max_length = 2048, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://")]
     pub url: Option<String>,
     /// What to tell of, each once; everything when null
     #[schema(value_type = Option<Vec<EventTypeWord>>, min_items = 1)]
@@ -152,7 +153,7 @@ pub(super) async fn list_endpoints(_shop: Shop, State(app): State<App>) -> Respo
 pub(super) async fn read_endpoint(
     _shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return Problem::NotFound.response();
@@ -170,7 +171,7 @@ pub(super) async fn read_endpoint(
 pub(super) async fn change_endpoint(
     shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     request: Request,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
@@ -213,7 +214,7 @@ fn change(object: &Map<String, Value>) -> Result<EndpointChange, Refusal> {
 pub(super) async fn delete_endpoint(
     shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return Problem::NotFound.response();
@@ -238,7 +239,7 @@ pub(super) async fn delete_endpoint(
 pub(super) async fn rotate_secret(
     shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return Problem::NotFound.response();
@@ -260,7 +261,7 @@ pub(super) async fn rotate_secret(
 pub(super) async fn redeliver_many(
     shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     request: Request,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
@@ -348,16 +349,18 @@ pub(super) async fn list_deliveries(
     State(app): State<App>,
     query: Result<Query<DeliveriesQuery>, QueryRejection>,
 ) -> Response {
-    let filter = match query_of(query).and_then(filter) {
+    let mut filter = match query_of(query).and_then(filter) {
         Ok(filter) => filter,
         Err(FieldRefused { field, right }) => return Problem::field(field, right),
     };
+    let limit = filter.limit;
+    filter.limit += 1;
     match app.core.deliveries.list_deliveries(&filter).await {
-        Ok(deliveries) => {
-            let full = u32::try_from(deliveries.len()).is_ok_and(|count| count == filter.limit);
+        Ok(mut deliveries) => {
+            let has_more = cut(&mut deliveries, limit);
             let next = deliveries
                 .last()
-                .filter(|_| full)
+                .filter(|_| has_more)
                 .map(|delivery| delivery.id.to_string());
             let list = DeliveryList {
                 deliveries: deliveries.iter().map(DeliveryBrief::of).collect(),
@@ -429,7 +432,7 @@ fn filter(query: DeliveriesQuery) -> Result<DeliveryFilter, FieldRefused> {
 pub(super) async fn read_delivery(
     _shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     match id.parse() {
         Ok(id) => delivery_answer(&app, StatusCode::OK, id).await,
@@ -444,7 +447,7 @@ pub(super) async fn read_delivery(
 pub(super) async fn redeliver(
     shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Response {
     let Ok(id) = id.parse() else {
         return Problem::NotFound.response();

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use http::HeaderMap;
-use jiff::SignedDuration;
 use parking_lot::Mutex;
 
 use super::{Shop, unavailable};
@@ -18,8 +17,6 @@ use crate::web::problem::Problem;
 /// Name of the header that makes a request recognisable.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const KEY_BYTES_MAX: usize = 255;
-/// How long a name is kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The header's value: none, one that can be kept, or what cannot.
 pub(super) enum Key {
@@ -82,15 +79,13 @@ pub(super) async fn admit(
         name,
     };
     let (shop, key) = turn.name.clone();
-    let now = app.core.clock.now();
     let request = NamedRequest {
         shop,
         name: key,
         fingerprint: fingerprint.to_owned(),
-        at: now,
+        at: app.core.clock.now(),
     };
-    let since = now.checked_sub(KEPT).unwrap_or(now);
-    match app.requests.keep(&request, since).await {
+    match app.requests.keep(&request).await {
         Ok(kept) if kept == fingerprint => Ok(turn),
         Ok(_) => Err(Problem::IdempotencyKeyReused.response()),
         Err(error) => Err(unavailable(&error)),

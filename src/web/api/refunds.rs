@@ -1,13 +1,15 @@
 //! `/api/v1/orders/{payment_id}/refunds`: the shop's server gives money back.
 //!
 //! Asking is idempotent by `Idempotency-Key`, which is kept for as long as the refund: the same request again is answered with
-//! the same refund, as far as it has come.
+//! the same refund, as far as it has come. Beyond its order a key is kept as the names of all requests are ([`once`]): for a day it
+//! is no other order's.
 //! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -18,7 +20,9 @@ use super::{App, Shop, json_body, unavailable};
 use crate::domain::ids::{PaymentId, TRANSACTION_ID_BYTES_MAX, TransactionId};
 use crate::domain::money::AMOUNT_MINOR_MAX;
 use crate::domain::refund::{ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, RefundAccount};
+use crate::ports::requests::NamedRequest;
 use crate::service::refunds::{self, AskError, Asked, NewRefund};
+use crate::web::named::Named;
 use crate::web::problem::Problem;
 
 const FIELDS: [&str; 4] = ["amount", "reason", "transaction_id", "refund_account"];
@@ -28,13 +32,13 @@ const ACCOUNT_FIELDS: [&str; 4] = ["bank", "number", "holder", "tel"];
 #[utoipa::path(post, path = "/api/v1/orders/{payment_id}/refunds", tag = "refunds", summary = "Gives money back",
     description = "The same request with the same Idempotency-Key is the same refund. Its state says how far it is.",
     params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64),
-        ("Idempotency-Key" = String, Header, description = "Printable ASCII, a new one for each refund", min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$")),
+        ("Idempotency-Key" = String, Header, description = "Printable ASCII, a new one for each refund. With another body it is refused as long as the order is kept, with another order for 24 hours", min_length = 1, max_length = 255, pattern = "^[!-~]([ -~]*[!-~])?$")),
     request_body = NewRefundBody,
     responses((status = 201, description = "The refund, new", body = answers::Refund), (status = 200, description = "The refund, asked for before by the same request", body = answers::Refund)))]
 pub async fn make_refund(
     shop: Shop,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     request: Request,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
@@ -47,10 +51,11 @@ pub async fn make_refund(
         Ok(bytes) => bytes,
         Err(problem) => return problem.response(),
     };
-    let new = match parse(&bytes, payment_id, format!("shop:{key}")) {
+    let mut new = match parse(&bytes, payment_id, format!("shop:{key}")) {
         Ok(new) => new,
         Err(refusal) => return refusal.response(),
     };
+    new.name = Some(name(&shop, &key, &new, app.core.clock.now()));
     match refunds::request(&app.core, new, shop.actor()).await {
         Ok(Asked::New(refund)) => {
             (StatusCode::CREATED, Json(answers::Refund::of(&refund))).into_response()
@@ -60,12 +65,30 @@ pub async fn make_refund(
     }
 }
 
+/// The request among all that the shop named. A header has no line break: no order's key is taken for a refund's.
+fn name(shop: &Shop, key: &str, new: &NewRefund, at: Timestamp) -> NamedRequest {
+    let of_order = [
+        ("payment_id".to_owned(), json!(new.payment_id.as_str())),
+        ("refund".to_owned(), json!(new.fingerprint)),
+    ];
+    NamedRequest {
+        shop: shop.name.clone(),
+        name: format!("refund\n{key}"),
+        fingerprint: fingerprint(&Map::from_iter(of_order)),
+        at,
+    }
+}
+
 /// `GET /api/v1/orders/{payment_id}/refunds`
 #[utoipa::path(get, path = "/api/v1/orders/{payment_id}/refunds", tag = "refunds", summary = "Lists the refunds of an order",
     description = "Those made in PortOne's console are not among them; the order's refunded_amount has them.",
     params(("payment_id" = String, Path, description = "The shop's id of the payment", min_length = 1, max_length = 64)),
     responses((status = 200, description = "The refunds", body = answers::RefundList)))]
-pub async fn list_refunds(_shop: Shop, State(app): State<App>, Path(id): Path<String>) -> Response {
+pub async fn list_refunds(
+    _shop: Shop,
+    State(app): State<App>,
+    Named(id): Named<String>,
+) -> Response {
     let Ok(id) = PaymentId::parse(&id) else {
         return Problem::NotFound.response();
     };
@@ -176,6 +199,7 @@ fn parse(
         account,
         idempotency_key,
         fingerprint: fingerprint(&object),
+        name: None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The form that gives money back, by a person who is signed in.
 
 use axum::Form;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, State};
 use axum::response::Response;
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -15,6 +15,7 @@ use crate::service::refunds::{self, AskError, Asked, NewRefund};
 use crate::ui::context::SignedIn;
 use crate::ui::pages::office::address::order_path;
 use crate::ui::pages::office::refund::RefundFault;
+use crate::web::named::Named;
 
 /// A refund, as a person confirmed it.
 #[derive(Deserialize)]
@@ -43,7 +44,7 @@ pub struct RefundForm {
 pub async fn refund_order(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     Form(form): Form<RefundForm>,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
@@ -113,6 +114,7 @@ async fn refund(
         reason: reason.to_owned(),
         account,
         idempotency_key: format!("staff:{}", form.key),
+        name: None,
     };
     match refunds::request(&app.core, new, actor).await {
         Ok(Asked::New(refund) | Asked::Same(refund)) => Ok(match refund.state {

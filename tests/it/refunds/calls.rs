@@ -117,6 +117,7 @@ async fn ask(
         account: None,
         idempotency_key: key.to_owned(),
         fingerprint: "f".to_owned(),
+        name: None,
     };
     let core = Arc::clone(&shop.core);
     let began_at = shop.clock.now();

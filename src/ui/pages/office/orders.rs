@@ -83,31 +83,25 @@ enum Further {
 
 /// Nothing is looked for while a condition cannot be read.
 async fn load(core: &Core, asked: &Conditions, after: Option<Place>) -> Result<List, StoreError> {
-    let shown = PAGE_ORDERS_MAX as usize;
     let filter = OrderFilter {
         after,
-        // One more than is shown, to know whether there is a next page.
-        limit: PAGE_ORDERS_MAX + 1,
+        limit: PAGE_ORDERS_MAX,
         ..asked.filter(core.clock.now())
     };
-    let Listed {
-        mut orders,
-        further,
-    } = if asked.are_faulty() {
+    let Listed { orders, further } = if asked.are_faulty() {
         Listed::default()
     } else {
         list(core, &filter).await?
     };
-    let further = match further {
-        Some(_) if orders.len() > shown => {
-            orders.truncate(shown);
-            let last = orders.last();
-            let place = last.map(|last| (last.created_at, last.payment_id.clone()));
-            place.map(|place| Further::Next(cursor::after(&place)))
+    let is_full = orders.len() == PAGE_ORDERS_MAX as usize;
+    let further = further.map(|place| {
+        let after = cursor::after(&place);
+        if is_full {
+            Further::Next(after)
+        } else {
+            Further::Unseen(place.0, after)
         }
-        Some(place) => Some(Further::Unseen(place.0, cursor::after(&place))),
-        None => None,
-    };
+    });
     let held = OrderFilter {
         status: Some(OrderStatus::Held),
         limit: HELD_COUNTED_MAX + 1,

@@ -7,6 +7,7 @@ use wanryo::domain::ids::{PaymentId, RefundId, TransactionId};
 use wanryo::domain::order::Portone;
 use wanryo::domain::refund::{Answer, Balance, Refund, Trouble};
 use wanryo::ports::gateway::{CancelCall, GatewayError};
+use wanryo::ports::requests::NamedRequest;
 use wanryo::ports::store::{Intended, Moved, RefundStore, StoreError};
 
 use super::super::coverage::Deed;
@@ -108,7 +109,12 @@ impl Server {
 
 #[async_trait]
 impl RefundStore for Server {
-    async fn intend(&self, refund: &Refund, entry: &Entry) -> Result<Intended, StoreError> {
+    async fn intend(
+        &self,
+        refund: &Refund,
+        entry: &Entry,
+        _name: Option<&NamedRequest>,
+    ) -> Result<Intended, StoreError> {
         self.statement("write a refund's intent", |world| {
             Ok(world.intend(refund, entry))
         })

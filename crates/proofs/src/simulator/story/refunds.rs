@@ -54,6 +54,8 @@ impl Story<'_> {
                 }),
                 idempotency_key: format!("key-{number}"),
                 fingerprint: format!("request {number}"),
+                // Shops that name two requests alike are tests/it's.
+                name: None,
             };
             self.requests.push(new.clone());
             self.request(new, chance);

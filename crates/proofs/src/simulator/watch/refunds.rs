@@ -75,6 +75,7 @@ impl World {
                 self.did(Deed::SameRequestAtOnce);
                 return intended;
             }
+            Intended::NameInUse => return intended,
             Intended::UnderWay => {
                 self.did(Deed::TwoAtOnce);
                 return intended;
