@@ -19,7 +19,7 @@ use crate::web::problem::Problem;
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const KEY_BYTES_MAX: usize = 255;
 /// How long a name is kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
+pub(in crate::web) const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The header's value: none, one that can be kept, or what cannot.
 pub(super) enum Key {
