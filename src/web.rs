@@ -7,6 +7,7 @@ pub mod claim;
 pub mod client;
 pub mod complete;
 pub mod confirm;
+mod forms;
 mod framed;
 pub mod gallery;
 pub mod language;

@@ -175,7 +175,7 @@ test("how much was given back, when, by whom and why, and how much is left?", as
   const order = await stack.createOrder({ amount: 64_900 });
   const impUid = await pay(stack, order);
   expect(await comeBack(stack, completePath(order, impUid))).toBe("paid");
-  const refund = { transaction_id: impUid, amount: "20000", reason: "한 벌 반품", key: "a".repeat(32) };
+  const refund = { transaction_id: impUid, amount: "20000", left: "64900", reason: "한 벌 반품", key: "a".repeat(32) };
   await colleagueSends(request, stack, `/orders/${order.payment_id}/refund`, refund);
 
   await openOrder(office, order);

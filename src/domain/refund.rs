@@ -453,6 +453,13 @@ pub fn needs_account(transaction: &Transaction) -> bool {
     transaction.virtual_account.is_some() && !knows
 }
 
+/// Whether this can be a field of the account that money goes back to.
+#[must_use]
+pub fn is_account_field(typed: &str) -> bool {
+    let typed = typed.trim();
+    (1..=ACCOUNT_CHARS_MAX).contains(&typed.chars().count()) && !typed.contains(char::is_control)
+}
+
 fn trouble(code: &str) -> Trouble {
     Trouble {
         code: code.to_owned(),

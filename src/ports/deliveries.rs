@@ -25,6 +25,28 @@ pub struct EndpointChange {
     pub enabled: Option<bool>,
 }
 
+/// A new secret for an endpoint.
+#[derive(Debug, Clone)]
+pub struct Rotation {
+    /// It.
+    pub secret: SecretString,
+    /// Until when the secret before the newest signed, as it was when this was decided: every rotation makes it another time.
+    pub seen: Option<Timestamp>,
+    /// Until when the secret before this one signs.
+    pub previous_until: Timestamp,
+}
+
+/// What came of giving an endpoint a new secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rotated {
+    /// It has it.
+    Done,
+    /// It was given another one since.
+    Before,
+    /// No such endpoint.
+    NotFound,
+}
+
 /// Which deliveries to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
@@ -152,15 +174,18 @@ pub trait DeliveryStore: Send + Sync {
         at: Timestamp,
     ) -> Result<bool, StoreError>;
 
-    /// Gives an endpoint a new secret; the newest so far signs, too, until `previous_until`. Says whether there is one.
+    /// Gives an endpoint a new secret. The newest so far is the one before from then on, and signs, too, until `previous_until`.
+    /// Where a secret before it still signs at `at`, the newest so far MUST go instead and that one stay: it is the one of which
+    /// it is sure that the shop has it.
+    ///
+    /// Nothing is written when the endpoint's secrets are not those that the rotation was decided on.
     async fn rotate_secret(
         &self,
         id: &EndpointId,
-        secret: &SecretString,
-        previous_until: Timestamp,
+        rotation: &Rotation,
         by: &Actor,
         at: Timestamp,
-    ) -> Result<bool, StoreError>;
+    ) -> Result<Rotated, StoreError>;
 
     /// Deletes an endpoint and its secrets; what was not delivered is given up, and the record of deliveries stays. Says whether there
     /// was one.

@@ -461,7 +461,11 @@ fn done(changed: UserChanged) -> Result<(), AccessError> {
     }
 }
 
-fn address(email: &str) -> Result<String, AccessError> {
+/// Reads an e-mail address as it is kept.
+///
+/// # Errors
+/// [`AccessError::Email`].
+pub fn address(email: &str) -> Result<String, AccessError> {
     let email = email.trim().to_lowercase();
     let well_formed = email.len() <= EMAIL_BYTES_MAX
         && !email.chars().any(|c| c.is_whitespace() || c.is_control())
@@ -500,6 +504,20 @@ fn handed_password(core: &Core) -> SecretString {
     SecretString::from(URL_SAFE_NO_PAD.encode(bytes))
 }
 
+/// Reads a key's name as it is kept.
+///
+/// # Errors
+/// [`AccessError::Name`].
+pub fn key_name(name: &str) -> Result<&str, AccessError> {
+    let name = name.trim();
+    let fits = (1..=KEY_NAME_CHARS_MAX).contains(&name.chars().count());
+    if fits && !name.contains(char::is_control) {
+        Ok(name)
+    } else {
+        Err(AccessError::Name)
+    }
+}
+
 /// Makes a key for a shop's server. It is shown this once.
 ///
 /// # Errors
@@ -509,11 +527,7 @@ pub async fn make_api_key(
     name: &str,
     by: &Actor,
 ) -> Result<SecretString, AccessError> {
-    let name = name.trim();
-    let fits = (1..=KEY_NAME_CHARS_MAX).contains(&name.chars().count());
-    if !fits || name.contains(char::is_control) {
-        return Err(AccessError::Name);
-    }
+    let name = key_name(name)?;
     let key = format!("{KEY_PREFIX}{}", token(core));
     let new = NewApiKey {
         name: name.to_owned(),

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use secrecy::SecretString;
 use thiserror::Error;
 
@@ -12,7 +13,7 @@ use crate::domain::delivery::{
 use crate::domain::event::EventType;
 use crate::domain::history::Actor;
 use crate::domain::target::TargetRefused;
-use crate::ports::deliveries::{Again, EndpointChange};
+use crate::ports::deliveries::{Again, EndpointChange, Rotated, Rotation};
 use crate::ports::entropy::draw;
 use crate::ports::store::StoreError;
 
@@ -31,12 +32,23 @@ pub enum EndpointError {
     /// No such endpoint.
     #[error("there is no such endpoint")]
     NotFound,
+    /// It was given a new secret, and the one before still signs, or another than was known.
+    #[error("the endpoint was given a new secret since")]
+    RotatedBefore,
     /// Nothing is sent to it.
     #[error("nothing is sent to the endpoint")]
     NotServed,
     /// The store failed.
     #[error("the endpoint could not be read or written")]
     Store(#[from] StoreError),
+}
+
+/// Looks whether anything may be sent to an address.
+///
+/// # Errors
+/// [`EndpointError::Target`].
+pub async fn check(core: &Core, url: &str) -> Result<(), EndpointError> {
+    Ok(core.webhooks.check(url).await?)
 }
 
 /// Makes an endpoint. Its secret is to be shown this once.
@@ -97,22 +109,45 @@ pub async fn change(
     }
 }
 
-/// Gives an endpoint a new secret, which is to be shown this once. The one before signs, too, for a day.
+/// Gives an endpoint a new secret, which is to be shown this once. The one before signs, too, for a day, and until it is over
+/// none is made in the same way: whoever asks twice because an answer was lost would push out the secret that the shop has.
 ///
 /// # Errors
 /// See [`EndpointError`].
 pub async fn rotate(core: &Core, id: &EndpointId, by: &Actor) -> Result<Endpoint, EndpointError> {
+    let previous = find(core, id).await?.secrets.previous;
+    let seen = previous.map(|(_, until)| until);
+    if seen.is_some_and(|until| core.clock.now() < until) {
+        return Err(EndpointError::RotatedBefore);
+    }
+    rotate_seen(core, id, seen, by).await
+}
+
+/// The same for a person who has seen until when the secret before the newest signs. While it does, the newest is replaced, which
+/// the person says nobody has, and the one before goes on for another day. Asked for twice, it is done once.
+///
+/// # Errors
+/// See [`EndpointError`].
+pub async fn rotate_seen(
+    core: &Core,
+    id: &EndpointId,
+    seen: Option<Timestamp>,
+    by: &Actor,
+) -> Result<Endpoint, EndpointError> {
     let now = core.clock.now();
-    let until = now.checked_add(ROTATION).unwrap_or(now);
-    let secret = secret(core);
-    if core
+    let rotation = Rotation {
+        secret: secret(core),
+        seen,
+        previous_until: now.checked_add(ROTATION).unwrap_or(now),
+    };
+    match core
         .deliveries
-        .rotate_secret(id, &secret, until, by, now)
+        .rotate_secret(id, &rotation, by, now)
         .await?
     {
-        find(core, id).await
-    } else {
-        Err(EndpointError::NotFound)
+        Rotated::Done => find(core, id).await,
+        Rotated::Before => Err(EndpointError::RotatedBefore),
+        Rotated::NotFound => Err(EndpointError::NotFound),
     }
 }
 

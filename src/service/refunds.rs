@@ -52,6 +52,9 @@ pub struct NewRefund {
     pub transaction_id: Option<TransactionId>,
     /// How much, in minor units; all that is left when absent.
     pub amount_minor: Option<i64>,
+    /// What the asker was told can be given back, in minor units: when it is another sum by now, nothing is. Not compared when
+    /// absent.
+    pub left_minor: Option<i64>,
     /// Why.
     pub reason: String,
     /// Where to, when the money cannot go the way it came.
@@ -97,6 +100,9 @@ pub enum AskError {
     /// More than can be given back.
     #[error("more than {} can be given back", .0.minor)]
     TooMuch(Money),
+    /// What can be given back is not what the asker was told.
+    #[error("what can be given back has changed; it is {} now", .0.minor)]
+    Changed(Money),
     /// The gateway has to be told where the money goes.
     #[error("a refund of a deposit needs an account")]
     AccountNeeded,
@@ -219,6 +225,7 @@ async fn refund_by_policy(core: &Arc<Core>, snapshot: &Snapshot, transaction_id:
         payment_id: snapshot.order.payment_id.clone(),
         transaction_id: Some(transaction_id),
         amount_minor: None,
+        left_minor: None,
         reason: POLICY_REASON.to_owned(),
         account: None,
         // Once for each transaction, whatever becomes of it: what PortOne refused waits for a person.
@@ -346,6 +353,10 @@ async fn intend(
         balance,
     } = left;
     let left = balance.cancellable;
+    // Before the amount: whoever was told another sum decides anew, also about an amount that would still fit.
+    if new.left_minor.is_some_and(|told| told != left.minor) {
+        return Err(AskError::Changed(left));
+    }
     let too_much = || AskError::TooMuch(left);
     let wanted = Money {
         minor: new.amount_minor.unwrap_or(left.minor),

@@ -112,6 +112,15 @@ pub enum TryAgain {
     },
 }
 
+/// A form that is given back.
+#[derive(Debug, Clone)]
+pub struct GivenBack<Typed> {
+    /// What was typed into it.
+    pub typed: Typed,
+    /// What is wrong with it: a code, as an address would carry it.
+    pub error: &'static str,
+}
+
 /// A secret that was just made, for the one page that shows it.
 #[derive(Debug, Clone)]
 pub struct NewSecret {

@@ -20,6 +20,7 @@ use serde::Deserialize;
 pub use refund::refund_order;
 
 use super::client::{Peer, client_address};
+use super::forms::{give_back, is_form_key};
 use super::layers::says_from_where;
 use super::named::Named;
 use super::pages::render;
@@ -33,9 +34,10 @@ use crate::service::access::{self, AccessError, CameIn, Entered, SignIn, factor}
 use crate::service::attention::{self, SettleError};
 use crate::service::orders::{self, CloseError, NoteError};
 use crate::service::sync::{Ask, SyncError, sync};
-use crate::ui::context::{SignedIn, TryAgain};
-use crate::ui::pages::office::FORM_KEY_CHARS;
+use crate::ui::context::{GivenBack, SignedIn, TryAgain};
 use crate::ui::pages::office::address::order_path;
+use crate::ui::pages::office::attention::SettleTyped;
+use crate::ui::pages::office::order::NoteTyped;
 
 /// Lets signed-in people through to what they may do, and sends everybody else to the sign-in page.
 pub async fn require_person(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -331,11 +333,6 @@ fn not_synced(error: &SyncError) -> &'static str {
     }
 }
 
-/// Whether a form's key is one that a page of ours has drawn.
-fn is_form_key(key: &str) -> bool {
-    key.len() == FORM_KEY_CHARS && key.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
 /// A note on an order.
 #[derive(Debug, Deserialize)]
 pub struct NoteForm {
@@ -351,31 +348,36 @@ pub async fn note_order(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
     Named(id): Named<String>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
     Form(form): Form<NoteForm>,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
         return see_other("/orders");
     };
-    let actor = Actor::Staff(person.email);
-    let result = if is_form_key(&form.key) {
-        match orders::note(&app.core, &payment_id, &form.note, &form.key, &actor).await {
-            Ok(()) => "done=noted",
-            Err(NoteError::Note(_)) => "error=bad_note",
-            Err(NoteError::TooMany) => "error=too_many_notes",
-            // The page says so.
-            Err(NoteError::NotFound) => "",
-            Err(NoteError::Store(error)) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a person's note could not be kept"
-                );
-                "error=unavailable"
-            }
+    let page = order_path(&payment_id, None);
+    if !is_form_key(&form.key) {
+        return see_other(&format!("{page}?error=unavailable"));
+    }
+    let actor = person.actor();
+    let kept = orders::note(&app.core, &payment_id, &form.note, &form.key, &actor).await;
+    let error = match kept {
+        Ok(()) => return see_other(&format!("{page}?done=noted")),
+        // The page says so.
+        Err(NoteError::NotFound) => return see_other(&page),
+        Err(NoteError::Note(_)) => "bad_note",
+        Err(NoteError::TooMany) => "too_many_notes",
+        Err(NoteError::Store(error)) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a person's note could not be kept"
+            );
+            "unavailable"
         }
-    } else {
-        "error=unavailable"
     };
-    see_other(&format!("{}?{result}", order_path(&payment_id, None)))
+    let typed = NoteTyped { note: form.note };
+    let asked = (uri.query(), &headers);
+    give_back(&app, &page, asked, person, GivenBack { typed, error }).await
 }
 
 /// `POST /orders/{payment_id}/close`
@@ -418,28 +420,44 @@ pub struct SettleForm {
 pub async fn settle_attention(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
     Form(form): Form<SettleForm>,
 ) -> Response {
     let kind = AttentionKind::from_word(&form.kind);
     let id = TransactionId::parse(&form.transaction_id);
-    let (Some(kind), Ok(id)) = (kind, id) else {
+    let (Some(kind), Ok(transaction_id)) = (kind, id) else {
         return see_other("/attention?error=nothing_there");
     };
-    let actor = Actor::Staff(person.email);
-    let result = match attention::settle(&app.core, kind, &id, &form.note, &actor).await {
-        Ok(()) => "done=settled",
-        Err(SettleError::Note(_)) => "error=no_note",
-        Err(SettleError::SettledBefore) => "error=settled_before",
-        Err(SettleError::NothingThere) => "error=nothing_there",
+    let actor = person.actor();
+    let settled = attention::settle(&app.core, kind, &transaction_id, &form.note, &actor).await;
+    let error = match settled {
+        Ok(()) => return see_other("/attention?done=settled"),
+        Err(SettleError::SettledBefore) => return see_other("/attention?error=settled_before"),
+        Err(SettleError::NothingThere) => return see_other("/attention?error=nothing_there"),
+        Err(SettleError::Note(_)) => "no_note",
         Err(SettleError::Store(error)) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "a person's word could not be kept"
             );
-            "error=unavailable"
+            "unavailable"
         }
     };
-    see_other(&format!("/attention?{result}"))
+    let typed = SettleTyped {
+        kind,
+        transaction_id,
+        note: form.note,
+    };
+    let asked = (uri.query(), &headers);
+    give_back(
+        &app,
+        "/attention",
+        asked,
+        person,
+        GivenBack { typed, error },
+    )
+    .await
 }
 
 /// The pages that a person may come to by signing in.

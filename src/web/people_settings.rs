@@ -1,5 +1,5 @@
 //! The forms of `/settings/users`, `/settings/keys` and `/settings/account`. Passwords and keys that are made here are shown in
-//! the answer itself, once. And `/settings/audit`, which has no form.
+//! the answer itself, once, and a form that makes one counts once. And `/settings/audit`, which has no form.
 
 use axum::extract::{Extension, FromRequest, Request, State};
 use axum::response::Response;
@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::App;
+use super::forms::{give_back, is_first, is_form_key};
 use super::named::Named;
 use super::office::{let_in, see_other, set_cookies};
 use super::pages::{page_route, render_with};
@@ -18,11 +19,11 @@ use crate::domain::access::Role;
 use crate::domain::one_time_code::CodeSecret;
 use crate::ports::store::{StoreError, UserChange};
 use crate::service::access::{self, AccessError, factor};
-use crate::ui::context::{FactorShown, NewSecret, SignedIn};
+use crate::ui::context::{FactorShown, GivenBack, NewSecret, SignedIn};
 use crate::ui::pages::office::account::ACCOUNT_PATH;
 use crate::ui::pages::office::audit::AUDIT_PATH;
-use crate::ui::pages::office::keys::KEYS_PATH;
-use crate::ui::pages::office::users::USERS_PATH;
+use crate::ui::pages::office::keys::{KEYS_PATH, KeyTyped};
+use crate::ui::pages::office::users::{USERS_PATH, UserTyped};
 
 /// The addresses of this part, for who is signed in.
 pub fn routes() -> Router<App> {
@@ -80,15 +81,29 @@ impl Asked {
         let rendered = render_with(app, page, query, language, (person, secret)).await;
         rendered.unwrap_or_else(|| back(page, "error=unavailable"))
     }
+
+    async fn give_back<Typed: Clone + Send + Sync + 'static>(
+        self,
+        app: &App,
+        page: &str,
+        person: SignedIn,
+        form: GivenBack<Typed>,
+    ) -> Response {
+        let asked = (self.query.as_deref(), &self.headers);
+        give_back(app, page, asked, person, form).await
+    }
 }
 
 /// A person to add.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct UserForm {
     #[serde(default)]
     email: String,
     #[serde(default)]
     role: String,
+    /// The form's own, by which it counts once.
+    #[serde(default)]
+    key: String,
 }
 
 /// `POST /settings/users`
@@ -98,20 +113,44 @@ async fn add_user(
     request: Request,
 ) -> Response {
     let asked = Asked::read(&request);
-    let Some(UserForm { email, role }) = form(request).await else {
-        return back(USERS_PATH, "error=email");
-    };
-    let Some(role) = Role::from_word(&role) else {
-        return back(USERS_PATH, "error=role");
-    };
-    match access::add_user(&app.core, &email, role, &person.actor()).await {
-        Ok(password) => {
-            let email = email.trim().to_lowercase();
+    let form: UserForm = form(request).await.unwrap_or_default();
+    let error = match add_once(&app, &form, &person).await {
+        Ok((email, password)) => {
             let secret = NewSecret::new(email, password);
-            asked.show(&app, USERS_PATH, person, secret).await
+            return asked.show(&app, USERS_PATH, person, secret).await;
         }
-        Err(error) => back(USERS_PATH, failed(&error)),
+        Err("user_before") => return back(USERS_PATH, "error=user_before"),
+        Err(error) => error,
+    };
+    let typed = UserTyped {
+        role: Role::from_word(&form.role),
+        email: form.email,
+    };
+    asked
+        .give_back(&app, USERS_PATH, person, GivenBack { typed, error })
+        .await
+}
+
+/// The person's address and password, or the code of what is wrong.
+async fn add_once(
+    app: &App,
+    form: &UserForm,
+    person: &SignedIn,
+) -> Result<(String, SecretString), &'static str> {
+    // Looked at before the form counts as sent: what is refused here may be mended and sent again.
+    let email = access::address(&form.email).map_err(|error| code(&error))?;
+    let role = Role::from_word(&form.role).ok_or("role")?;
+    if !is_form_key(&form.key) {
+        return Err("again");
     }
+    let is_first = is_first(app, person, &form.key).await;
+    if !is_first.map_err(|error| store_failed(&error))? {
+        return Err("user_before");
+    }
+    let added = access::add_user(&app.core, &email, role, &person.actor()).await;
+    added
+        .map(|password| (email, password))
+        .map_err(|error| code(&error))
 }
 
 /// Another role for a person.
@@ -195,10 +234,10 @@ async fn change(
         return back(USERS_PATH, "error=not_found");
     };
     let changed = access::change_user(&app.core, id, &change, &person.actor()).await;
-    back(
-        USERS_PATH,
-        changed.map_or_else(|error| failed(&error), |()| done),
-    )
+    match changed {
+        Ok(()) => back(USERS_PATH, done),
+        Err(error) => back(USERS_PATH, &failed(&error)),
+    }
 }
 
 /// `POST /settings/users/{user_id}/password`
@@ -222,15 +261,18 @@ async fn hand_password(
                 .show(&app, USERS_PATH, person, secret)
                 .await
         }
-        Err(error) => back(USERS_PATH, failed(&error)),
+        Err(error) => back(USERS_PATH, &failed(&error)),
     }
 }
 
 /// A key to make.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct KeyForm {
     #[serde(default)]
     name: String,
+    /// The form's own, by which it counts once.
+    #[serde(default)]
+    key: String,
 }
 
 /// `POST /settings/keys`
@@ -240,16 +282,37 @@ async fn make_key(
     request: Request,
 ) -> Response {
     let asked = Asked::read(&request);
-    let Some(KeyForm { name }) = form(request).await else {
-        return back(KEYS_PATH, "error=name");
-    };
-    match access::make_api_key(&app.core, &name, &person.actor()).await {
+    let form: KeyForm = form(request).await.unwrap_or_default();
+    let error = match make_once(&app, &form, &person).await {
         Ok(key) => {
-            let secret = NewSecret::new(name.trim().to_owned(), key);
-            asked.show(&app, KEYS_PATH, person, secret).await
+            let secret = NewSecret::new(form.name.trim().to_owned(), key);
+            return asked.show(&app, KEYS_PATH, person, secret).await;
         }
-        Err(error) => back(KEYS_PATH, failed(&error)),
+        Err("key_before") => return back(KEYS_PATH, "error=key_before"),
+        Err(error) => error,
+    };
+    let typed = KeyTyped { name: form.name };
+    asked
+        .give_back(&app, KEYS_PATH, person, GivenBack { typed, error })
+        .await
+}
+
+/// The key, or the code of what is wrong.
+async fn make_once(
+    app: &App,
+    form: &KeyForm,
+    person: &SignedIn,
+) -> Result<SecretString, &'static str> {
+    let name = access::key_name(&form.name).map_err(|error| code(&error))?;
+    if !is_form_key(&form.key) {
+        return Err("again");
     }
+    let is_first = is_first(app, person, &form.key).await;
+    if !is_first.map_err(|error| store_failed(&error))? {
+        return Err("key_before");
+    }
+    let made = access::make_api_key(&app.core, name, &person.actor()).await;
+    made.map_err(|error| code(&error))
 }
 
 /// `POST /settings/keys/{key_id}/revoke`
@@ -265,7 +328,10 @@ async fn revoke_key(
         match deleted {
             Ok(true) => "done=revoked",
             Ok(false) => "error=not_found",
-            Err(error) => unavailable(&error),
+            Err(error) => {
+                store_failed(&error);
+                "error=unavailable"
+            }
         },
     )
 }
@@ -303,7 +369,7 @@ async fn change_password(
             let page = format!("{ACCOUNT_PATH}?done=password");
             let_in(&app.network, &page, &came_in)
         }
-        Err(error) => back(ACCOUNT_PATH, failed(&error)),
+        Err(error) => back(ACCOUNT_PATH, &failed(&error)),
     }
 }
 
@@ -360,7 +426,7 @@ async fn confirm_second_factor(
             asked.show(&app, ACCOUNT_PATH, person, shown).await
         }
         Err(AccessError::Exists) => back(ACCOUNT_PATH, "error=factor_exists"),
-        Err(error) => back(ACCOUNT_PATH, failed(&error)),
+        Err(error) => back(ACCOUNT_PATH, &failed(&error)),
     }
 }
 
@@ -377,7 +443,7 @@ async fn remove_second_factor(
         }
         Err(AccessError::Refused) => back(ACCOUNT_PATH, "error=code"),
         Err(AccessError::Wait(_)) => back(ACCOUNT_PATH, "error=code_wait"),
-        Err(error) => back(ACCOUNT_PATH, failed(&error)),
+        Err(error) => back(ACCOUNT_PATH, &failed(&error)),
     }
 }
 
@@ -388,7 +454,7 @@ async fn sign_out_everywhere(
 ) -> Response {
     match access::change_user(&app.core, person.id, &UserChange::SignOut, &person.actor()).await {
         Ok(()) => see_other("/login"),
-        Err(error) => back(ACCOUNT_PATH, failed(&error)),
+        Err(error) => back(ACCOUNT_PATH, &failed(&error)),
     }
 }
 
@@ -398,34 +464,39 @@ async fn form<T: serde::de::DeserializeOwned>(request: Request) -> Option<T> {
     read.ok().map(|Form(form)| form)
 }
 
-fn failed(error: &AccessError) -> &'static str {
+fn failed(error: &AccessError) -> String {
+    format!("error={}", code(error))
+}
+
+/// The code of what is wrong.
+fn code(error: &AccessError) -> &'static str {
     match error {
-        AccessError::Refused => "error=refused",
-        AccessError::Busy => "error=busy",
-        AccessError::Wait(_) => "error=wait",
-        AccessError::Email => "error=email",
-        AccessError::Password => "error=password",
-        AccessError::Exists => "error=exists",
-        AccessError::TooMany => "error=too_many",
-        AccessError::Name => "error=name",
-        AccessError::NotFound => "error=not_found",
-        AccessError::LastOwner => "error=last_owner",
+        AccessError::Refused => "refused",
+        AccessError::Busy => "busy",
+        AccessError::Wait(_) => "wait",
+        AccessError::Email => "email",
+        AccessError::Password => "password",
+        AccessError::Exists => "exists",
+        AccessError::TooMany => "too_many",
+        AccessError::Name => "name",
+        AccessError::NotFound => "not_found",
+        AccessError::LastOwner => "last_owner",
         AccessError::Hash => {
             tracing::error!("a password could not be hashed");
-            "error=unavailable"
+            "unavailable"
         }
-        AccessError::Store(error) => unavailable(error),
+        AccessError::Store(error) => store_failed(error),
     }
 }
 
-fn unavailable(error: &StoreError) -> &'static str {
+fn store_failed(error: &StoreError) -> &'static str {
     tracing::error!(
         error = error as &dyn std::error::Error,
         "the store failed while it was changed who may come in"
     );
-    "error=unavailable"
+    "unavailable"
 }
 
-fn back(page: &str, result: &'static str) -> Response {
+fn back(page: &str, result: &str) -> Response {
     see_other(&format!("{page}?{result}"))
 }

@@ -54,6 +54,8 @@ pub enum Problem {
     SettledBefore,
     /// There are as many endpoints as there may be.
     TooManyEndpoints,
+    /// The endpoint's secret was replaced, and the one before still signs.
+    SecretRotated,
     /// Nothing is sent to the endpoint.
     EndpointOff,
     /// This generation of PortOne is not configured here.
@@ -76,7 +78,7 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Unauthorized,
         Self::MalformedBody,
         Self::InvalidField,
@@ -98,6 +100,7 @@ impl Problem {
         Self::IdempotencyKeyInUse,
         Self::SettledBefore,
         Self::TooManyEndpoints,
+        Self::SecretRotated,
         Self::EndpointOff,
         Self::PortoneNotConfigured,
         Self::InvalidSignature,
@@ -237,6 +240,12 @@ impl Problem {
                 "There are as many endpoints as there may be",
                 "There may be 32. Delete one that is not needed any more.",
             ),
+            Self::SecretRotated => (
+                StatusCode::CONFLICT,
+                "secret-rotated",
+                "The secret was replaced a short while ago",
+                "Both secrets sign for 24 hours; another one can be made after that. If nobody has the new one, a person can make another on the back office's page.",
+            ),
             Self::EndpointOff => (
                 StatusCode::CONFLICT,
                 "endpoint-off",
@@ -347,6 +356,7 @@ impl Problem {
             | Self::IdempotencyKeyInUse
             | Self::SettledBefore
             | Self::TooManyEndpoints
+            | Self::SecretRotated
             | Self::EndpointOff
             | Self::PortoneNotConfigured
             | Self::InvalidSignature

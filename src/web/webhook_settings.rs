@@ -1,16 +1,18 @@
 //! The forms of `/settings/webhooks`. A new secret is shown in the answer itself and not after a redirect: an address must not
-//! carry it, and nothing keeps it to be shown later.
+//! carry it, and nothing keeps it to be shown later. So a form that makes one counts once: of the second answer nobody would know
+//! what the first one said.
 
-use axum::extract::{Extension, Request, State};
+use axum::extract::{Extension, OriginalUri, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Form, Router};
-use http::HeaderValue;
+use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::App;
+use super::forms::{give_back, is_first, is_form_key};
 use super::limits::FORM_BYTES_MAX;
 use super::named::Named;
 use super::office::see_other;
@@ -21,8 +23,8 @@ use crate::domain::event::EventType;
 use crate::ports::deliveries::{Again, EndpointChange, Redelivered};
 use crate::ports::store::StoreError;
 use crate::service::endpoints::{self, EndpointError, REDELIVERED_MAX};
-use crate::ui::context::{NewSecret, SignedIn};
-use crate::ui::pages::office::webhooks::WEBHOOKS_PATH;
+use crate::ui::context::{GivenBack, NewSecret, SignedIn};
+use crate::ui::pages::office::webhooks::{EndpointTyped, WEBHOOKS_PATH};
 
 /// The addresses of this part, for who is signed in.
 pub fn routes() -> Router<App> {
@@ -40,6 +42,36 @@ pub fn routes() -> Router<App> {
         .route("/settings/deliveries/{id}/redeliver", post(redeliver))
 }
 
+/// An endpoint to add.
+#[derive(Default)]
+struct EndpointForm {
+    key: String,
+    url: String,
+    types: Vec<EventType>,
+    /// Whether a type is none that there is. To leave it out could mean all types, which nobody chose.
+    has_unknown_type: bool,
+}
+
+impl EndpointForm {
+    /// Read by hand: a name that comes several times is none that a struct can hold.
+    fn read(bytes: &[u8]) -> Self {
+        let mut form = Self::default();
+        for (name, value) in form_urlencoded::parse(bytes) {
+            match name.as_ref() {
+                "key" => value.as_ref().clone_into(&mut form.key),
+                "url" => value.trim().clone_into(&mut form.url),
+                "event_types" => match EventType::from_word(&value) {
+                    Some(kind) if form.types.contains(&kind) => {}
+                    Some(kind) => form.types.push(kind),
+                    None => form.has_unknown_type = true,
+                },
+                _ => {}
+            }
+        }
+        form
+    }
+}
+
 /// `POST /settings/webhooks`
 async fn make(
     State(app): State<App>,
@@ -50,25 +82,51 @@ async fn make(
     let Ok(bytes) = axum::body::to_bytes(body, FORM_BYTES_MAX).await else {
         return Problem::TooLarge.response();
     };
-    let (mut url, mut types) = (String::new(), Vec::<EventType>::new());
-    for (name, value) in form_urlencoded::parse(&bytes) {
-        match name.as_ref() {
-            "url" => value.trim().clone_into(&mut url),
-            "event_types" => {
-                let kind = EventType::from_word(&value);
-                types.extend(kind.filter(|kind| !types.contains(kind)));
-            }
-            _ => {}
-        }
+    let form = EndpointForm::read(&bytes);
+    let asked = (parts.uri.query(), &parts.headers);
+    let error = match make_once(&app, &form, &person).await {
+        Ok(endpoint) => return shown_once(&app, person, endpoint, asked).await,
+        Err("made_before") => return back("error=made_before"),
+        Err(error) => error,
+    };
+    let typed = EndpointTyped {
+        url: form.url,
+        types: form.types,
+    };
+    give_back(
+        &app,
+        WEBHOOKS_PATH,
+        asked,
+        person,
+        GivenBack { typed, error },
+    )
+    .await
+}
+
+/// The endpoint, or the code of what is wrong.
+async fn make_once(
+    app: &App,
+    form: &EndpointForm,
+    person: &SignedIn,
+) -> Result<Endpoint, &'static str> {
+    let (core, url) = (&app.core, &form.url);
+    if form.has_unknown_type {
+        return Err("types");
     }
-    let types = Some(types).filter(|types| !types.is_empty());
-    match endpoints::make(&app.core, &url, types, &person.actor()).await {
-        Ok(endpoint) => {
-            let language = parts.headers.get(ACCEPT_LANGUAGE).cloned();
-            shown_once(&app, person, endpoint, parts.uri.query(), language).await
-        }
-        Err(error) => back(failed(&error)),
+    // Looked at before the form counts as sent: what is refused here may be mended and sent again.
+    endpoints::check(core, url)
+        .await
+        .map_err(|error| failed(&error))?;
+    if !is_form_key(&form.key) {
+        return Err("again");
     }
+    let is_first = is_first(app, person, &form.key).await;
+    if !is_first.map_err(|error| unavailable(&error))? {
+        return Err("made_before");
+    }
+    let types = Some(form.types.clone()).filter(|types| !types.is_empty());
+    let made = endpoints::make(core, url, types, &person.actor()).await;
+    made.map_err(|error| failed(&error))
 }
 
 /// `POST /settings/webhooks/{endpoint_id}/enable`
@@ -104,7 +162,18 @@ async fn switch(
         ..EndpointChange::default()
     };
     let changed = endpoints::change(&app.core, &id, &change, &person.actor()).await;
-    back(changed.map_or_else(|error| failed(&error), |_| done))
+    match changed {
+        Ok(_) => back(done),
+        Err(error) => refused(failed(&error)),
+    }
+}
+
+/// Which secrets a page has shown.
+#[derive(Debug, Deserialize)]
+struct RotateForm {
+    /// Until when the one before the newest signs; empty when there was none.
+    #[serde(default)]
+    seen: String,
 }
 
 /// `POST /settings/webhooks/{endpoint_id}/rotate`
@@ -112,18 +181,23 @@ async fn rotate(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
     Named(id): Named<String>,
-    request: Request,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    Form(form): Form<RotateForm>,
 ) -> Response {
     let Ok(id) = EndpointId::parse(&id) else {
         return back("error=not_found");
     };
-    match endpoints::rotate(&app.core, &id, &person.actor()).await {
-        Ok(endpoint) => {
-            let language = request.headers().get(ACCEPT_LANGUAGE).cloned();
-            let query = request.uri().query();
-            shown_once(&app, person, endpoint, query, language).await
-        }
-        Err(error) => back(failed(&error)),
+    let seen = match form.seen.as_str() {
+        "" => None,
+        seen => match seen.parse() {
+            Ok(seen) => Some(seen),
+            Err(_) => return back("error=rotated_before"),
+        },
+    };
+    match endpoints::rotate_seen(&app.core, &id, seen, &person.actor()).await {
+        Ok(endpoint) => shown_once(&app, person, endpoint, (uri.query(), &headers)).await,
+        Err(error) => refused(failed(&error)),
     }
 }
 
@@ -142,7 +216,10 @@ async fn delete(
     back(match deleted {
         Ok(true) => "done=endpoint_deleted",
         Ok(false) => "error=not_found",
-        Err(error) => unavailable(&error),
+        Err(error) => {
+            unavailable(&error);
+            "error=unavailable"
+        }
     })
 }
 
@@ -164,7 +241,10 @@ async fn redeliver_given_up(
         limit: REDELIVERED_MAX,
     };
     let asked = endpoints::redeliver(&app.core, &again, &person.actor()).await;
-    back(asked.map_or_else(|error| failed(&error), |_| "done=redelivered"))
+    match asked {
+        Ok(_) => back("done=redelivered"),
+        Err(error) => refused(failed(&error)),
+    }
 }
 
 /// What a person took care of.
@@ -216,7 +296,10 @@ async fn redeliver(
         Ok(Redelivered::Done) => "done=redelivered",
         Ok(Redelivered::NothingThere) => "error=not_found",
         Ok(Redelivered::NotServed) => "error=not_served",
-        Err(error) => unavailable(&error),
+        Err(error) => {
+            unavailable(&error);
+            "error=unavailable"
+        }
     })
 }
 
@@ -225,20 +308,22 @@ async fn shown_once(
     app: &App,
     person: SignedIn,
     endpoint: Endpoint,
-    query: Option<&str>,
-    language: Option<HeaderValue>,
+    (query, headers): (Option<&str>, &HeaderMap),
 ) -> Response {
     let secret = NewSecret::new(endpoint.url, endpoint.secrets.newest);
+    let language = headers.get(ACCEPT_LANGUAGE).cloned();
     let rendered = render_with(app, WEBHOOKS_PATH, query, language, (person, secret)).await;
     rendered.unwrap_or_else(|| back("error=unavailable"))
 }
 
+/// The code of what is wrong.
 fn failed(error: &EndpointError) -> &'static str {
     match error {
-        EndpointError::Target(_) => "error=target",
-        EndpointError::TooMany => "error=too_many",
-        EndpointError::NotFound => "error=not_found",
-        EndpointError::NotServed => "error=not_served",
+        EndpointError::Target(_) => "target",
+        EndpointError::TooMany => "too_many",
+        EndpointError::NotFound => "not_found",
+        EndpointError::RotatedBefore => "rotated_before",
+        EndpointError::NotServed => "not_served",
         EndpointError::Store(error) => unavailable(error),
     }
 }
@@ -248,7 +333,11 @@ fn unavailable(error: &StoreError) -> &'static str {
         error = error as &dyn std::error::Error,
         "the store failed while an endpoint was changed"
     );
-    "error=unavailable"
+    "unavailable"
+}
+
+fn refused(code: &'static str) -> Response {
+    see_other(&format!("{WEBHOOKS_PATH}?error={code}"))
 }
 
 fn back(result: &'static str) -> Response {

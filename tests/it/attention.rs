@@ -26,6 +26,11 @@ pub(crate) struct Staff<'a> {
 }
 
 impl<'a> Staff<'a> {
+    /// With the cookie of a session.
+    pub(crate) const fn of(app: &'a TestApp, cookie: String) -> Self {
+        Self { app, cookie }
+    }
+
     pub(crate) async fn sign_in(app: &'a TestApp) -> Self {
         let password = "correct horse battery";
         access::put_user(
@@ -82,6 +87,13 @@ impl<'a> Staff<'a> {
 
     /// Where a form leads.
     pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> String {
+        let answer = self.send(path, form).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        answer.headers["location"].to_str().unwrap().to_owned()
+    }
+
+    /// What a form is answered with.
+    pub(crate) async fn send(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         let request = self
             .app
             .client
@@ -89,9 +101,7 @@ impl<'a> Staff<'a> {
             .header("cookie", &self.cookie)
             .header("sec-fetch-site", "same-origin")
             .form(form);
-        let answer = self.app.send(request).await;
-        assert_eq!(answer.status, StatusCode::SEE_OTHER);
-        answer.headers["location"].to_str().unwrap().to_owned()
+        self.app.send(request).await
     }
 }
 
@@ -230,8 +240,24 @@ on_both_databases! {
         assert!(page.contains("data-attention=\"duplicate\"") && page.contains(&second) && page.contains("65,000원"), "{page}");
         assert!(page.contains("<span class=\"office-count\">1</span>"), "the navigation counts");
 
-        assert_eq!(staff.settle("duplicate", &second, " \u{0} \r\n").await, "/attention?error=no_note");
-        assert_eq!(staff.settle("duplicate", &second, &"가".repeat(501)).await, "/attention?error=no_note");
+        for note in ["", " \u{0} \r\n", &"가".repeat(501), &format!("</textarea><i>&amp;{}", "가".repeat(501))] {
+            let form = [("kind", "duplicate"), ("transaction_id", second.as_str()), ("note", note)];
+            let answer = staff.send("/attention/settle?lang=en", &form).await;
+            assert_eq!((answer.status, answer.headers["cache-control"].to_str().unwrap()), (StatusCode::UNPROCESSABLE_ENTITY, "no-store"));
+            let (before, field) = answer.text.split_once(&format!("<textarea id=\"note-duplicate-{second}\"")).unwrap();
+            let (tag, rest) = field.split_once('>').unwrap();
+            assert!(tag.contains("aria-invalid=\"true\"") && tag.contains(&format!("note-duplicate-{second}-fault")) && tag.contains("autofocus"), "{tag}");
+            let shown = note.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            assert_eq!(rest.split_once("</textarea>").unwrap().0, shown, "nothing of it is lost");
+            assert!(rest.split_once("</form>").unwrap().0.contains("Please say what was done"), "{rest}");
+            let (_, details) = before.rsplit_once("<details").unwrap();
+            assert!(details.split_once('>').unwrap().0.contains("open"), "{details}");
+        }
+        // It is on none of the pages: what was written is not lost all the same.
+        let form = [("kind", "late"), ("transaction_id", second.as_str()), ("note", &*"나".repeat(501))];
+        let answer = staff.send("/attention/settle", &form).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.text.contains(&"나".repeat(501)) && answer.text.contains("role=\"alert\""), "{}", answer.text);
         assert_eq!(staff.settle("late", &second, "환불").await, "/attention?error=nothing_there");
         assert_eq!(staff.settle("duplicate", "imp_of_nobody", "환불").await, "/attention?error=nothing_there");
         assert_eq!(staff.settle("robbery", "../", "환불").await, "/attention?error=nothing_there");

@@ -20,6 +20,7 @@ use wanryo::service::access::{self, factor};
 
 use crate::app::TestApp;
 use crate::browser::Browser;
+use crate::office::form_key;
 use crate::roles;
 use crate::sign_in::Still;
 use crate::support::{TestDatabase, on_both_databases};
@@ -136,8 +137,8 @@ on_both_databases! {
         ]).await;
 
         // People.
-        let handed = shown(&owner.post(USERS, &[("email", KIM), ("role", "viewer")]).await.text);
-        assert_eq!(owner.leads(USERS, &[("email", KIM), ("role", "viewer")]).await, format!("{USERS}?error=exists"));
+        let handed = shown(&owner.post(USERS, &[("email", KIM), ("role", "viewer"), ("key", &form_key())]).await.text);
+        assert_eq!(owner.post(USERS, &[("email", KIM), ("role", "viewer"), ("key", &form_key())]).await.status, StatusCode::UNPROCESSABLE_ENTITY);
         let users = app.running.core.access.users(Timestamp::MIN, 10).await.unwrap();
         let id = |email: &str| users.iter().find(|user| user.email == email).unwrap().id;
         for (action, form) in [("role", [("role", "staff")].as_slice()), ("disable", &[]), ("enable", &[]), ("sign-out", &[])] {
@@ -191,7 +192,7 @@ on_both_databases! {
         secrets.extend(recovery);
 
         // Keys.
-        let key = shown(&owner.post(KEYS, &[("name", "쇼핑몰")]).await.text);
+        let key = shown(&owner.post(KEYS, &[("name", "쇼핑몰"), ("key", &form_key())]).await.text);
         let kept = app.running.core.access.api_keys(10).await.unwrap();
         let revoke = format!("{KEYS}/{}/revoke", kept.iter().find(|key| key.name == "쇼핑몰").unwrap().id);
         assert_eq!(owner.leads(&revoke, &[]).await, format!("{KEYS}?done=revoked"));
@@ -207,7 +208,7 @@ on_both_databases! {
         app.order("ORD-2").await;
         let paid = app.pay("ORD-2", json!({}));
         assert_eq!(app.complete(&format!("imp_uid={paid}&merchant_uid=ORD-2")).await.outcome(), "paid");
-        let refund = [("transaction_id", paid.as_str()), ("amount", "20000"), ("reason", "canary"), ("key", "00000000000000000000000000000000")];
+        let refund = [("transaction_id", paid.as_str()), ("amount", "20000"), ("left", "65000"), ("reason", "canary"), ("key", "00000000000000000000000000000000")];
         for _ in 0..2 {
             assert!(owner.leads("/orders/ORD-2/refund", &refund).await.contains("?done="), "twice is once");
         }
@@ -226,7 +227,7 @@ on_both_databases! {
         ]).await;
 
         // Where events go.
-        let made = owner.post(WEBHOOKS, &[("url", "https://hooks.shop.example/canary?token=canary"), ("event_types", "order.paid")]).await.text;
+        let made = owner.post(WEBHOOKS, &[("url", "https://hooks.shop.example/canary?token=canary"), ("event_types", "order.paid"), ("key", &form_key())]).await.text;
         let (_, whsec) = made.split_once("whsec_").unwrap();
         secrets.push(format!("whsec_{}", whsec.split('<').next().unwrap()));
         let endpoints = app.running.core.deliveries.endpoints().await.unwrap();

@@ -486,6 +486,7 @@ async fn real_answers_are_as_described() {
         witness.ask(patch.clone(), ENDPOINT, &at(""), 400, |request| request.body("{")).await;
         witness.json(patch.clone(), ENDPOINT, NO_ENDPOINT, 404, json!({})).await;
         witness.ask(post.clone(), ROTATE, &at("/rotate"), 200, |request| request).await;
+        witness.ask(post.clone(), ROTATE, &at("/rotate"), 409, |request| request).await;
         app.order("EVENT").await;
         let imp_uid = app.pay("EVENT", json!({}));
         app.complete(&format!("imp_uid={imp_uid}&merchant_uid=EVENT")).await;

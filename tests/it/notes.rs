@@ -1,9 +1,11 @@
 //! Notes that the shop's people leave on an order.
 
+use reqwest::StatusCode;
 use wanryo::domain::access::Role;
 
 use crate::app::TestApp;
 use crate::browser::Browser;
+use crate::office::form_key;
 use crate::roles::sign_in;
 use crate::support::{TestDatabase, on_both_databases};
 
@@ -55,18 +57,23 @@ on_both_databases! {
         app.order("ORD-1").await;
         let mut staff = Browser::of(&app, &sign_in(&app, Role::Staff).await);
 
-        for note in ["", " \r\n\u{0}", &"가".repeat(501)] {
-            assert_eq!(leave(&mut staff, note).await, format!("{ORDER}?error=bad_note"));
+        let long = "가".repeat(501);
+        for (note, shown) in [("", ""), (" \r\n\u{0}", " \r\n\u{0}"), (&long, &long), (&format!("\n<b>{long}"), &format!("\n\n&lt;b&gt;{long}"))] {
+            let key = form_key();
+            let answer = staff.post("/orders/ORD-1/note?lang=en", &[("note", note), ("key", &key)]).await;
+            assert_eq!((answer.status, answer.headers["cache-control"].to_str().unwrap()), (StatusCode::UNPROCESSABLE_ENTITY, "no-store"));
+            assert!(answer.headers["content-security-policy"].to_str().unwrap().contains("style-src 'self' 'nonce-"), "a page like any other");
+            let (_, field) = answer.text.split_once("<textarea id=\"note\"").unwrap();
+            let (tag, rest) = field.split_once('>').unwrap();
+            assert!(tag.contains("aria-invalid=\"true\"") && tag.contains("note-fault") && tag.contains("autofocus"), "{tag}");
+            assert_eq!(rest.split_once("</textarea>").unwrap().0, shown, "nothing of it is lost");
+            assert!(rest.contains(">Please write 1 to 500 characters.<"), "{rest}");
+            assert!(!answer.text.contains(&key), "another form");
         }
         for key in ["", "0123456789abcdef", "gggggggggggggggggggggggggggggggg"] {
             assert_eq!(staff.leads("/orders/ORD-1/note", &[("note", "x"), ("key", key)]).await, format!("{ORDER}?error=unavailable"));
         }
         staff.leads("/orders/NOBODY/note", &[("note", "x"), ("key", "00000000000000000000000000000000")]).await;
-        let page = staff.read("/orders/ORD-1?lang=en&error=bad_note").await;
-        let field = page.split_once("<textarea id=\"note\"").unwrap().1;
-        let (tag, rest) = field.split_once('>').unwrap();
-        assert!(tag.contains("aria-invalid=\"true\"") && tag.contains("note-fault"), "{tag}");
-        assert!(rest.contains(">Please write 1 to 500 characters.<"), "{rest}");
         assert_eq!(db.read("SELECT written_by FROM notes").await, Vec::<String>::new());
     }
 
@@ -77,7 +84,9 @@ on_both_databases! {
         for note in 0..50 {
             assert_eq!(leave(&mut staff, &note.to_string()).await, format!("{ORDER}?done=noted"));
         }
-        assert_eq!(leave(&mut staff, "one too many").await, format!("{ORDER}?error=too_many_notes"));
+        let answer = staff.post("/orders/ORD-1/note", &[("note", "one too many"), ("key", &form_key())]).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.text.contains(">one too many</textarea>") && answer.text.contains("50개까지 남길 수"), "{}", answer.text);
         assert!(!staff.read("/orders/ORD-1").await.contains("one too many"));
     }
 }

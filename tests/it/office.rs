@@ -1,10 +1,13 @@
 //! What a person of the shop does in the back office, by its pages and forms alone.
 
+use reqwest::StatusCode;
 use serde_json::{Value, json};
+use wanryo::domain::access::Role;
 
 use crate::app::TestApp;
 use crate::attention::Staff;
 use crate::refunds::paid;
+use crate::roles::sign_in;
 use crate::support::{TestDatabase, on_both_databases};
 
 /// The value of a form's hidden field.
@@ -15,6 +18,41 @@ fn hidden(page: &str, name: &str) -> String {
         .unwrap_or_else(|| panic!("no field {name}: {page}"));
     let (_, value) = field.split_once("value=\"").unwrap();
     value.split('"').next().unwrap().to_owned()
+}
+
+/// A key as a page draws it for a form.
+pub(crate) fn form_key() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+/// The element of a page that has this in its tag.
+pub(crate) fn tag<'p>(page: &'p str, part: &str) -> &'p str {
+    let found = page.split('<').find(|piece| {
+        piece
+            .split_once('>')
+            .is_some_and(|(tag, _)| tag.contains(part))
+    });
+    let found = found.unwrap_or_else(|| panic!("no element with {part}: {page}"));
+    found.split('>').next().unwrap()
+}
+
+/// The page that gives a form back.
+async fn given_back(staff: &Staff<'_>, path: &str, form: &[(&str, &str)]) -> String {
+    let answer = staff.send(path, form).await;
+    assert_eq!(
+        answer.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "{}",
+        answer.text
+    );
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    answer.text
+}
+
+fn strs<'f>(form: &'f [(&'f str, String)]) -> Vec<(&'f str, &'f str)> {
+    form.iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect()
 }
 
 /// The refunds as amount and state, the oldest first.
@@ -41,8 +79,8 @@ on_both_databases! {
         let confirm = staff.page(&format!("{start}&amount=20,000")).await;
         assert!(confirm.contains("20,000원 환불하기") && confirm.contains("45,000원"), "{confirm}");
         assert_eq!(refunds(&app, "ORD-1").await, [], "looking moves nothing");
-        let (amount, key) = (hidden(&confirm, "amount"), hidden(&confirm, "key"));
-        let form = [("transaction_id", transaction.as_str()), ("amount", &amount), ("key", &key), ("reason", "단순 변심")];
+        let (amount, left, key) = (hidden(&confirm, "amount"), hidden(&confirm, "left"), hidden(&confirm, "key"));
+        let form = [("transaction_id", transaction.as_str()), ("amount", &amount), ("left", &left), ("key", &key), ("reason", "단순 변심")];
         for _ in 0..2 {
             assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD%2D1?done=refunded");
         }
@@ -53,10 +91,62 @@ on_both_databases! {
         assert!(order.contains("단순 변심") && order.contains("data-refund=\"done\""), "{order}");
 
         let rest = hidden(&staff.page(&format!("{start}&amount=45000")).await, "key");
-        let form = [("transaction_id", transaction.as_str()), ("amount", "45000"), ("key", &rest), ("reason", "x")];
+        let form = [("transaction_id", transaction.as_str()), ("amount", "45000"), ("left", "45000"), ("key", &rest), ("reason", "x")];
         assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD%2D1?done=refunded");
         let order = staff.page("/orders/ORD-1").await;
         assert!(!order.contains("/orders/ORD%2D1/refund"), "nothing is left: {order}");
+    }
+
+    /// Each of them decided on what the page said is left, and for the second it is not true any more.
+    async fn of_two_people_who_refund_at_once_the_second_decides_anew(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for portone in ["v1", "v2"] {
+            let id = format!("TWO-{portone}");
+            let cancels = || app.sandbox.calls("cancel") + app.sandbox.calls("v2_cancel");
+            let before = cancels();
+            let transaction = paid(&app, portone, &id).await;
+            let [first, second] = [Staff::of(&app, sign_in(&app, Role::Owner).await), Staff::of(&app, sign_in(&app, Role::Staff).await)];
+            let (path, done) = (format!("/orders/{id}/refund"), format!("/orders/TWO%2D{portone}?done=refunded"));
+            let form = |page: &str, reason: &str| {
+                let fields = ["transaction_id", "amount", "left", "key"].map(|name| (name, hidden(page, name)));
+                fields.into_iter().chain([("reason", reason.to_owned())]).collect::<Vec<_>>()
+            };
+            let looks = format!("{path}?transaction_id={transaction}&amount=20000");
+            let (one, other) = (form(&first.page(&looks).await, "단순 변심"), form(&second.page(&looks).await, "한 벌 <반품>"));
+            assert_eq!(first.post(&path, &strs(&one)).await, done);
+
+            let page = given_back(&second, &path, &strs(&other)).await;
+
+            assert!(page.contains("환불할 수 있는 금액이 바뀌었어요(지금 45,000원)") && page.contains("role=\"alert\""), "{page}");
+            assert!(page.contains("25,000원"), "what is left afterwards: {page}");
+            assert!(tag(&page, "id=\"reason\"").contains("value=\"한 벌 &lt;반품&gt;\""), "{page}");
+            assert_eq!((refunds(&app, &id).await.len(), cancels() - before), (1, 1), "nothing was done");
+            assert_eq!(first.post(&path, &strs(&one)).await, done, "the form that was done is done, whatever is left");
+            for unreadable in ["", "x", "0", "-45000"] {
+                let mut form = form(&page, "x");
+                form[2].1 = unreadable.to_owned();
+                given_back(&second, &path, &strs(&form)).await;
+            }
+            assert_eq!((refunds(&app, &id).await.len(), cancels() - before), (1, 1));
+
+            let anew = form(&page, "한 벌 <반품>");
+            for _ in 0..2 {
+                assert_eq!(second.post(&path, &strs(&anew)).await, done, "with the new figure it goes on");
+            }
+            assert_eq!((refunds(&app, &id).await.len(), cancels() - before), (2, 2));
+            assert_eq!(app.read_order(&id).await["refunded_amount"], 40_000);
+
+            // More than is left by then: the amount is chosen anew, and when nothing is left, that is said.
+            let looks = format!("{path}?transaction_id={transaction}&amount=25000");
+            let (one, other) = (form(&first.page(&looks).await, "x"), form(&second.page(&looks.replace("25000", "20000")).await, "y"));
+            assert_eq!(second.post(&path, &strs(&other)).await, done);
+            let page = given_back(&first, &path, &strs(&one)).await;
+            assert!(page.contains("(지금 5,000원)") && tag(&page, "id=\"amount\"").contains("aria-invalid=\"true\"") && hidden(&page, "reason") == "x", "{page}");
+            let looks = format!("{path}?transaction_id={transaction}&amount=5000");
+            let (one, other) = (form(&first.page(&looks).await, "x"), form(&second.page(&looks).await, "y"));
+            assert_eq!(first.post(&path, &strs(&one)).await, done);
+            assert_eq!(second.post(&path, &strs(&other)).await, format!("/orders/TWO%2D{portone}?error=nothing_left"));
+        }
     }
 
     async fn what_is_wrong_with_a_refund_is_said_where_it_is(db: TestDatabase) {
@@ -69,27 +159,39 @@ on_both_databases! {
             assert!(page.contains(words) && page.contains("aria-invalid=\"true\""), "{typed}: {page}");
         }
         let key = "0123456789abcdef0123456789abcdef";
-        let back = format!("{start}&amount=1000&error=no_reason");
         for reason in ["", "  ", &"가".repeat(201), "a\u{0}b"] {
-            let form = [("transaction_id", transaction.as_str()), ("amount", "1000"), ("key", key), ("reason", reason)];
-            assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, back, "{reason:?}");
+            let form = [("transaction_id", transaction.as_str()), ("amount", "1,000"), ("left", "65000"), ("key", key), ("reason", reason)];
+            let page = given_back(&staff, "/orders/ORD-1/refund", &form).await;
+            assert!(page.contains("환불 사유를 1자에서 200자까지") && page.contains("1,000원 환불하기"), "{reason:?}: {page}");
+            let field = tag(&page, "id=\"reason\"");
+            assert!(field.contains("aria-invalid=\"true\"") && field.contains("reason-fault") && field.contains("autofocus") && field.contains(&format!("value=\"{reason}\"")), "{field}");
+            assert_ne!(hidden(&page, "key"), key, "another form");
         }
-        assert!(staff.page(&back).await.contains("환불 사유를 1자에서 200자까지"));
+        // Of an amount that cannot be, the first look is shown, and what else was typed goes on to the second.
+        for (amount, words) in [("65001", "환불할 수 있는 금액보다 많아요"), ("-1", "0보다 큰 금액")] {
+            let form = [("transaction_id", transaction.as_str()), ("amount", amount), ("left", "65000"), ("key", key), ("reason", "단순 변심")];
+            let page = given_back(&staff, "/orders/ORD-1/refund", &form).await;
+            let field = tag(&page, "id=\"amount\"");
+            assert!(page.contains(words) && field.contains("aria-invalid=\"true\"") && field.contains(&format!("value=\"{amount}\"")), "{page}");
+            let form = [("transaction_id", transaction.as_str()), ("look", &hidden(&page, "look")), ("amount", "2000"), ("reason", &hidden(&page, "reason"))];
+            let looked = staff.send("/orders/ORD-1/refund", &form).await;
+            assert_eq!(looked.status, StatusCode::OK);
+            assert!(looked.text.contains("2,000원 환불하기") && tag(&looked.text, "id=\"reason\"").contains("value=\"단순 변심\""), "{}", looked.text);
+            assert_eq!((hidden(&looked.text, "amount"), hidden(&looked.text, "left")), ("2000".to_owned(), "65000".to_owned()));
+        }
 
-        for (id, amount, sent, leads) in [
-            (transaction.as_str(), "65001", key, format!("{start}&amount=65001&error=too_much")),
-            (&transaction, "-1", key, format!("{start}&amount=-1&error=no_amount")),
-            (&transaction, "1000", "not a key", "/orders/ORD%2D1?error=unavailable".to_owned()),
-            ("imp_000000000000", "1000", key, "/orders/ORD%2D1?error=nothing_left".to_owned()),
-            ("a/b", "1000", key, "/orders/ORD%2D1?error=nothing_left".to_owned()),
+        for (id, sent, leads) in [
+            (transaction.as_str(), "not a key", "/orders/ORD%2D1?error=unavailable".to_owned()),
+            ("imp_000000000000", key, "/orders/ORD%2D1?error=nothing_left".to_owned()),
+            ("a/b", key, "/orders/ORD%2D1?error=nothing_left".to_owned()),
         ] {
-            let form = [("transaction_id", id), ("amount", amount), ("key", sent), ("reason", "x")];
+            let form = [("transaction_id", id), ("amount", "1000"), ("left", "65000"), ("key", sent), ("reason", "x")];
             assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, leads);
         }
 
         app.sandbox.fault(json!({ "call": "payment", "kind": "status", "status": 503 })).unwrap();
         app.sandbox.fault(json!({ "call": "find_all", "kind": "status", "status": 503 })).unwrap();
-        let form = [("transaction_id", transaction.as_str()), ("amount", "1000"), ("key", key), ("reason", "x")];
+        let form = [("transaction_id", transaction.as_str()), ("amount", "1000"), ("left", "65000"), ("key", key), ("reason", "x")];
         assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD%2D1?error=refund_unasked");
         assert_eq!(refunds(&app, "ORD-1").await, []);
         assert_eq!(app.read_order("ORD-1").await["refunded_amount"], 0);
@@ -107,18 +209,17 @@ on_both_databases! {
         let page = staff.page(&start).await;
         assert!(page.contains("<option value=\"SHINHAN\">신한은행</option>"), "{page}");
         let key = hidden(&page, "key");
-        let with = |bank: &'static str, number: &'static str| {
-            [("transaction_id", transaction.clone()), ("amount", "65000".to_owned()), ("key", key.clone()), ("reason", "x".to_owned()), ("bank", bank.to_owned()), ("number", number.to_owned()), ("holder", "김하늘".to_owned())]
-        };
-        let post = async |form: [(&str, String); 7]| {
-            let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            staff.post("/orders/BANK/refund", &form).await
+        let with = |number: &'static str| {
+            [("transaction_id", transaction.as_str()), ("amount", "65000"), ("left", "65000"), ("key", key.as_str()), ("reason", "단순 변심"), ("bank", "SHINHAN"), ("number", number), ("holder", "김하늘")]
         };
 
-        let lacking = post(with("SHINHAN", "")).await;
-        assert_eq!(lacking, format!("{start}&error=no_account"));
-        assert!(staff.page(&lacking).await.contains("은행, 계좌번호, 예금주를 모두"));
-        assert_eq!(post(with("SHINHAN", "110-123")).await, "/orders/BANK?done=refunded");
+        let lacking = given_back(&staff, "/orders/BANK/refund", &with("")).await;
+        assert!(lacking.contains("은행, 계좌번호, 예금주를 모두"), "{lacking}");
+        let [number, holder, reason] = ["number", "holder", "reason"].map(|field| tag(&lacking, &format!("id=\"{field}\"")));
+        assert!(number.contains("aria-invalid=\"true\"") && number.contains("account-fault") && number.contains("autofocus"), "{number}");
+        assert!(holder.contains("value=\"김하늘\"") && !holder.contains("aria-invalid") && !holder.contains("autofocus"), "{holder}");
+        assert!(reason.contains("value=\"단순 변심\"") && tag(&lacking, "value=\"SHINHAN\"").contains("selected"), "{lacking}");
+        assert_eq!(staff.post("/orders/BANK/refund", &with("110-123")).await, "/orders/BANK?done=refunded");
 
         assert_eq!(app.read_order("BANK").await["status"], Value::from("refunded"));
     }

@@ -8,6 +8,7 @@ use wanryo::domain::access::Role;
 
 use crate::app::{Answer, TestApp};
 use crate::by_hand::Ahead;
+use crate::office::{form_key, tag};
 use crate::roles::sign_in;
 use crate::support::{TestDatabase, on_both_databases};
 
@@ -29,8 +30,13 @@ impl Browser<'_> {
             .await
     }
 
+    /// As a page's own form does it: with a key that was drawn for it.
     async fn press(&self, path: &str, form: &[(&str, &str)]) -> Answer {
-        let request = self.app.client.post(self.app.url(path)).form(form);
+        let key = form_key();
+        let is_drawn = form.iter().all(|(name, _)| *name != "key");
+        let drawn = is_drawn.then_some(("key", key.as_str()));
+        let form: Vec<_> = form.iter().copied().chain(drawn).collect();
+        let request = self.app.client.post(self.app.url(path)).form(&form);
         self.app
             .send(
                 request
@@ -44,6 +50,15 @@ impl Browser<'_> {
     /// Where a form leads.
     async fn leads(&self, path: &str, form: &[(&str, &str)]) -> String {
         location(&self.press(path, form).await)
+    }
+
+    /// The page that gives a form back.
+    async fn gives_back(&self, path: &str, form: &[(&str, &str)]) -> String {
+        let answer = self.press(path, form).await;
+        let (status, text) = (answer.status, answer.text);
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{form:?}: {text}");
+        assert_eq!(answer.headers["cache-control"], "no-store");
+        text
     }
 
     /// The number of a person.
@@ -107,7 +122,8 @@ on_both_databases! {
         let password = shown(&added.text);
         let list = owner.open(USERS).await.text;
         assert!(!list.contains(&password) && list.contains("lee@example.com") && list.contains("data-user=\"staff\""), "shown once");
-        assert_eq!(owner.leads(USERS, &[("email", "lee@example.com"), ("role", "viewer")]).await, format!("{USERS}?error=exists"));
+        let there = owner.gives_back(USERS, &[("email", "lee@example.com"), ("role", "viewer")]).await;
+        assert!(there.contains("이미 있는 이메일 주소예요") && !there.contains(&password), "{there}");
 
         let lee = log_in(&app, "lee@example.com", &password).await.ok().unwrap();
         assert_eq!(location(&lee.open("/orders").await), format!("{ACCOUNT}?error=choose_password"));
@@ -166,14 +182,53 @@ on_both_databases! {
         assert!(!owner.open(&format!("{USERS}?done=last_owner")).await.text.contains("class=\"office-notice\""));
 
         for email in ["", "lee", "a b@example.com", "@example.com", "lee@localhost"] {
-            assert_eq!(owner.leads(USERS, &[("email", email), ("role", "staff")]).await, format!("{USERS}?error=email"), "{email}");
+            let page = owner.gives_back(&format!("{USERS}?lang=en"), &[("email", email), ("role", "viewer")]).await;
+            let field = tag(&page, "id=\"new-email\"");
+            assert!(field.contains(&format!("value=\"{email}\"")) && field.contains("aria-invalid=\"true\"") && field.contains("new-email-fault") && field.contains("autofocus"), "{field}");
+            let (_, words) = page.split_once("id=\"new-email-fault\"").unwrap();
+            assert!(words.split_once("</p>").unwrap().0.contains("This is not an email address."), "{words}");
+            let (_, role) = page.split_once("id=\"new-role\"").unwrap();
+            assert!(tag(role, "value=\"viewer\"").contains("selected"), "{role}");
         }
-        assert_eq!(owner.leads(USERS, &[("email", "lee@example.com"), ("role", "admin")]).await, format!("{USERS}?error=role"));
+        let page = owner.gives_back(USERS, &[("email", "lee@example.com"), ("role", "admin")]).await;
+        let role = tag(&page, "id=\"new-role\"");
+        assert!(role.contains("aria-invalid=\"true\"") && role.contains("new-role-fault") && page.contains("역할을 골라 주세요"), "{page}");
+        assert!(tag(&page, "id=\"new-email\"").contains("value=\"lee@example.com\""), "{page}");
+        let page = owner.gives_back(USERS, &[("email", "lee@example.com"), ("role", "staff"), ("key", "x")]).await;
+        assert!(page.contains("양식을 확인할 수 없어서") && tag(&page, "id=\"new-email\"").contains("value=\"lee@example.com\""), "{page}");
         assert_eq!(owner.leads(&format!("{USERS}/{id}/role"), &[("role", "root")]).await, format!("{USERS}?error=role"));
         for path in ["999/role", "x/role", "999/disable", "999/enable", "x/sign-out", "999/password", "-1/password"] {
             assert_eq!(owner.leads(&format!("{USERS}/{path}"), &[("role", "staff")]).await, format!("{USERS}?error=not_found"), "{path}");
         }
         assert_eq!(db.read("SELECT email || role FROM users").await, ["owner@example.comowner"]);
+    }
+
+    async fn a_form_that_is_sent_twice_adds_one_person_and_makes_one_key(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let owner = Browser { app: &app, cookie: sign_in(&app, Role::Owner).await };
+        let key_of = async |page: &str| {
+            let page = owner.open(page).await.text;
+            let (_, value) = tag(&page, "name=\"key\"").split_once("value=\"").unwrap();
+            value.split('"').next().unwrap().to_owned()
+        };
+        let (of_user, of_key) = (key_of(USERS).await, key_of(KEYS).await);
+        assert_ne!(of_user, of_key);
+        for (page, form, again, words) in [
+            (USERS, [("email", "lee@example.com"), ("role", "staff"), ("key", &*of_user)].as_slice(), "user_before", "nobody was added a second time"),
+            (KEYS, &[("name", "쇼핑몰"), ("key", &*of_key)], "key_before", "no second key was made"),
+        ] {
+            let (one, other) = tokio::join!(owner.press(page, form), owner.press(page, form));
+            let (made, repeated): (Vec<_>, Vec<_>) = [one, other].into_iter().partition(|answer| answer.status == StatusCode::OK);
+            assert_eq!(made.len(), 1, "{page}");
+            let secret = shown(&made[0].text);
+            for leads in [location(&repeated[0]), owner.leads(page, form).await] {
+                assert_eq!(leads, format!("{page}?error={again}"));
+            }
+            let page = owner.open(&format!("{page}?error={again}&lang=en")).await.text;
+            assert!(page.contains(words) && page.contains("role=\"alert\"") && !page.contains(&secret), "{page}");
+        }
+        assert_eq!(db.read("SELECT email FROM users WHERE email LIKE 'lee%'").await, ["lee@example.com"]);
+        assert_eq!(db.read("SELECT name FROM api_keys WHERE name = '쇼핑몰'").await, ["쇼핑몰"], "the other place is left for when it is replaced");
     }
 
     async fn a_password_that_was_handed_over_ends_by_itself(db: TestDatabase) {
@@ -196,10 +251,15 @@ on_both_databases! {
         assert!(first.starts_with("wr_") && made.status == StatusCode::OK);
         assert_eq!(status(&first).await, StatusCode::OK);
         let second = shown(&owner.press(&format!("{KEYS}?lang=en"), &[("name", "쇼핑몰")]).await.text);
-        assert_eq!(owner.leads(KEYS, &[("name", "쇼핑몰")]).await, format!("{KEYS}?error=too_many"));
-        for name in ["", "   ", &"가".repeat(61), "a\u{7}b"] {
-            assert_eq!(owner.leads(KEYS, &[("name", name)]).await, format!("{KEYS}?error=name"), "{name:?}");
+        for (name, key, words) in [("쇼핑몰", form_key(), "두 개까지"), ("", form_key(), "1자에서 60자"), ("   ", form_key(), "1자에서 60자"), (&"가".repeat(61), form_key(), "1자에서 60자"), ("a\u{7}b", form_key(), "1자에서 60자")] {
+            let page = owner.gives_back(KEYS, &[("name", name), ("key", &key)]).await;
+            let field = tag(&page, "id=\"key-name\"");
+            assert!(field.contains(&format!("value=\"{name}\"")) && field.contains("aria-invalid=\"true\"") && field.contains("key-name-fault") && field.contains("autofocus"), "{field}");
+            let (_, fault) = page.split_once("id=\"key-name-fault\"").unwrap();
+            assert!(fault.split_once("</p>").unwrap().0.contains(words), "{name:?}: {fault}");
         }
+        let page = owner.gives_back(KEYS, &[("name", "앱"), ("key", "x")]).await;
+        assert!(page.contains("양식을 확인할 수 없어서") && tag(&page, "id=\"key-name\"").contains("value=\"앱\""), "{page}");
 
         let page = owner.open(KEYS).await.text;
         assert!(!page.contains(&first) && page.contains(&format!("{}…", &first[..9])) && page.contains("없음"), "{page}");

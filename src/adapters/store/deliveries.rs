@@ -6,7 +6,6 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use secrecy::SecretString;
 use sqlx::FromRow;
 
 use super::endpoints::{
@@ -25,8 +24,8 @@ use crate::domain::event::EventType;
 use crate::domain::history::Actor;
 use crate::domain::money::{Currency, Money};
 use crate::ports::deliveries::{
-    Again, AilingEndpoint, DeliveryFilter, DeliveryStore, EndpointChange, Redelivered, Settled,
-    Settlement, UNDELIVERED_COUNTED_MAX,
+    Again, AilingEndpoint, DeliveryFilter, DeliveryStore, EndpointChange, Redelivered, Rotated,
+    Rotation, Settled, Settlement, UNDELIVERED_COUNTED_MAX,
 };
 use crate::ports::store::StoreError;
 
@@ -77,16 +76,14 @@ impl DeliveryStore for Database {
     async fn rotate_secret(
         &self,
         id: &EndpointId,
-        secret: &SecretString,
-        previous_until: Timestamp,
+        rotation: &Rotation,
         by: &Actor,
         at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Rotated, StoreError> {
         self.write(RotateSecret {
             id: id.clone(),
+            rotation: rotation.clone(),
             by: by.clone(),
-            secret: secret.clone(),
-            previous_until,
             at,
         })
         .await

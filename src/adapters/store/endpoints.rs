@@ -14,7 +14,7 @@ use crate::domain::audit::{Act, Entry};
 use crate::domain::delivery::{Endpoint, EndpointId, EndpointStatus, News, Secrets, Standing};
 use crate::domain::event::EventType;
 use crate::domain::history::Actor;
-use crate::ports::deliveries::EndpointChange;
+use crate::ports::deliveries::{EndpointChange, Rotated, Rotation};
 
 /// Every column of an endpoint.
 macro_rules! endpoint_columns {
@@ -244,38 +244,54 @@ impl Change for ChangeEndpoint {
     }
 }
 
-/// Says whether there is such an endpoint.
 pub(super) struct RotateSecret {
     pub(super) id: EndpointId,
-    pub(super) secret: SecretString,
-    pub(super) previous_until: Timestamp,
+    pub(super) rotation: Rotation,
     pub(super) by: Actor,
     pub(super) at: Timestamp,
 }
 
 #[async_trait]
 impl Change for RotateSecret {
-    type Answer = bool;
+    type Answer = Rotated;
 
-    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
-        // Written again after a commit whose answer was lost, it must not push the old secret out.
-        let found = execute!(
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Rotated>, Failure> {
+        let Rotation {
+            secret,
+            seen,
+            previous_until,
+        } = &self.rotation;
+        // Written again after a commit whose answer was lost, it is there already. No time of ours is 0.
+        let written = execute!(
             tx,
-            "UPDATE webhook_endpoints SET previous_secret = CASE WHEN secret = $2 THEN previous_secret ELSE secret END,
+            "UPDATE webhook_endpoints SET
+                previous_secret = CASE WHEN previous_valid_until > $4 THEN previous_secret ELSE secret END,
                 previous_valid_until = $3, secret = $2, updated_at = $4
-            WHERE endpoint_id = $1 AND status <> 'deleted'",
+            WHERE endpoint_id = $1 AND status <> 'deleted' AND secret <> $2 AND COALESCE(previous_valid_until, 0) = $5",
             self.id.as_str(),
-            self.secret.expose_secret(),
-            micros(self.previous_until),
+            secret.expose_secret(),
+            micros(*previous_until),
             micros(self.at),
+            seen.map_or(0, micros),
         )?;
-        if found == 0 {
-            return Ok(Verdict::Undo(false));
+        if written == 0 {
+            let there: Option<(Option<String>,)> = fetch_optional!(
+                tx,
+                "SELECT secret FROM webhook_endpoints WHERE endpoint_id = $1 AND status <> 'deleted'",
+                self.id.as_str(),
+            )?;
+            return Ok(Verdict::Undo(match there {
+                None => Rotated::NotFound,
+                Some((newest,)) if newest.as_deref() == Some(secret.expose_secret()) => {
+                    Rotated::Done
+                }
+                Some(_) => Rotated::Before,
+            }));
         }
         let act = Act::EndpointRotated;
         let entry = Entry::of_endpoint(self.at, &self.by, act, &self.id, None);
         audit::append(tx, &entry).await?;
-        Ok(Verdict::Keep(true))
+        Ok(Verdict::Keep(Rotated::Done))
     }
 }
 

@@ -138,6 +138,14 @@ impl Request {
         text::of(self.locale)
     }
 
+    /// Says by the status, too, that a form is given back.
+    fn refuse(&self, code: &str) {
+        self.respond(match code {
+            "unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        });
+    }
+
     fn respond(&self, status: StatusCode) {
         if let Some(response) = &self.response {
             response.set_status(status);

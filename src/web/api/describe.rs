@@ -134,7 +134,10 @@ const REFUSALS: [(&str, &[Problem]); 20] = [
         ],
     ),
     ("delete_endpoint", &[Problem::NotFound]),
-    ("rotate_secret", &[Problem::NotFound]),
+    (
+        "rotate_secret",
+        &[Problem::NotFound, Problem::SecretRotated],
+    ),
     (
         "redeliver_many",
         &[

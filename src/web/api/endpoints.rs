@@ -234,7 +234,7 @@ pub(super) async fn delete_endpoint(
 
 /// `POST /api/v1/webhook-endpoints/{endpoint_id}/rotate`
 #[utoipa::path(post, path = "/api/v1/webhook-endpoints/{endpoint_id}/rotate", tag = "events", summary = "Makes a new secret",
-    description = "Webhooks are signed with both secrets for a while.", params(("endpoint_id" = String, Path, description = "The id of the endpoint")),
+    description = "Webhooks are signed with both secrets for a day. Until it is over no other secret is made, so that asking again after a lost answer cannot push out the secret that is in use; a person can make another one on the back office's page.", params(("endpoint_id" = String, Path, description = "The id of the endpoint")),
     responses((status = 200, description = "The endpoint, with its new secret", body = WebhookEndpointWithSecret)))]
 pub(super) async fn rotate_secret(
     shop: Shop,
@@ -539,6 +539,7 @@ fn refused(error: &EndpointError) -> Response {
         ),
         EndpointError::TooMany => Problem::TooManyEndpoints.response(),
         EndpointError::NotFound => Problem::NotFound.response(),
+        EndpointError::RotatedBefore => Problem::SecretRotated.response(),
         EndpointError::NotServed => Problem::EndpointOff.response(),
         EndpointError::Store(error) => unavailable(error),
     }

@@ -149,7 +149,10 @@ fn refused(error: &AskError) -> Response {
         AskError::KeyReused => Problem::IdempotencyKeyReused.response(),
         AskError::KeyInUse => Problem::IdempotencyKeyInUse.response(),
         AskError::UnderWay => Problem::RefundUnderWay.response(),
-        AskError::TooMuch(left) => Problem::refundable(left.minor, left.currency.code()),
+        // A shop's server is told of no balance beforehand, so none can have changed.
+        AskError::TooMuch(left) | AskError::Changed(left) => {
+            Problem::refundable(left.minor, left.currency.code())
+        }
         AskError::AccountNeeded => Problem::RefundAccountNeeded.response(),
         AskError::Unavailable => Problem::Unavailable.response(),
         AskError::Store(error) => unavailable(error),
@@ -195,6 +198,7 @@ fn parse(
         payment_id,
         transaction_id,
         amount_minor,
+        left_minor: None,
         reason,
         account,
         idempotency_key,

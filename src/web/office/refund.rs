@@ -1,30 +1,41 @@
 //! The form that gives money back, by a person who is signed in.
 
 use axum::Form;
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, OriginalUri, State};
 use axum::response::Response;
+use http::header::ACCEPT_LANGUAGE;
+use http::{HeaderMap, Uri};
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::{App, is_form_key, see_other};
+use super::{App, see_other};
 use crate::domain::history::Actor;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
-use crate::domain::refund::{ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, RefundAccount, RefundState};
+use crate::domain::refund::{REASON_CHARS_MAX, RefundAccount, RefundState, is_account_field};
 use crate::service::refunds::{self, AskError, Asked, NewRefund};
 use crate::ui::context::SignedIn;
 use crate::ui::pages::office::address::order_path;
-use crate::ui::pages::office::refund::RefundFault;
+use crate::ui::pages::office::refund::{RefundFault, RefundTyped};
+use crate::web::forms::is_form_key;
+use crate::web::language;
 use crate::web::named::Named;
+use crate::web::pages::render_with;
 
 /// A refund, as a person confirmed it.
 #[derive(Deserialize)]
 pub struct RefundForm {
+    /// Set when another amount was typed into a form that was given back: it is to be looked at first, and no money moves.
+    #[serde(default)]
+    look: String,
     #[serde(default)]
     transaction_id: String,
     /// In the major unit, as the page before showed it.
     #[serde(default)]
     amount: String,
+    /// What the page before said is left, in minor units.
+    #[serde(default)]
+    left: String,
     #[serde(default)]
     reason: String,
     /// Drawn for the form, so that sending it twice is asking once.
@@ -45,25 +56,56 @@ pub async fn refund_order(
     State(app): State<App>,
     Extension(person): Extension<SignedIn>,
     Named(id): Named<String>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
     Form(form): Form<RefundForm>,
 ) -> Response {
     let Ok(payment_id) = PaymentId::parse(&id) else {
         return see_other("/orders");
     };
-    let actor = Actor::Staff(person.email);
-    match refund(&app, &payment_id, &form, actor).await {
-        Ok(result) => see_other(&format!("{}?{result}", order_path(&payment_id, None))),
-        Err(fault) => {
-            // Back to the form, which knows its amount and transaction; an account stays out of the address.
-            let query = form_urlencoded::Serializer::new(String::new())
-                .append_pair("transaction_id", &form.transaction_id)
-                .append_pair("amount", &form.amount)
-                .append_pair("error", fault.code())
-                .finish();
-            let page = order_path(&payment_id, Some("refund"));
-            see_other(&format!("{page}?{query}"))
+    let fault = if form.look.is_empty() {
+        match refund(&app, &payment_id, &form, person.actor()).await {
+            Ok(result) => {
+                return see_other(&format!("{}?{result}", order_path(&payment_id, None)));
+            }
+            Err(fault) => Some(fault),
         }
-    }
+    } else {
+        None
+    };
+    give_back(&app, &payment_id, (person, form, fault), &uri, &headers).await
+}
+
+/// The form with everything that was typed into it. An account and a reason stay out of the address.
+async fn give_back(
+    app: &App,
+    payment_id: &PaymentId,
+    (person, form, fault): (SignedIn, RefundForm, Option<RefundFault>),
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Response {
+    let language = language::asked(uri.query()).map(|locale| ("lang", locale.tag()));
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("transaction_id", &form.transaction_id)
+        .append_pair("amount", &form.amount)
+        .extend_pairs(language)
+        .finish();
+    let typed = RefundTyped {
+        amount: form.amount,
+        reason: form.reason,
+        bank: form.bank,
+        number: form.number,
+        holder: form.holder,
+        tel: form.tel,
+        fault,
+    };
+    let page = order_path(payment_id, Some("refund"));
+    let language = headers.get(ACCEPT_LANGUAGE).cloned();
+    let rendered = render_with(app, &page, Some(&query), language, (person, typed)).await;
+    rendered.unwrap_or_else(|| {
+        let order = order_path(payment_id, None);
+        see_other(&format!("{order}?error=unavailable"))
+    })
 }
 
 /// What the order's page is to say, or what is wrong with the form.
@@ -111,6 +153,8 @@ async fn refund(
         ),
         transaction_id: Some(transaction_id),
         amount_minor: Some(amount.minor),
+        // What cannot be read is nothing that a page has said, and no sum that is left either.
+        left_minor: Some(form.left.parse().unwrap_or_default()),
         reason: reason.to_owned(),
         account,
         idempotency_key: format!("staff:{}", form.key),
@@ -143,11 +187,8 @@ fn refund_account(form: &RefundForm) -> Result<Option<RefundAccount>, RefundFaul
         return Ok(None);
     }
     let [bank, number, holder, tel] = fields;
-    let is_whole = [bank, number, holder].iter().all(|field| !field.is_empty());
-    let is_short = fields.iter().all(|field| {
-        field.chars().count() <= ACCOUNT_CHARS_MAX && !field.contains(char::is_control)
-    });
-    if !(is_whole && is_short) {
+    let is_whole = [bank, number, holder].into_iter().all(is_account_field);
+    if !(is_whole && (tel.is_empty() || is_account_field(tel))) {
         return Err(RefundFault::NoAccount);
     }
     Ok(Some(RefundAccount {
@@ -160,7 +201,11 @@ fn refund_account(form: &RefundForm) -> Result<Option<RefundAccount>, RefundFaul
 
 fn not_refunded(error: AskError) -> Result<&'static str, RefundFault> {
     match error {
-        AskError::TooMuch(_) => Err(RefundFault::TooMuch),
+        AskError::TooMuch(left) | AskError::Changed(left) if left.minor == 0 => {
+            Ok("error=nothing_left")
+        }
+        AskError::TooMuch(left) => Err(RefundFault::TooMuch(Some(left))),
+        AskError::Changed(left) => Err(RefundFault::Changed(left)),
         AskError::AccountNeeded => Err(RefundFault::NoAccount),
         AskError::NoSuchOrder | AskError::NoSuchTransaction | AskError::NotPaid => {
             Ok("error=nothing_left")

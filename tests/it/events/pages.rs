@@ -10,8 +10,9 @@ use wanryo::domain::event::EventType;
 use wanryo::service::access;
 
 use super::receiver::Receiver;
-use super::{HOUR, MINUTE, Shop};
+use super::{HOUR, MINUTE, SECOND, Shop};
 use crate::app::Answer;
+use crate::office::{form_key, tag};
 use crate::support::{TestDatabase, on_both_databases};
 
 const PAGE: &str = "/settings/webhooks";
@@ -66,15 +67,21 @@ impl<'a> Staff<'a> {
         answer.text
     }
 
+    /// As a page's own form does it: with a key that was drawn for it.
     async fn press(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let key = form_key();
+        let is_drawn = form.iter().all(|(name, _)| *name != "key");
+        let drawn = is_drawn.then_some(("key", key.as_str()));
+        let form: Vec<_> = form.iter().copied().chain(drawn).collect();
         let request = self.shop.app.client.post(self.shop.app.url(path));
         self.shop
             .app
             .send(
                 request
                     .header("cookie", &self.cookie)
+                    .header("accept", "text/html")
                     .header("sec-fetch-site", "same-origin")
-                    .form(form),
+                    .form(&form),
             )
             .await
     }
@@ -90,6 +97,15 @@ impl<'a> Staff<'a> {
         );
         answer.headers["location"].to_str().unwrap().to_owned()
     }
+}
+
+/// A hidden field of the form that posts there.
+fn hidden(page: &str, action: &str, name: &str) -> String {
+    let (_, form) = page.split_once(&format!("action=\"{action}\"")).unwrap();
+    let (form, _) = form.split_once("</form>").unwrap();
+    let field = tag(form, &format!("name=\"{name}\""));
+    let (_, value) = field.split_once("value=\"").unwrap();
+    value.split('"').next().unwrap().to_owned()
 }
 
 /// The secret on a page, if there is one.
@@ -254,11 +270,122 @@ on_both_databases! {
         assert_eq!(core.attention.count_attention(core.clock.now(), 100).await.unwrap(), 1);
     }
 
+    async fn an_endpoint_that_cannot_be_added_is_given_back_as_it_was_typed(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let staff = Staff::sign_in(&shop).await;
+        let choices = |page: &str| {
+            let chosen = EventType::ALL.iter().filter(|one| tag(page, &format!("value=\"{}\"", one.as_str())).contains("checked"));
+            chosen.map(|one| one.as_str()).collect::<Vec<_>>()
+        };
+        let url = "http://8.8.8.8/?a=\"b\"&c";
+        let typed = [("url", url), ("event_types", "order.paid"), ("event_types", "order.held")];
+
+        let answer = staff.press(&format!("{PAGE}?lang=en"), &typed).await;
+        assert_eq!((answer.status, answer.headers["cache-control"].to_str().unwrap()), (StatusCode::UNPROCESSABLE_ENTITY, "no-store"));
+        let field = tag(&answer.text, "id=\"endpoint-url\"");
+        assert!(field.contains("value=\"http://8.8.8.8/?a=&quot;b&quot;&amp;c\"") && field.contains("aria-invalid=\"true\"") && field.contains("endpoint-url-fault") && field.contains("autofocus"), "{field}");
+        let (_, words) = answer.text.split_once("id=\"endpoint-url-fault\"").unwrap();
+        assert!(words.split_once("</p>").unwrap().0.contains("Nothing may be sent to this address."), "{words}");
+        assert_eq!(choices(&answer.text), ["order.paid", "order.held"]);
+        let mended = [("key", &*hidden(&answer.text, &format!("{PAGE}?lang=en"), "key")), ("url", "https://shop.example.com/"), ("event_types", "order.paid")];
+
+        // Left out, it would have been an endpoint for all types.
+        let unknown = staff.press(PAGE, &[("url", "https://shop.example.com/"), ("event_types", "order.sold")]).await;
+        assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(tag(&unknown.text, "id=\"endpoint-url\"").contains("value=\"https://shop.example.com/\"") && unknown.text.contains("알 수 없는 이벤트"), "{}", unknown.text);
+        assert!(tag(&unknown.text, "value=\"order.paid\"").contains("aria-invalid=\"true\"") && choices(&unknown.text).is_empty());
+        for key in ["", "0123", "gggggggggggggggggggggggggggggggg"] {
+            let unknown = staff.press(PAGE, &[("url", "https://shop.example.com/"), ("key", key)]).await;
+            assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY);
+            assert!(unknown.text.contains("양식을 확인할 수 없어서") && tag(&unknown.text, "id=\"endpoint-url\"").contains("https://shop.example.com/"));
+        }
+        assert_eq!(shop.read("/api/v1/webhook-endpoints").await["webhook_endpoints"], json!([]));
+
+        assert_eq!(staff.press(PAGE, &mended).await.status, StatusCode::OK, "the form that was given back");
+        for number in 1..32 {
+            shop.post("/api/v1/webhook-endpoints", Some(json!({ "url": format!("https://shop.example.com/{number}") }))).await;
+        }
+        let many = staff.press(&format!("{PAGE}?lang=en"), &[("url", "https://shop.example.com/more"), ("event_types", "order.held")]).await;
+        assert_eq!(many.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(many.text.contains("as many endpoints as there may be") && tag(&many.text, "id=\"endpoint-url\"").contains("https://shop.example.com/more"), "{}", many.text);
+        assert_eq!(choices(&many.text), ["order.held"]);
+    }
+
+    async fn a_form_that_is_sent_twice_adds_one_endpoint(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let staff = Staff::sign_in(&shop).await;
+        let key = hidden(&staff.open(PAGE).await, PAGE, "key");
+        let form = [("url", "https://shop.example.com/"), ("key", &*key)];
+
+        let (one, other) = tokio::join!(staff.press(PAGE, &form), staff.press(PAGE, &form));
+
+        let (made, repeated): (Vec<_>, Vec<_>) = [one, other].into_iter().partition(|answer| answer.status == StatusCode::OK);
+        assert_eq!((made.len(), repeated[0].headers["location"].to_str().unwrap()), (1, "/settings/webhooks?error=made_before"));
+        assert!(secret_on(&made[0].text).is_some());
+        assert_eq!(staff.leads(PAGE, &form).await, format!("{PAGE}?error=made_before"), "and by a reload");
+        let page = staff.open(&format!("{PAGE}?error=made_before&lang=en")).await;
+        assert!(page.contains("no second endpoint was added") && page.matches("data-endpoint=").count() == 1 && secret_on(&page).is_none(), "{page}");
+        let again = hidden(&staff.open(PAGE).await, PAGE, "key");
+        assert_ne!(again, key, "each page draws its own");
+        assert_eq!(staff.press(PAGE, &[("url", "https://shop.example.com/"), ("key", &*again)]).await.status, StatusCode::OK, "who wants two gets two");
+    }
+
+    /// The one before the newest is the one that the shop has for sure.
+    async fn the_secret_in_use_is_not_pushed_out_by_a_form_that_is_sent_twice(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::start().await;
+        let (id, in_use) = shop.endpoint(&receiver).await;
+        let path = format!("{PAGE}/{id}/rotate");
+        let api = format!("/api/v1/webhook-endpoints/{id}/rotate");
+        let signed_with = async |order: &str, secrets: &[&str]| {
+            shop.happened(order, &[EventType::OrderPaid]).await;
+            shop.deliver().await;
+            let got = receiver.got().pop().unwrap();
+            secrets.iter().map(|secret| got.is_signed_with(secret)).collect::<Vec<_>>()
+        };
+        let staff = Staff::sign_in(&shop).await;
+        let page = staff.open(&format!("{PAGE}?lang=en")).await;
+        assert!(page.contains("Make a new secret") && !page.contains("once more"), "{page}");
+        let seen = hidden(&page, &format!("{path}?lang=en"), "seen");
+
+        let first = secret_on(&staff.press(&path, &[("seen", &seen)]).await.text).unwrap();
+        let first = first.expose_secret();
+        for _ in 0..2 {
+            shop.clock.push(SECOND);
+            assert_eq!(staff.leads(&path, &[("seen", &seen)]).await, format!("{PAGE}?error=rotated_before"));
+        }
+        let (status, problem) = shop.post(&api, None).await;
+        assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("/problems/secret-rotated")));
+        assert_eq!(signed_with("A", &[&in_use, first]).await, [true, true]);
+
+        // Nobody has seen it: the one in use goes on, for another day.
+        let page = staff.open(&format!("{PAGE}?lang=en&error=rotated_before")).await;
+        assert!(page.contains("nothing was changed a second time") && page.contains("Make the new secret once more"), "{page}");
+        let stale = hidden(&page, &format!("{path}?lang=en"), "seen");
+        let second = secret_on(&staff.press(&path, &[("seen", &stale)]).await.text).unwrap();
+        let second = second.expose_secret();
+        shop.clock.push(SECOND);
+        for seen in [&*stale, &*seen, "yesterday"] {
+            assert_eq!(staff.leads(&path, &[("seen", seen)]).await, format!("{PAGE}?error=rotated_before"), "{seen}");
+        }
+        assert_eq!(signed_with("B", &[&in_use, first, second]).await, [true, false, true]);
+
+        shop.clock.push(24 * HOUR);
+        assert_eq!(signed_with("C", &[&in_use, second]).await, [false, true]);
+        let staff = Staff::sign_in(&shop).await;
+        let page = staff.open(PAGE).await;
+        for seen in [&*stale, &*seen] {
+            assert_eq!(staff.leads(&path, &[("seen", seen)]).await, format!("{PAGE}?error=rotated_before"), "a page of the day before");
+        }
+        let third = secret_on(&staff.press(&path, &[("seen", &hidden(&page, &path, "seen"))]).await.text).unwrap();
+        assert_eq!(signed_with("D", &[second, third.expose_secret()]).await, [true, true]);
+    }
+
     async fn what_cannot_be_done_is_said_and_nobody_else_may_try(db: TestDatabase) {
         let shop = Shop::open(&db).await;
         let staff = Staff::sign_in(&shop).await;
         for url in ["", "shop", "https://10.0.0.1/", "http://8.8.8.8/", "javascript:alert(1)"] {
-            assert_eq!(staff.leads(PAGE, &[("url", url)]).await, format!("{PAGE}?error=target"), "{url}");
+            assert_eq!(staff.press(PAGE, &[("url", url)]).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{url}");
         }
         let page = staff.open(&format!("{PAGE}?lang=en&error=target")).await;
         assert!(page.contains("role=\"alert\"") && page.contains("Nothing may be sent to this address."));

@@ -113,6 +113,7 @@ async fn ask(
         payment_id: id.clone(),
         transaction_id: None,
         amount_minor: None,
+        left_minor: None,
         reason: "x".to_owned(),
         account: None,
         idempotency_key: key.to_owned(),

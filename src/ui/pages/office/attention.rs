@@ -5,21 +5,25 @@ use leptos::prelude::*;
 
 use super::address::order_path;
 use super::order::notices;
-use super::parts::{button, empty, fact, fact_if_known, foreign, id, stored_money, table, time};
+use super::parts::{
+    button, empty, fact, fact_if_known, fault, foreign, form_fault, id, stored_money, table, time,
+    written,
+};
 use super::refund::refund_way;
-use super::text::{Text, Who, webhooks};
+use super::text::{Notice, Text, Who, webhooks};
 use super::webhooks::WEBHOOKS_PATH;
 use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::domain::attention::{AttentionItem, AttentionKind, Settled};
 use crate::domain::delivery::EndpointStatus;
-use crate::domain::ids::PaymentId;
+use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::note::NOTE_CHARS_MAX;
 use crate::domain::sweep::Finished;
 use crate::ports::attention::ReceivedWebhook;
 use crate::ports::deliveries::{AilingEndpoint, UNDELIVERED_COUNTED_MAX};
 use crate::ports::store::StoreError;
 use crate::service::{Core, cursor};
+use crate::ui::context::{GivenBack, from_request};
 
 /// Items on one page.
 const PAGE_ITEMS_MAX: u32 = 20;
@@ -28,10 +32,28 @@ const WEBHOOKS_MAX: u32 = 20;
 /// Settled items on the page; every one is kept.
 const SETTLED_MAX: u32 = 20;
 
+/// A person's word about a payment, as it was typed.
+#[derive(Debug, Clone)]
+pub struct SettleTyped {
+    /// Why the payment needs attention.
+    pub kind: AttentionKind,
+    /// Which one it is.
+    pub transaction_id: TransactionId,
+    /// What was done.
+    pub note: String,
+}
+
+impl SettleTyped {
+    fn is_of(&self, item: &AttentionItem) -> bool {
+        self.kind == item.kind && self.transaction_id == item.transaction_id
+    }
+}
+
 /// What needs attention, latest first.
 #[component]
 pub fn AttentionPage() -> impl IntoView {
-    page_for(Deed::Look, page)
+    let back = from_request::<GivenBack<SettleTyped>>();
+    page_for(Deed::Look, move |opened| page(opened, back))
 }
 
 async fn page(
@@ -41,6 +63,7 @@ async fn page(
         core,
         ..
     }: Opened,
+    back: Option<GivenBack<SettleTyped>>,
 ) -> AnyView {
     let after = request
         .address
@@ -51,7 +74,13 @@ async fn page(
         Ok(found) => {
             let title = request.text().attention.title.to_owned();
             let frame = frame.counted(&core).await;
-            frame.around(title, content(&request, after.as_deref(), found))
+            if let Some(back) = &back {
+                request.refuse(back.error);
+            }
+            frame.around(
+                title,
+                content(&request, after.as_deref(), found, back.as_ref()),
+            )
         }
         Err(error) => {
             tracing::error!(
@@ -106,7 +135,12 @@ async fn load(core: &Core, after: Option<&str>) -> Result<Found, StoreError> {
     })
 }
 
-fn content(request: &Request, after: Option<&str>, found: Found) -> AnyView {
+fn content(
+    request: &Request,
+    after: Option<&str>,
+    found: Found,
+    back: Option<&GivenBack<SettleTyped>>,
+) -> AnyView {
     let text = request.text();
     let Found {
         at,
@@ -117,16 +151,21 @@ fn content(request: &Request, after: Option<&str>, found: Found) -> AnyView {
         received,
         swept,
     } = found;
+    let lost = back.filter(|back| !items.iter().any(|item| back.typed.is_of(item)));
     let body = if items.is_empty() && endpoints.is_empty() {
         empty(&text.attention.none)
     } else {
         let endpoints = endpoints.into_iter().map(|one| endpoint(request, one, at));
-        let items = items.into_iter().map(|one| item(request, one));
+        let items = items.into_iter().map(|one| {
+            let back = back.filter(|back| back.typed.is_of(&one));
+            item(request, after, one, back)
+        });
         endpoints.chain(items).collect_view().into_any()
     };
     view! {
         <h1 class="office-title">{text.attention.title}</h1>
         {notices(request)}
+        {lost.map(|lost| without_item(text, lost))}
         <p>{text.attention.lead}</p>
         {sweep(text, swept)}
         {body}
@@ -134,6 +173,16 @@ fn content(request: &Request, after: Option<&str>, found: Found) -> AnyView {
         {settled_section(request, settled)}
         {webhooks(text, received)}
         <p class="office-note">{text.frame.times}</p>
+    }
+    .into_any()
+}
+
+/// What was typed about a payment that is not on the page any more: to be copied, if it is worth it.
+fn without_item(text: &'static Text, back: &GivenBack<SettleTyped>) -> AnyView {
+    let words = Notice::error(back.error).map(text.notice);
+    view! {
+        {form_fault(words)}
+        <p class="office-written">{foreign(&back.typed.note)}</p>
     }
     .into_any()
 }
@@ -203,7 +252,12 @@ fn endpoint(request: &Request, ailing: AilingEndpoint, at: Timestamp) -> AnyView
     .into_any()
 }
 
-fn item(request: &Request, item: AttentionItem) -> AnyView {
+fn item(
+    request: &Request,
+    after: Option<&str>,
+    item: AttentionItem,
+    back: Option<&GivenBack<SettleTyped>>,
+) -> AnyView {
     let text = request.text();
     let locale = request.locale;
     let currency = item.currency.as_deref();
@@ -223,7 +277,7 @@ fn item(request: &Request, item: AttentionItem) -> AnyView {
         });
     let settle = request
         .may(Deed::Settle)
-        .then(|| settle_form(request, &item));
+        .then(|| settle_form(request, after, &item, back));
     view! {
         <article class="office-section office-transaction" data-attention=item.kind.as_str()>
             <h2>{foreign(&item.payment_id)}</h2>
@@ -257,22 +311,37 @@ fn is_to_give_back(item: &AttentionItem) -> bool {
 }
 
 /// Opened on purpose before it can be pressed: a word that was given stays.
-fn settle_form(request: &Request, item: &AttentionItem) -> AnyView {
+fn settle_form(
+    request: &Request,
+    after: Option<&str>,
+    item: &AttentionItem,
+    back: Option<&GivenBack<SettleTyped>>,
+) -> AnyView {
     let text = request.text();
     let (kind, transaction_id) = (item.kind.as_str(), item.transaction_id.to_string());
     let field = format!("note-{kind}-{transaction_id}");
-    let hint = format!("{field}-hint");
-    let action = request.address.link("/attention/settle", &[]);
+    let [hint, wrong] = ["hint", "fault"].map(|part| format!("{field}-{part}"));
+    // The page that gives the form back is to be the one with this item.
+    let after = after.map(|place| ("after", place));
+    let after: Vec<_> = after.into_iter().collect();
+    let action = request.address.link("/attention/settle", &after);
+    let words = back
+        .and_then(|back| Notice::error(back.error))
+        .map(text.notice);
+    let is_wrong = words.is_some();
+    let typed = back.map(|back| back.typed.note.as_str());
     view! {
-        <details class="office-careful">
+        <details class="office-careful" open=is_wrong>
             <summary>{text.attention.settle}</summary>
             <form class="office-settle" method="post" action=action>
                 <input type="hidden" name="kind" value=kind />
                 <input type="hidden" name="transaction_id" value=transaction_id />
                 <div class="office-field">
                     <label for=field.clone()>{text.attention.note}</label>
-                    <textarea id=field name="note" rows="2" maxlength=NOTE_CHARS_MAX.to_string() required=true aria-describedby=hint.clone()></textarea>
+                    <textarea id=field name="note" rows="2" maxlength=NOTE_CHARS_MAX.to_string() required=true
+                        autofocus=is_wrong aria-describedby=format!("{hint} {wrong}") aria-invalid=is_wrong.then_some("true") inner_html=written(typed)></textarea>
                     <p class="office-hint" id=hint>{text.attention.note_hint}</p>
+                    {fault(wrong, words.map(str::to_owned))}
                 </div>
                 <button class="button" type="submit">{text.attention.settle_confirm}</button>
             </form>

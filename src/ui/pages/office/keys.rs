@@ -2,22 +2,33 @@
 
 use leptos::prelude::*;
 
-use super::parts::{button, empty, fact, fact_if_known, foreign, id, reports, time};
-use super::text::people::{PeopleText, of};
+use super::parts::{
+    button, empty, fact, fact_if_known, fault, foreign, form_fault, form_key, id, reports, time,
+};
+use super::text::people::{PeopleText, Report, of};
 use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::ports::store::KeptKey;
+use crate::service::Core;
 use crate::service::access::{KEY_NAME_CHARS_MAX, KEYS_LISTED_MAX};
-use crate::ui::context::{NewSecret, from_request};
+use crate::ui::context::{GivenBack, NewSecret, from_request};
 
 /// Where the page is.
 pub const KEYS_PATH: &str = "/settings/keys";
+
+/// A key to make, as it was typed.
+#[derive(Debug, Clone)]
+pub struct KeyTyped {
+    /// Its name.
+    pub name: String,
+}
 
 /// The keys, without the keys.
 #[component]
 pub fn KeysPage() -> impl IntoView {
     let new = from_request::<NewSecret>();
-    page_for(Deed::ManageKeys, move |opened| page(opened, new))
+    let back = from_request::<GivenBack<KeyTyped>>();
+    page_for(Deed::ManageKeys, move |opened| page(opened, new, back))
 }
 
 async fn page(
@@ -28,6 +39,7 @@ async fn page(
         ..
     }: Opened,
     new: Option<NewSecret>,
+    back: Option<GivenBack<KeyTyped>>,
 ) -> AnyView {
     let keys = match core.access.api_keys(KEYS_LISTED_MAX).await {
         Ok(keys) => keys,
@@ -49,13 +61,16 @@ async fn page(
     } else {
         keys.collect_view().into_any()
     };
+    if let Some(back) = &back {
+        request.refuse(back.error);
+    }
     let content = view! {
         <h1 class="office-title">{text.keys.title}</h1>
         {reports(&request, text)}
         {new.map(|new| new_key(text, &new))}
         <p>{text.keys.lead}</p>
         {keys}
-        {make_form(&request, text)}
+        {make_form(&request, &core, text, back)}
         <p class="office-note">{request.text().frame.times}</p>
     };
     let frame = frame.counted(&core).await;
@@ -100,16 +115,30 @@ fn one(request: &Request, text: &'static PeopleText, key: &KeptKey) -> AnyView {
     .into_any()
 }
 
-fn make_form(request: &Request, text: &'static PeopleText) -> AnyView {
+fn make_form(
+    request: &Request,
+    core: &Core,
+    text: &'static PeopleText,
+    back: Option<GivenBack<KeyTyped>>,
+) -> AnyView {
     let action = request.address.link(KEYS_PATH, &[]);
+    let report = back.as_ref().and_then(|back| Report::error(back.error));
+    let words = |at: fn(Report) -> bool| report.filter(|one| at(*one)).map(text.report);
+    let wrong_name = words(|report| matches!(report, Report::Name | Report::TooMany));
+    let wrong = words(|report| !matches!(report, Report::Name | Report::TooMany));
+    let name = back.map(|back| back.typed.name);
     view! {
         <section class="office-section">
             <h2>{text.keys.make}</h2>
+            {form_fault(wrong)}
             <form class="office-settle" method="post" action=action>
+                <input type="hidden" name="key" value=form_key(core) />
                 <div class="office-field">
                     <label for="key-name">{text.keys.name}</label>
-                    <input id="key-name" name="name" type="text" required=true maxlength=KEY_NAME_CHARS_MAX.to_string() autocomplete="off" aria-describedby="key-name-hint" />
+                    <input id="key-name" name="name" type="text" required=true maxlength=KEY_NAME_CHARS_MAX.to_string() autocomplete="off" value=name
+                        autofocus=wrong_name.is_some() aria-describedby="key-name-hint key-name-fault" aria-invalid=wrong_name.map(|_| "true") />
                     <p class="office-hint" id="key-name-hint">{text.keys.name_hint}</p>
+                    {fault("key-name-fault", wrong_name.map(str::to_owned))}
                 </div>
                 <button class="button" type="submit">{text.keys.make}</button>
             </form>

@@ -4,7 +4,9 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::address::order_path;
-use super::parts::{fact, fact_if_known, foreign, form_key, id, status_chip, table, time};
+use super::parts::{
+    fact, fact_if_known, fault, foreign, form_key, id, status_chip, table, time, written,
+};
 use super::refund::refunds_section;
 use super::text::{Notice, Text, Who};
 use super::timeline::timeline;
@@ -24,11 +26,19 @@ use crate::i18n::{Locale, money};
 use crate::ports::notes::KeptNote;
 use crate::ports::store::{OutboxEvent, Snapshot, StoreError};
 use crate::service::Core;
+use crate::ui::context::{GivenBack, from_request};
 
 /// History entries on the page; the API has them all.
 const HISTORY_SHOWN_MAX: usize = 200;
 /// Events on the page.
 const EVENTS_SHOWN_MAX: usize = 100;
+
+/// A note as it was typed.
+#[derive(Debug, Clone)]
+pub struct NoteTyped {
+    /// It.
+    pub note: String,
+}
 
 /// One order.
 #[component]
@@ -36,7 +46,8 @@ pub fn OrderPage() -> impl IntoView {
     let asked = use_params_map()
         .with_untracked(|params| params.get("payment_id"))
         .unwrap_or_default();
-    page_for(Deed::Look, move |opened| page(opened, asked))
+    let back = from_request::<GivenBack<NoteTyped>>();
+    page_for(Deed::Look, move |opened| page(opened, asked, back))
 }
 
 async fn page(
@@ -47,6 +58,7 @@ async fn page(
         ..
     }: Opened,
     asked: String,
+    back: Option<GivenBack<NoteTyped>>,
 ) -> AnyView {
     let found = match PaymentId::parse(&asked) {
         Ok(payment_id) => load(&core, &payment_id).await,
@@ -57,7 +69,10 @@ async fn page(
         Ok(Some(record)) => {
             let title = (text.order.title)(record.order.payment_id.as_str());
             let frame = frame.counted(&core).await;
-            frame.around(title, content(&request, &core, record))
+            if let Some(back) = &back {
+                request.refuse(back.error);
+            }
+            frame.around(title, content(&request, &core, record, back))
         }
         Ok(None) => frame.no_such_order(),
         Err(error) => {
@@ -121,7 +136,12 @@ async fn load(core: &Core, payment_id: &PaymentId) -> Result<Option<Record>, Sto
     }))
 }
 
-fn content(request: &Request, core: &Core, record: Record) -> AnyView {
+fn content(
+    request: &Request,
+    core: &Core,
+    record: Record,
+    back: Option<GivenBack<NoteTyped>>,
+) -> AnyView {
     let text = request.text();
     let locale = request.locale;
     let Record {
@@ -133,7 +153,7 @@ fn content(request: &Request, core: &Core, record: Record) -> AnyView {
         events,
         refunds,
     } = record;
-    let notes = notes_section(request, core, &order, notes);
+    let notes = notes_section(request, core, &order, notes, back);
     view! {
         <nav class="office-back"><a href=request.address.link("/orders", &[])>"← "{text.order.back}</a></nav>
         {notices(request)}
@@ -233,6 +253,7 @@ fn notes_section(
     core: &Core,
     order: &Order,
     notes: Vec<KeptNote>,
+    back: Option<GivenBack<NoteTyped>>,
 ) -> Option<AnyView> {
     let text = request.text();
     let may_write = request.may(Deed::Note);
@@ -255,16 +276,18 @@ fn notes_section(
     let list = (!notes.is_empty()).then(|| view! { <ul class="office-notes">{notes}</ul> });
     let form = may_write.then(|| {
         let action = request.address.link(&order_path(&order.payment_id, Some("note")), &[]);
-        let is_wrong = request.address.parameter("error") == Some("bad_note");
+        let words = back.as_ref().and_then(|back| Notice::error(back.error)).map(text.notice);
+        let is_wrong = words.is_some();
+        let typed = back.as_ref().map(|back| back.typed.note.as_str());
         view! {
             <form class="office-settle" method="post" action=action>
                 <input type="hidden" name="key" value=form_key(core) />
                 <div class="office-field">
                     <label for="note">{text.order.note}</label>
                     <textarea id="note" name="note" rows="2" maxlength=NOTE_CHARS_MAX.to_string() required=true
-                        aria-describedby="note-hint note-fault" aria-invalid=is_wrong.then_some("true")></textarea>
+                        autofocus=is_wrong aria-describedby="note-hint note-fault" aria-invalid=is_wrong.then_some("true") inner_html=written(typed)></textarea>
                     <p class="office-hint" id="note-hint">{text.order.note_hint}</p>
-                    <p class="office-warning" id="note-fault">{is_wrong.then(|| (text.notice)(Notice::BadNote))}</p>
+                    {fault("note-fault", words.map(str::to_owned))}
                 </div>
                 <button class="button" type="submit">{text.order.leave_note}</button>
             </form>

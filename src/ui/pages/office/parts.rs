@@ -19,6 +19,33 @@ pub(super) fn form_key(core: &Core) -> String {
     drawn.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What is wrong with a field, beside it. The paragraph is there in any case: the field points at it.
+pub(super) fn fault(id: impl Into<String>, words: Option<String>) -> AnyView {
+    let role = words.is_some().then_some("alert");
+    view! { <p class="office-warning" id=id.into() role=role>{words}</p> }.into_any()
+}
+
+/// What stands in a field of several lines, as its `inner_html`: between such tags Leptos escapes nothing, so it is done here.
+pub(super) fn written(typed: Option<&str>) -> String {
+    let typed = typed.unwrap_or_default();
+    // A browser takes the first end of a line there for the page's own.
+    let first = if typed.starts_with(['\n', '\r']) {
+        "\n"
+    } else {
+        ""
+    };
+    let text = typed.replace('&', "&amp;").replace('<', "&lt;");
+    format!("{first}{}", text.replace('>', "&gt;"))
+}
+
+/// What is wrong with a form and none of its fields, at its top.
+pub(super) fn form_fault(words: Option<&'static str>) -> Option<AnyView> {
+    words.map(|words| {
+        view! { <p class="office-notice" role="alert" data-kind="error" tabindex="-1" autofocus=true>{words}</p> }
+            .into_any()
+    })
+}
+
 /// A moment to the second, because staff compare these with logs. Every page says once which time zone it is.
 pub(super) fn time(at: Timestamp) -> AnyView {
     let text = KOREA
@@ -159,6 +186,15 @@ mod tests {
             );
         }
         assert!(end_of_day("9999-12-31").is_none(), "there is no day after");
+    }
+
+    #[test]
+    fn what_was_typed_ends_no_field() {
+        assert_eq!(
+            written(Some("\r\n</textarea>&lt;script>")),
+            "\n\r\n&lt;/textarea&gt;&amp;lt;script&gt;"
+        );
+        assert_eq!((&*written(Some("전화함")), &*written(None)), ("전화함", ""));
     }
 
     #[test]

@@ -6,7 +6,9 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use super::address::{Address, order_path};
-use super::parts::{fact, fact_if_known, foreign, form_key, id, stored_money, table, time};
+use super::parts::{
+    fact, fact_if_known, fault as fault_beside, foreign, form_key, id, stored_money, table, time,
+};
 use super::text::{Text, Who};
 use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
@@ -14,47 +16,58 @@ use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::Portone;
 use crate::domain::refund::{
-    ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, Refund, is_refundable, needs_account,
+    ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, Refund, is_account_field, is_refundable, needs_account,
 };
 use crate::domain::transaction::Transaction;
 use crate::i18n::{BANKS, Locale, institution, money};
 use crate::ports::store::Snapshot;
 use crate::service::Core;
+use crate::ui::context::from_request;
 
 /// What is wrong with a refund as it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefundFault {
     /// It is no amount above 0 of this currency.
     NoAmount,
-    /// It is more than is left.
-    TooMuch,
+    /// It is more than is left; than this, when PortOne has just said so.
+    TooMuch(Option<Money>),
+    /// So much is left by now, and not what the page had said.
+    Changed(Money),
     /// It has to be said why.
     NoReason,
     /// The gateway has to be told where the money goes.
     NoAccount,
 }
 
-impl RefundFault {
-    const ALL: [Self; 4] = [
-        Self::NoAmount,
-        Self::TooMuch,
-        Self::NoReason,
-        Self::NoAccount,
-    ];
+/// A refund's form that was posted, for the page that gives it back.
+#[derive(Clone)]
+pub struct RefundTyped {
+    /// In the major unit.
+    pub amount: String,
+    /// Why.
+    pub reason: String,
+    /// The account's bank.
+    pub bank: String,
+    /// Its number.
+    pub number: String,
+    /// Whose it is.
+    pub holder: String,
+    /// The holder's telephone number.
+    pub tel: String,
+    /// What is wrong; nothing when another amount is to be looked at.
+    pub fault: Option<RefundFault>,
+}
 
-    /// How it travels in an address.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::NoAmount => "no_amount",
-            Self::TooMuch => "too_much",
-            Self::NoReason => "no_reason",
-            Self::NoAccount => "no_account",
+impl RefundTyped {
+    /// What PortOne has just said is left.
+    const fn left(&self) -> Option<Money> {
+        match self.fault {
+            Some(RefundFault::TooMuch(left)) => left,
+            Some(RefundFault::Changed(left)) => Some(left),
+            Some(RefundFault::NoAmount | RefundFault::NoReason | RefundFault::NoAccount) | None => {
+                None
+            }
         }
-    }
-
-    fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|fault| fault.code() == code)
     }
 }
 
@@ -64,7 +77,8 @@ pub fn RefundPage() -> impl IntoView {
     let asked = use_params_map()
         .with_untracked(|params| params.get("payment_id"))
         .unwrap_or_default();
-    page_for(Deed::Refund, move |opened| page(opened, asked))
+    let typed = from_request::<RefundTyped>();
+    page_for(Deed::Refund, move |opened| page(opened, asked, typed))
 }
 
 async fn page(
@@ -75,6 +89,7 @@ async fn page(
         ..
     }: Opened,
     asked: String,
+    posted: Option<RefundTyped>,
 ) -> AnyView {
     let found = match PaymentId::parse(&asked) {
         Ok(payment_id) => core.orders.find_order(&payment_id).await,
@@ -93,20 +108,31 @@ async fn page(
         }
     };
     let payment_id = snapshot.order.payment_id.clone();
-    let Some(subject) = Subject::find(&request.address, snapshot) else {
+    let Some(mut subject) = Subject::find(&request.address, snapshot) else {
         let back = request.address.link(&order_path(&payment_id, None), &[]);
         let back = (back, text.refund.back);
         return frame.around_words(StatusCode::NOT_FOUND, &text.refund.nothing, Some(back));
     };
     let title = (text.refund.title)(payment_id.as_str());
-    let typed = request.address.parameter("amount").map(str::to_owned);
-    let amount = typed
-        .as_deref()
-        .map(|typed| read_amount(typed, subject.left));
+    if let Some(left) = posted.as_ref().and_then(RefundTyped::left)
+        && left.currency == subject.left.currency
+    {
+        subject.left = left;
+    }
+    let typed = match &posted {
+        Some(posted) => Some(posted.amount.as_str()),
+        None => request.address.parameter("amount"),
+    };
+    let amount = typed.map(|typed| read_amount(typed, subject.left));
+    let is_wrong = matches!(amount, Some(Err(_)))
+        || posted.as_ref().is_some_and(|posted| posted.fault.is_some());
+    if posted.is_some() && is_wrong {
+        request.respond(StatusCode::UNPROCESSABLE_ENTITY);
+    }
     let step = match amount {
-        Some(Ok(amount)) => confirm(&request, &core, &subject, amount),
-        Some(Err(fault)) => choose(&request, &subject, typed, Some(fault)),
-        None => choose(&request, &subject, None, None),
+        Some(Ok(amount)) => confirm(&request, &core, &subject, amount, posted.as_ref()),
+        Some(Err(fault)) => choose(&request, &subject, typed, Some(fault), posted.as_ref()),
+        None => choose(&request, &subject, None, None, None),
     };
     let back = request.address.link(&order_path(&payment_id, None), &[]);
     let content = view! {
@@ -156,7 +182,7 @@ impl Subject {
 /// Reads an amount as a person types it.
 fn read_amount(typed: &str, left: Money) -> Result<Money, RefundFault> {
     match Money::typed(typed, left.currency) {
-        Ok(amount) if amount.minor > left.minor => Err(RefundFault::TooMuch),
+        Ok(amount) if amount.minor > left.minor => Err(RefundFault::TooMuch(None)),
         Ok(amount) if amount.minor > 0 => Ok(amount),
         Ok(_) | Err(_) => Err(RefundFault::NoAmount),
     }
@@ -165,40 +191,94 @@ fn read_amount(typed: &str, left: Money) -> Result<Money, RefundFault> {
 fn choose(
     request: &Request,
     subject: &Subject,
-    typed: Option<String>,
+    typed: Option<&str>,
     fault: Option<RefundFault>,
+    posted: Option<&RefundTyped>,
 ) -> AnyView {
     let text = request.text();
     let left = money(request.locale, subject.left);
-    let whole = subject.link(&request.address, Some(&subject.left.to_major().to_string()));
-    let action = order_path(&subject.payment_id, Some("refund"));
+    let path = order_path(&subject.payment_id, Some("refund"));
+    // What was typed beside the amount goes on by a form that is posted: neither a reason nor an account stands in an address.
+    let (method, action, carried, whole) = match posted {
+        Some(posted) => (
+            "post",
+            request.address.link(&path, &[]),
+            Some(carried(posted)),
+            None,
+        ),
+        None => {
+            let whole = subject.link(&request.address, Some(&subject.left.to_major().to_string()));
+            let whole =
+                view! { <p><a class="button" href=whole>{(text.refund.whole)(&left)}</a></p> };
+            ("get", path, None, Some(whole))
+        }
+    };
     let language = request
         .address
         .asked()
+        .filter(|_| posted.is_none())
         .map(|tag| view! { <input type="hidden" name="lang" value=tag /> });
+    let changed = posted.and_then(|posted| changed(request, posted, subject.left));
     view! {
         <section class="office-section">
             <h1 class="office-title">{(text.refund.title)(subject.payment_id.as_str())}</h1>
+            {changed}
             {what(text, request.locale, subject)}
-            <form class="office-settle" method="get" action=action>
+            <form class="office-settle" method=method action=action>
                 <input type="hidden" name="transaction_id" value=subject.transaction.transaction_id.to_string() />
                 {language}
+                {carried}
                 <div class="office-field">
                     <label for="amount">{(text.refund.amount)(subject.left.currency.code())}</label>
-                    <input id="amount" name="amount" type="text" inputmode="decimal" autocomplete="off" required=true value=typed
-                        aria-describedby="amount-hint amount-fault" aria-invalid=fault.map(|_| "true") />
+                    <input id="amount" name="amount" type="text" inputmode="decimal" autocomplete="off" required=true value=typed.map(str::to_owned)
+                        autofocus=fault.is_some() aria-describedby="amount-hint amount-fault" aria-invalid=fault.map(|_| "true") />
                     <p class="office-hint" id="amount-hint">{(text.refund.amount_hint)(&left)}</p>
-                    {fault_words("amount-fault", text, fault)}
+                    {fault_words("amount-fault", request, subject, fault)}
                 </div>
                 <button class="button button-primary" type="submit">{text.refund.next}</button>
             </form>
-            <p><a class="button" href=whole>{(text.refund.whole)(&left)}</a></p>
+            {whole}
         </section>
     }
     .into_any()
 }
 
-fn confirm(request: &Request, core: &Core, subject: &Subject, amount: Money) -> AnyView {
+/// What was typed beside the amount, on its way to the next look.
+fn carried(posted: &RefundTyped) -> AnyView {
+    let fields = [
+        ("look", "1"),
+        ("reason", &posted.reason),
+        ("bank", &posted.bank),
+        ("number", &posted.number),
+        ("holder", &posted.holder),
+        ("tel", &posted.tel),
+    ];
+    let fields = fields.into_iter().map(|(name, value)| {
+        let value = value.to_owned();
+        view! { <input type="hidden" name=name value=value /> }
+    });
+    fields.collect_view().into_any()
+}
+
+/// Says that the figures are others than those that were decided on.
+fn changed(request: &Request, posted: &RefundTyped, left: Money) -> Option<AnyView> {
+    let fault = posted
+        .fault
+        .filter(|fault| matches!(fault, RefundFault::Changed(_)))?;
+    let words = (request.text().refund.fault)(fault, &money(request.locale, left));
+    Some(
+        view! { <p class="office-notice" role="alert" data-kind="error" tabindex="-1" autofocus=true>{words}</p> }
+            .into_any(),
+    )
+}
+
+fn confirm(
+    request: &Request,
+    core: &Core,
+    subject: &Subject,
+    amount: Money,
+    posted: Option<&RefundTyped>,
+) -> AnyView {
     let text = request.text();
     let shown = money(request.locale, amount);
     let left = Money {
@@ -206,24 +286,24 @@ fn confirm(request: &Request, core: &Core, subject: &Subject, amount: Money) -> 
         ..subject.left
     };
     let typed = amount.to_major().to_string();
-    let fault = request
-        .address
-        .parameter("error")
-        .and_then(RefundFault::from_code);
+    let fault = posted.and_then(|posted| posted.fault);
     // The same form sent twice is the same refund.
     let key = form_key(core);
     let action = request
         .address
         .link(&order_path(&subject.payment_id, Some("refund")), &[]);
     let reason_fault = fault.filter(|fault| *fault == RefundFault::NoReason);
-    let other_fault = fault
-        .filter(|fault| *fault != RefundFault::NoReason)
-        .map(|fault| view! { <p class="office-notice" role="alert" data-kind="error">{(text.refund.fault)(fault)}</p> });
-    let account = needs_account(&subject.transaction).then(|| account(request, subject.portone));
+    let changed = posted.and_then(|posted| changed(request, posted, subject.left));
+    let too_much = fault
+        .filter(|fault| matches!(fault, RefundFault::TooMuch(_)))
+        .map(|fault| view! { <p class="office-notice" role="alert" data-kind="error">{(text.refund.fault)(fault, &money(request.locale, subject.left))}</p> });
+    let reason = posted.map(|posted| posted.reason.clone());
+    let account = needs_account(&subject.transaction).then(|| account(request, subject, posted));
     view! {
         <section class="office-section">
             <h1 class="office-title">{(text.refund.confirm_title)(&shown)}</h1>
-            {other_fault}
+            {changed}
+            {too_much}
             {what(text, request.locale, subject)}
             <dl class="office-facts">
                 {fact(text.refund.going_back, view! { <strong>{shown.clone()}</strong> })}
@@ -232,13 +312,14 @@ fn confirm(request: &Request, core: &Core, subject: &Subject, amount: Money) -> 
             <form class="office-settle" method="post" action=action>
                 <input type="hidden" name="transaction_id" value=subject.transaction.transaction_id.to_string() />
                 <input type="hidden" name="amount" value=typed />
+                <input type="hidden" name="left" value=subject.left.minor.to_string() />
                 <input type="hidden" name="key" value=key />
                 <div class="office-field">
                     <label for="reason">{text.refund.reason}</label>
-                    <input id="reason" name="reason" type="text" maxlength=REASON_CHARS_MAX.to_string() required=true autocomplete="off"
-                        aria-describedby="reason-hint reason-fault" aria-invalid=reason_fault.map(|_| "true") />
+                    <input id="reason" name="reason" type="text" maxlength=REASON_CHARS_MAX.to_string() required=true autocomplete="off" value=reason
+                        autofocus=reason_fault.is_some() aria-describedby="reason-hint reason-fault" aria-invalid=reason_fault.map(|_| "true") />
                     <p class="office-hint" id="reason-hint">{text.refund.reason_hint}</p>
-                    {fault_words("reason-fault", text, reason_fault)}
+                    {fault_words("reason-fault", request, subject, reason_fault)}
                 </div>
                 {account}
                 <p>{text.refund.confirm_note}</p>
@@ -251,9 +332,15 @@ fn confirm(request: &Request, core: &Core, subject: &Subject, amount: Money) -> 
 }
 
 /// What is wrong with a field, beside it. The paragraph is there in any case: fields point at it.
-fn fault_words(name: &'static str, text: &'static Text, fault: Option<RefundFault>) -> AnyView {
-    view! { <p class="office-warning" id=name>{fault.map(|fault| (text.refund.fault)(fault))}</p> }
-        .into_any()
+fn fault_words(
+    name: &'static str,
+    request: &Request,
+    subject: &Subject,
+    fault: Option<RefundFault>,
+) -> AnyView {
+    let left = money(request.locale, subject.left);
+    let words = fault.map(|fault| (request.text().refund.fault)(fault, &left));
+    fault_beside(name, words)
 }
 
 fn what(text: &'static Text, locale: Locale, subject: &Subject) -> AnyView {
@@ -274,22 +361,38 @@ fn what(text: &'static Text, locale: Locale, subject: &Subject) -> AnyView {
 }
 
 /// Where the money goes that came by a deposit.
-fn account(request: &Request, portone: Portone) -> AnyView {
+fn account(request: &Request, subject: &Subject, posted: Option<&RefundTyped>) -> AnyView {
     let text = request.text();
     let locale = request.locale;
-    let bank = match portone {
+    let fault = posted
+        .and_then(|posted| posted.fault)
+        .filter(|fault| *fault == RefundFault::NoAccount);
+    let typed = |of: fn(&RefundTyped) -> &String| posted.map(of).cloned().unwrap_or_default();
+    let is_wrong = |typed: &str, required: bool| {
+        fault.is_some() && !(is_account_field(typed) || (!required && typed.trim().is_empty()))
+    };
+    let typed_bank = typed(|posted| &posted.bank);
+    let wrong_bank = is_wrong(&typed_bank, true);
+    let mut is_first = true;
+    let mut focused = |is_wrong: bool| is_wrong && std::mem::take(&mut is_first);
+    let focused_bank = focused(wrong_bank);
+    let bank = match subject.portone {
         Portone::V1 => view! {
-            <input id="bank" name="bank" type="text" required=true maxlength=ACCOUNT_CHARS_MAX.to_string() autocomplete="off" aria-describedby="bank-hint" />
+            <input id="bank" name="bank" type="text" required=true maxlength=ACCOUNT_CHARS_MAX.to_string() autocomplete="off" value=typed_bank
+                autofocus=focused_bank aria-describedby="bank-hint account-fault" aria-invalid=wrong_bank.then_some("true") />
             <p class="office-hint" id="bank-hint">{text.refund.bank_code_hint}</p>
         }
         .into_any(),
         Portone::V2 => {
             let banks = BANKS
                 .iter()
-                .map(|code| view! { <option value=*code>{institution(locale, code)}</option> })
+                .map(|code| {
+                    let selected = *code == typed_bank;
+                    view! { <option value=*code selected=selected>{institution(locale, code)}</option> }
+                })
                 .collect_view();
             view! {
-                <select id="bank" name="bank" required=true>
+                <select id="bank" name="bank" required=true autofocus=focused_bank aria-describedby="account-fault" aria-invalid=wrong_bank.then_some("true")>
                     <option value="">{text.refund.choose_bank}</option>
                     {banks}
                 </select>
@@ -297,22 +400,30 @@ fn account(request: &Request, portone: Portone) -> AnyView {
             .into_any()
         }
     };
-    let field = |name: &'static str, label: &'static str, required: bool, kind: &'static str| {
+    let mut field = |name: &'static str,
+                     label: &'static str,
+                     required: bool,
+                     kind: &'static str,
+                     typed: String| {
+        let is_wrong = is_wrong(&typed, required);
+        let focused = focused(is_wrong);
         view! {
             <div class="office-field">
                 <label for=name>{label}</label>
-                <input id=name name=name type=kind required=required maxlength=ACCOUNT_CHARS_MAX.to_string() autocomplete="off" />
+                <input id=name name=name type=kind required=required maxlength=ACCOUNT_CHARS_MAX.to_string() autocomplete="off" value=typed
+                    autofocus=focused aria-describedby="account-fault" aria-invalid=is_wrong.then_some("true") />
             </div>
         }
     };
     view! {
-        <fieldset class="office-group">
+        <fieldset class="office-group" aria-describedby="account-hint">
             <legend>{text.refund.account}</legend>
-            <p class="office-hint">{text.refund.account_hint}</p>
+            <p class="office-hint" id="account-hint">{text.refund.account_hint}</p>
+            {fault_words("account-fault", request, subject, fault)}
             <div class="office-field"><label for="bank">{text.refund.bank}</label>{bank}</div>
-            {field("number", text.refund.number, true, "text")}
-            {field("holder", text.refund.holder, true, "text")}
-            {field("tel", text.refund.tel, false, "tel")}
+            {field("number", text.refund.number, true, "text", typed(|posted| &posted.number))}
+            {field("holder", text.refund.holder, true, "text", typed(|posted| &posted.holder))}
+            {field("tel", text.refund.tel, false, "tel", typed(|posted| &posted.tel))}
         </fieldset>
     }
     .into_any()
@@ -398,7 +509,7 @@ mod tests {
         for (typed, minor) in [
             ("1", Ok(1)),
             ("64,900", Ok(64_900)),
-            ("64901", Err(RefundFault::TooMuch)),
+            ("64901", Err(RefundFault::TooMuch(None))),
             ("0", Err(RefundFault::NoAmount)),
             ("1e3", Err(RefundFault::NoAmount)),
         ] {

@@ -420,7 +420,8 @@ pub(super) struct RefundText {
     pub(super) tel: &'static str,
     pub(super) submit: fn(&str) -> String,
     pub(super) change: &'static str,
-    pub(super) fault: fn(RefundFault) -> &'static str,
+    /// What is wrong, and how much is left.
+    pub(super) fault: fn(RefundFault, &str) -> String,
     pub(super) state: fn(RefundState) -> &'static str,
 }
 

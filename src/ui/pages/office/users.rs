@@ -2,23 +2,36 @@
 
 use leptos::prelude::*;
 
-use super::parts::{button, fact, fact_if_known, foreign, id, reports, time};
+use super::parts::{
+    button, fact, fact_if_known, fault, foreign, form_fault, form_key, id, reports, time,
+};
 use super::text::factor;
-use super::text::people::{PeopleText, of};
+use super::text::people::{PeopleText, Report, of};
 use super::{Opened, Request, page_for};
 use crate::domain::access::{Deed, Role};
 use crate::ports::store::Person;
+use crate::service::Core;
 use crate::service::access::{EMAIL_BYTES_MAX, USERS_MAX};
-use crate::ui::context::{NewSecret, from_request};
+use crate::ui::context::{GivenBack, NewSecret, from_request};
 
 /// Where the page is.
 pub const USERS_PATH: &str = "/settings/users";
+
+/// A person to add, as it was typed.
+#[derive(Debug, Clone)]
+pub struct UserTyped {
+    /// The address.
+    pub email: String,
+    /// The role, when it is one.
+    pub role: Option<Role>,
+}
 
 /// Everybody, with what can be changed.
 #[component]
 pub fn UsersPage() -> impl IntoView {
     let new = from_request::<NewSecret>();
-    page_for(Deed::ManageUsers, move |opened| page(opened, new))
+    let back = from_request::<GivenBack<UserTyped>>();
+    page_for(Deed::ManageUsers, move |opened| page(opened, new, back))
 }
 
 async fn page(
@@ -29,6 +42,7 @@ async fn page(
         me,
     }: Opened,
     new: Option<NewSecret>,
+    back: Option<GivenBack<UserTyped>>,
 ) -> AnyView {
     let users = match core.access.users(core.clock.now(), USERS_MAX).await {
         Ok(users) => users,
@@ -46,13 +60,16 @@ async fn page(
     let users: Vec<AnyView> = users
         .map(|user| one(&request, text, &user, user.id == me.id, now))
         .collect();
+    if let Some(back) = &back {
+        request.refuse(back.error);
+    }
     let content = view! {
         <h1 class="office-title">{text.users.title}</h1>
         {reports(&request, text)}
         {new.map(|new| new_password(text, &new))}
         <p>{text.users.lead}</p>
         {users.collect_view()}
-        {add_form(&request, text)}
+        {add_form(&request, &core, text, back)}
         <p class="office-note">{request.text().frame.times}</p>
     };
     let frame = frame.counted(&core).await;
@@ -126,7 +143,7 @@ fn one(
                 <form class="office-settle" method="post" action=action("role")>
                     <div class="office-field">
                         <label for=field.clone()>{words.role}</label>
-                        {roles(text, field, Some(user.role))}
+                        {roles(text, field, Some(user.role), None)}
                     </div>
                     <button class="button" type="submit">{words.change_role}</button>
                 </form>
@@ -141,31 +158,59 @@ fn one(
     .into_any()
 }
 
-fn roles(text: &'static PeopleText, field: String, chosen: Option<Role>) -> AnyView {
+/// `fault`: the id of the words that say what is wrong with the choice, when anything is.
+fn roles(
+    text: &'static PeopleText,
+    field: String,
+    chosen: Option<Role>,
+    fault: Option<&'static str>,
+) -> AnyView {
     let options = Role::ALL.iter().map(|&role| {
         let selected = chosen == Some(role);
         view! { <option value=role.as_str() selected=selected>{(text.role)(role)}</option> }
     });
-    view! { <select id=field name="role">{options.collect_view()}</select> }.into_any()
+    view! {
+        <select id=field name="role" autofocus=fault.is_some() aria-describedby=fault aria-invalid=fault.map(|_| "true")>{options.collect_view()}</select>
+    }
+    .into_any()
 }
 
-fn add_form(request: &Request, text: &'static PeopleText) -> AnyView {
+fn add_form(
+    request: &Request,
+    core: &Core,
+    text: &'static PeopleText,
+    back: Option<GivenBack<UserTyped>>,
+) -> AnyView {
     let action = request.address.link(USERS_PATH, &[]);
     let meanings = Role::ALL
         .iter()
         .map(|&role| fact((text.role)(role), (text.role_meaning)(role)));
+    let report = back.as_ref().and_then(|back| Report::error(back.error));
+    let words = |at: fn(Report) -> bool| report.filter(|one| at(*one)).map(text.report);
+    let wrong_email = words(|report| matches!(report, Report::Email | Report::Exists));
+    let wrong_role = words(|report| report == Report::Role);
+    let wrong = words(|report| !matches!(report, Report::Email | Report::Exists | Report::Role));
+    let (email, role) = back.map_or_else(
+        || (String::new(), None),
+        |back| (back.typed.email, back.typed.role),
+    );
     view! {
         <section class="office-section">
             <h2>{text.users.add}</h2>
+            {form_fault(wrong)}
             <form class="office-settle" method="post" action=action>
+                <input type="hidden" name="key" value=form_key(core) />
                 <div class="office-field">
                     <label for="new-email">{text.users.email}</label>
-                    <input id="new-email" name="email" type="email" required=true maxlength=EMAIL_BYTES_MAX.to_string() autocomplete="off" aria-describedby="new-email-hint" />
+                    <input id="new-email" name="email" type="email" required=true maxlength=EMAIL_BYTES_MAX.to_string() autocomplete="off" value=email
+                        autofocus=wrong_email.is_some() aria-describedby="new-email-hint new-email-fault" aria-invalid=wrong_email.map(|_| "true") />
                     <p class="office-hint" id="new-email-hint">{text.users.add_hint}</p>
+                    {fault("new-email-fault", wrong_email.map(str::to_owned))}
                 </div>
                 <div class="office-field">
                     <label for="new-role">{text.users.role}</label>
-                    {roles(text, "new-role".to_owned(), Some(Role::Staff))}
+                    {roles(text, "new-role".to_owned(), role.or(Some(Role::Staff)), wrong_role.map(|_| "new-role-fault"))}
+                    {fault("new-role-fault", wrong_role.map(str::to_owned))}
                 </div>
                 <dl class="office-facts">{meanings.collect_view()}</dl>
                 <button class="button" type="submit">{text.users.add}</button>

@@ -1,9 +1,12 @@
 //! `GET /settings/webhooks`: the shop's endpoints, and what was sent to them.
 
+use jiff::Timestamp;
 use leptos::prelude::*;
 
 use super::address::order_path;
-use super::parts::{button, empty, fact, fact_if_known, foreign, id, table, time};
+use super::parts::{
+    button, empty, fact, fact_if_known, fault, foreign, form_fault, form_key, id, table, time,
+};
 use super::text::webhooks::{Report, WebhooksText, of};
 use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
@@ -14,18 +17,28 @@ use crate::domain::target::URL_BYTES_MAX;
 use crate::ports::deliveries::DeliveryFilter;
 use crate::ports::store::StoreError;
 use crate::service::Core;
-use crate::ui::context::{NewSecret, from_request};
+use crate::ui::context::{GivenBack, NewSecret, from_request};
 
 /// Where the page is.
 pub const WEBHOOKS_PATH: &str = "/settings/webhooks";
 /// Deliveries on one page.
 const PAGE_DELIVERIES: u32 = 20;
 
+/// An endpoint to add, as it was typed.
+#[derive(Debug, Clone)]
+pub struct EndpointTyped {
+    /// Its address.
+    pub url: String,
+    /// The types that were chosen.
+    pub types: Vec<EventType>,
+}
+
 /// The endpoints with their forms, and the deliveries.
 #[component]
 pub fn WebhooksPage() -> impl IntoView {
     let new = from_request::<NewSecret>();
-    page_for(Deed::Look, move |opened| page(opened, new))
+    let back = from_request::<GivenBack<EndpointTyped>>();
+    page_for(Deed::Look, move |opened| page(opened, new, back))
 }
 
 async fn page(
@@ -36,6 +49,7 @@ async fn page(
         ..
     }: Opened,
     new: Option<NewSecret>,
+    back: Option<GivenBack<EndpointTyped>>,
 ) -> AnyView {
     match load(&core, &request).await {
         Ok(found) => {
@@ -51,13 +65,19 @@ async fn page(
             } else {
                 endpoints.collect_view().into_any()
             };
+            if let Some(back) = &back {
+                request.refuse(back.error);
+            }
+            let add = request
+                .may(Deed::ChangeEndpoints)
+                .then(|| add_form(&request, &core, text, back));
             let content = view! {
                 <h1 class="office-title">{text.title}</h1>
                 {reports(&request, text)}
                 {new.map(|new| new_secret(text, &new))}
                 <p>{text.lead}</p>
                 {endpoints}
-                {request.may(Deed::ChangeEndpoints).then(|| add_form(&request, text))}
+                {add}
                 {found.one.map(|(delivery, attempts)| one_delivery(text, &delivery, attempts))}
                 {deliveries(&request, text, found.deliveries, found.next)}
                 <p class="office-note">{request.text().frame.times}</p>
@@ -146,7 +166,7 @@ fn endpoint(
     request: &Request,
     text: &'static WebhooksText,
     endpoint: &Endpoint,
-    now: jiff::Timestamp,
+    now: Timestamp,
 ) -> AnyView {
     let types = match &endpoint.event_types {
         None => text.all_types.to_owned(),
@@ -155,10 +175,8 @@ fn endpoint(
             words.join(", ")
         }
     };
-    let previous = endpoint.secrets.previous.as_ref();
-    let previous = previous
-        .map(|(_, until)| *until)
-        .filter(|until| now < *until);
+    let seen = endpoint.secrets.previous.as_ref().map(|(_, until)| *until);
+    let previous = seen.filter(|until| now < *until);
     let resume_at = endpoint.resume_at.filter(|at| now < *at);
     let action = |action: &str| {
         let path = format!("{WEBHOOKS_PATH}/{}/{action}", endpoint.id);
@@ -181,8 +199,7 @@ fn endpoint(
         view! {
             <details class="office-careful">
                 <summary>{text.change}</summary>
-                <p class="office-hint">{text.rotate_hint}</p>
-                {button(action("rotate"), text.rotate)}
+                {rotate_form(text, action("rotate"), seen, previous.is_some())}
                 <p class="office-hint">{text.delete_hint}</p>
                 {button(action("delete"), text.delete)}
             </details>
@@ -207,26 +224,72 @@ fn endpoint(
     .into_any()
 }
 
-fn add_form(request: &Request, text: &'static WebhooksText) -> AnyView {
+/// Carries which secrets it was decided on, so that sending it twice, or two people at once, make one secret.
+fn rotate_form(
+    text: &'static WebhooksText,
+    action: String,
+    seen: Option<Timestamp>,
+    is_under_way: bool,
+) -> AnyView {
+    let (hint, label) = if is_under_way {
+        (text.rotate_again_hint, text.rotate_again)
+    } else {
+        (text.rotate_hint, text.rotate)
+    };
+    let seen = seen.map(|until| until.to_string());
+    view! {
+        <p class="office-hint">{hint}</p>
+        <form method="post" action=action>
+            <input type="hidden" name="seen" value=seen.unwrap_or_default() />
+            <button class="button" type="submit">{label}</button>
+        </form>
+    }
+    .into_any()
+}
+
+fn add_form(
+    request: &Request,
+    core: &Core,
+    text: &'static WebhooksText,
+    back: Option<GivenBack<EndpointTyped>>,
+) -> AnyView {
     let action = request.address.link(WEBHOOKS_PATH, &[]);
-    let types = EventType::ALL.iter().map(|one| {
+    let report = back
+        .as_ref()
+        .and_then(|back| Report::read(back.error))
+        .map(|(report, _)| report);
+    let words = |at: fn(Report) -> bool| report.filter(|one| at(*one)).map(text.report);
+    let wrong_url = words(|report| report == Report::Target);
+    let wrong_types = words(|report| report == Report::Types);
+    let wrong = words(|report| !matches!(report, Report::Target | Report::Types));
+    let (url, chosen) =
+        back.map_or_else(Default::default, |back| (back.typed.url, back.typed.types));
+    let types = EventType::ALL.iter().enumerate().map(|(place, one)| {
         let word = one.as_str();
+        let is_chosen = chosen.contains(one);
+        let is_focused = wrong_types.is_some() && place == 0;
         view! {
-            <label class="office-choice"><input type="checkbox" name="event_types" value=word /><span>{(request.text().event)(*one)}" "<code>{word}</code></span></label>
+            <label class="office-choice"><input type="checkbox" name="event_types" value=word checked=is_chosen
+                autofocus=is_focused aria-describedby=wrong_types.map(|_| "endpoint-types-fault") aria-invalid=wrong_types.map(|_| "true") /><span>{(request.text().event)(*one)}" "<code>{word}</code></span></label>
         }
     });
     view! {
         <section class="office-section">
             <h2>{text.add}</h2>
+            {form_fault(wrong)}
             <form class="office-settle" method="post" action=action>
+                <input type="hidden" name="key" value=form_key(core) />
                 <div class="office-field">
                     <label for="endpoint-url">{text.address}</label>
-                    <input id="endpoint-url" name="url" type="url" required=true maxlength=URL_BYTES_MAX.to_string() autocomplete="off" aria-describedby="endpoint-url-hint" />
+                    <input id="endpoint-url" name="url" type="url" required=true maxlength=URL_BYTES_MAX.to_string() autocomplete="off" value=url
+                        autofocus=wrong_url.is_some() aria-describedby="endpoint-url-hint endpoint-url-fault" aria-invalid=wrong_url.map(|_| "true") />
                     <p class="office-hint" id="endpoint-url-hint">{text.address_hint}</p>
+                    {fault("endpoint-url-fault", wrong_url.map(str::to_owned))}
                 </div>
-                <fieldset class="office-group" aria-describedby="endpoint-types-hint">
+                <fieldset class="office-group" aria-describedby="endpoint-types-hint endpoint-types-fault">
                     <legend>{text.types}</legend>
                     <p class="office-hint" id="endpoint-types-hint">{text.types_hint}</p>
+                    {fault("endpoint-types-fault", wrong_types.map(str::to_owned))}
                     {types.collect_view()}
                 </fieldset>
                 <button class="button" type="submit">{text.add}</button>

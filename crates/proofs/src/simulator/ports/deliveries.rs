@@ -2,13 +2,12 @@
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use secrecy::SecretString;
 use wanryo::domain::delivery::{Attempt, Delivery, Endpoint, EndpointId, Leased, Sent, Trouble};
 use wanryo::domain::history::Actor;
 use wanryo::domain::target::TargetRefused;
 use wanryo::ports::deliveries::{
-    Again, AilingEndpoint, DeliveryFilter, DeliveryStore, EndpointChange, Redelivered, Settled,
-    Settlement, WebhookCall, WebhookSender,
+    Again, AilingEndpoint, DeliveryFilter, DeliveryStore, EndpointChange, Redelivered, Rotated,
+    Rotation, Settled, Settlement, WebhookCall, WebhookSender,
 };
 use wanryo::ports::overview::{Overview, OverviewStore, Spans};
 use wanryo::ports::store::StoreError;
@@ -42,12 +41,11 @@ impl DeliveryStore for Server {
     async fn rotate_secret(
         &self,
         _: &EndpointId,
-        _: &SecretString,
-        _: Timestamp,
+        _: &Rotation,
         _: &Actor,
         _: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Ok(false)
+    ) -> Result<Rotated, StoreError> {
+        Ok(Rotated::NotFound)
     }
 
     async fn delete_endpoint(

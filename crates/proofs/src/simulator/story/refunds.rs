@@ -45,6 +45,7 @@ impl Story<'_> {
                     Some(PRICE - 1),
                     Some(2 * PRICE),
                 ]),
+                left_minor: None,
                 reason: format!("request {number}"),
                 account: chance.per_mille(600).then(|| RefundAccount {
                     bank: "SHINHAN".to_owned(),

@@ -288,12 +288,16 @@ pub(super) const TEXT: Text = Text {
         tel: "The holder’s telephone number (if the gateway wants it)",
         submit: |amount| format!("Refund {amount} now"),
         change: "Change the amount",
-        fault: |fault| match fault {
-            RefundFault::NoAmount => "Please enter an amount above 0, in figures.",
-            RefundFault::TooMuch => "That is more than is left to refund.",
-            RefundFault::NoReason => "Please say why, in 1 to 200 characters.",
+        fault: |fault, left| match fault {
+            RefundFault::NoAmount => "Please enter an amount above 0, in figures.".to_owned(),
+            RefundFault::TooMuch(_) => "That is more than is left to refund.".to_owned(),
+            RefundFault::Changed(_) => format!(
+                "What can be given back has changed: now it is {left}. Nothing was refunded. Look at the figures again before you go on."
+            ),
+            RefundFault::NoReason => "Please say why, in 1 to 200 characters.".to_owned(),
             RefundFault::NoAccount => {
                 "Please fill in bank, number and holder of the account. Nothing was refunded."
+                    .to_owned()
             }
         },
         state: |state| match state {

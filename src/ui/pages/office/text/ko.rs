@@ -281,12 +281,16 @@ pub(super) const TEXT: Text = Text {
         tel: "예금주 전화번호 (PG사가 요구할 때)",
         submit: |amount| format!("{amount} 환불하기"),
         change: "금액 바꾸기",
-        fault: |fault| match fault {
-            RefundFault::NoAmount => "0보다 큰 금액을 숫자로 적어 주세요.",
-            RefundFault::TooMuch => "환불할 수 있는 금액보다 많아요.",
-            RefundFault::NoReason => "환불 사유를 1자에서 200자까지 적어 주세요.",
+        fault: |fault, left| match fault {
+            RefundFault::NoAmount => "0보다 큰 금액을 숫자로 적어 주세요.".to_owned(),
+            RefundFault::TooMuch(_) => "환불할 수 있는 금액보다 많아요.".to_owned(),
+            RefundFault::Changed(_) => format!(
+                "환불할 수 있는 금액이 바뀌었어요(지금 {left}). 아직 환불하지 않았어요. 금액을 다시 확인한 뒤 진행해 주세요."
+            ),
+            RefundFault::NoReason => "환불 사유를 1자에서 200자까지 적어 주세요.".to_owned(),
             RefundFault::NoAccount => {
                 "환불받을 계좌의 은행, 계좌번호, 예금주를 모두 적어 주세요. 환불하지 않았어요."
+                    .to_owned()
             }
         },
         state: |state| match state {

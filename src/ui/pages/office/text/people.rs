@@ -16,6 +16,9 @@ pub(in super::super) enum Report {
     Email,
     Role,
     Exists,
+    UserBefore,
+    KeyBefore,
+    Again,
     TooMany,
     NotFound,
     LastOwner,
@@ -57,6 +60,9 @@ impl Report {
             "email" => Self::Email,
             "role" => Self::Role,
             "exists" => Self::Exists,
+            "user_before" => Self::UserBefore,
+            "key_before" => Self::KeyBefore,
+            "again" => Self::Again,
             "too_many" => Self::TooMany,
             "not_found" => Self::NotFound,
             "last_owner" => Self::LastOwner,
@@ -175,6 +181,15 @@ static EN: PeopleText = PeopleText {
         Report::Email => "This is not an email address.",
         Report::Role => "Choose a role.",
         Report::Exists => "Somebody has this email address already.",
+        Report::UserBefore => {
+            "This form was sent before, and nobody was added a second time. If you did not see the password, make a new one for the person below."
+        }
+        Report::KeyBefore => {
+            "This form was sent before, and no second key was made. If you did not see the key, revoke it below and make another one."
+        }
+        Report::Again => {
+            "The form could not be recognised, so nothing was made. Please send it again."
+        }
         Report::TooMany => {
             "There are as many as there may be. Two keys can have the same name; revoke one first."
         }
@@ -280,6 +295,13 @@ static KO: PeopleText = PeopleText {
         Report::Email => "이메일 주소를 확인해 주세요.",
         Report::Role => "역할을 골라 주세요.",
         Report::Exists => "이미 있는 이메일 주소예요.",
+        Report::UserBefore => {
+            "이미 보낸 양식이에요. 사용자를 다시 추가하지 않았어요. 비밀번호를 보지 못했다면 아래에서 새 비밀번호를 만들어 주세요."
+        }
+        Report::KeyBefore => {
+            "이미 보낸 양식이에요. 키를 다시 만들지 않았어요. 키를 보지 못했다면 아래에서 폐기하고 다시 만들어 주세요."
+        }
+        Report::Again => "양식을 확인할 수 없어서 아무것도 만들지 않았어요. 다시 보내 주세요.",
         Report::TooMany => {
             "더 만들 수 없어요. 같은 이름의 키는 두 개까지예요. 먼저 하나를 폐기해 주세요."
         }

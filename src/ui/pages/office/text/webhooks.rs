@@ -12,6 +12,10 @@ pub(in super::super) enum Report {
     Deleted,
     Redelivered,
     Target,
+    Types,
+    Again,
+    MadeBefore,
+    RotatedBefore,
     TooMany,
     NotServed,
     NotFound,
@@ -27,6 +31,10 @@ impl Report {
             "endpoint_deleted" => (Self::Deleted, false),
             "redelivered" => (Self::Redelivered, false),
             "target" => (Self::Target, true),
+            "types" => (Self::Types, true),
+            "again" => (Self::Again, true),
+            "made_before" => (Self::MadeBefore, true),
+            "rotated_before" => (Self::RotatedBefore, true),
             "too_many" => (Self::TooMany, true),
             "not_served" => (Self::NotServed, true),
             "not_found" => (Self::NotFound, true),
@@ -59,6 +67,9 @@ pub(in super::super) struct WebhooksText {
     pub(in super::super) change: &'static str,
     pub(in super::super) rotate: &'static str,
     pub(in super::super) rotate_hint: &'static str,
+    /// While the secret before the newest still signs.
+    pub(in super::super) rotate_again: &'static str,
+    pub(in super::super) rotate_again_hint: &'static str,
     pub(in super::super) delete: &'static str,
     pub(in super::super) delete_hint: &'static str,
     pub(in super::super) add: &'static str,
@@ -137,6 +148,8 @@ static EN: WebhooksText = WebhooksText {
     change: "Secret and deletion",
     rotate: "Make a new secret",
     rotate_hint: "The old secret signs beside the new one for 24 hours.",
+    rotate_again: "Make the new secret once more",
+    rotate_again_hint: "Only if nobody has copied the new secret: it is thrown away at once. The old secret signs on, for 24 hours from now.",
     delete: "Delete the endpoint",
     delete_hint: "What was not delivered is given up. The record of deliveries stays.",
     add: "Add an endpoint",
@@ -173,6 +186,18 @@ static EN: WebhooksText = WebhooksText {
         Report::Redelivered => "It is sent again in a moment.",
         Report::Target => {
             "Nothing may be sent to this address. It must be a public https address without a user name or a password."
+        }
+        Report::Types => {
+            "This page does not know one of the chosen events, so nothing was added. Please choose again."
+        }
+        Report::Again => {
+            "The form could not be recognised, so nothing was added. Please send it again."
+        }
+        Report::MadeBefore => {
+            "This form was sent before, and no second endpoint was added. If you did not see its secret, make a new one at the endpoint below."
+        }
+        Report::RotatedBefore => {
+            "The secret was replaced already, and nothing was changed a second time. The new secret was shown once. If nobody has it, make it once more below; the old one signs on."
         }
         Report::TooMany => "There are as many endpoints as there may be. Delete one first.",
         Report::NotServed => "Nothing is sent to the endpoint. Enable it first.",
@@ -243,6 +268,8 @@ static KO: WebhooksText = WebhooksText {
     change: "시크릿 교체와 삭제",
     rotate: "새 시크릿 만들기",
     rotate_hint: "24시간 동안 이전 시크릿으로도 함께 서명해요.",
+    rotate_again: "새 시크릿 다시 만들기",
+    rotate_again_hint: "새 시크릿을 아무도 복사하지 못했을 때만 쓰세요. 그 시크릿은 바로 버려요. 이전 시크릿은 지금부터 24시간 동안 계속 서명해요.",
     delete: "주소 삭제",
     delete_hint: "아직 전달되지 않은 이벤트는 더 보내지 않아요. 전송 기록은 남아요.",
     add: "주소 추가",
@@ -279,6 +306,14 @@ static KO: WebhooksText = WebhooksText {
         Report::Redelivered => "곧 다시 보내요.",
         Report::Target => {
             "이 주소로는 보낼 수 없어요. 사용자 이름과 비밀번호가 없는 공개된 https 주소여야 해요."
+        }
+        Report::Types => "알 수 없는 이벤트가 있어서 추가하지 않았어요. 다시 골라 주세요.",
+        Report::Again => "양식을 확인할 수 없어서 추가하지 않았어요. 다시 보내 주세요.",
+        Report::MadeBefore => {
+            "이미 보낸 양식이에요. 주소를 다시 추가하지 않았어요. 시크릿을 보지 못했다면 아래 주소에서 새로 만들어 주세요."
+        }
+        Report::RotatedBefore => {
+            "시크릿은 이미 바뀌었고, 다시 바꾸지 않았어요. 새 시크릿은 한 번만 보여 드려요. 아무도 갖고 있지 않다면 아래에서 다시 만들어 주세요. 이전 시크릿은 계속 서명해요."
         }
         Report::TooMany => "주소를 더 추가할 수 없어요. 먼저 하나를 삭제해 주세요.",
         Report::NotServed => "보내지 않는 주소예요. 먼저 사용으로 바꿔 주세요.",
