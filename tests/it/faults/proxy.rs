@@ -421,9 +421,10 @@ fn faulty(fault: Fault, status: u16, body: &[u8]) -> Vec<Step> {
         Fault::BadGateway => vec![Step::Send(answer(502, "text/html", b"<h1>502</h1>"))],
         Fault::Unavailable => json(503, &envelope(-1, "점검 중")),
         Fault::GatewayTimeout => vec![Step::Send(answer(504, "text/html", b""))],
+        // Rest that is asked for is kept by the client, for all cases: it has tests of its own.
         Fault::TooManyRequests => vec![Step::Send(head(
             429,
-            "retry-after: 30\r\ncontent-length: 0\r\n",
+            "retry-after: 0\r\ncontent-length: 0\r\n",
         ))],
         Fault::Unauthorized => json(401, &envelope(-1, "Unauthorized")),
         Fault::Forbidden => json(403, &envelope(-1, "Forbidden")),
