@@ -217,7 +217,9 @@ fn currencies() -> Value {
 
 /// Says what an id in an address or a query looks like.
 fn shape_ids(operation: &mut Value) {
-    let parameters = operation["parameters"].as_array_mut();
+    // Not by its index, which would put an empty place there.
+    let parameters = operation.get_mut("parameters");
+    let parameters = parameters.and_then(Value::as_array_mut);
     for parameter in parameters.into_iter().flatten() {
         let id = IDS.iter().find(|(name, _)| parameter["name"] == *name);
         if let Some((_, pattern)) = id {
