@@ -3,6 +3,7 @@
 pub mod access;
 pub mod attention;
 pub mod audit;
+pub mod bank;
 pub mod confirmation;
 pub mod decision;
 pub mod delivery;

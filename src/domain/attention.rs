@@ -1,7 +1,8 @@
 //! What needs attention: money that nobody has decided about. A person looks at each, and settles it or does what ends it.
 //!
-//! Most of it is in the transactions already, as their verdict, or in the refunds, as their state; what has no order is kept
-//! as a [`Finding`] of the daily sweep ([`super::sweep`]). Nothing here moves money or an order.
+//! Most of it is in the transactions already, as their verdict, or in the refunds, as their state. What no row of an order tells
+//! is kept as a [`Finding`]: of the daily sweep ([`super::sweep`]), or of an answer that cannot be read. Nothing here moves money
+//! or an order.
 
 use jiff::Timestamp;
 
@@ -17,6 +18,8 @@ pub enum AttentionKind {
     Orphan,
     /// PortOne's list shows more of a payment than PortOne tells when it is asked about the order.
     Drift,
+    /// PortOne tells of an order's payment in a way that cannot be read here: it may be money, and it may be nothing.
+    Unclear,
     /// An order was paid a second time.
     Duplicate,
     /// Paid after the order's time was over.
@@ -29,6 +32,7 @@ pub enum AttentionKind {
 words!(AttentionKind {
     Orphan = "orphan",
     Drift = "drift",
+    Unclear = "unclear",
     Duplicate = "duplicate",
     Late = "late",
     Held = "held",
@@ -41,7 +45,12 @@ impl AttentionKind {
     pub const fn has_order(self) -> bool {
         match self {
             Self::Orphan => false,
-            Self::Drift | Self::Duplicate | Self::Late | Self::Held | Self::RefundInDoubt => true,
+            Self::Drift
+            | Self::Unclear
+            | Self::Duplicate
+            | Self::Late
+            | Self::Held
+            | Self::RefundInDoubt => true,
         }
     }
 }
@@ -82,7 +91,7 @@ pub struct Settled {
     pub note: String,
 }
 
-/// What the sweep found that no row of an order tells.
+/// What was found that no row of an order tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The payment; both its times are when it was found.
@@ -114,6 +123,30 @@ impl Finding {
                 last_seen_at: now,
             },
             paid_at: record.paid_at,
+        }
+    }
+
+    /// A payment of an order that PortOne was asked for now, and told of as nobody here can read.
+    #[must_use]
+    pub fn unreadable(
+        portone: Portone,
+        payment_id: String,
+        transaction_id: TransactionId,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            item: AttentionItem {
+                kind: AttentionKind::Unclear,
+                portone,
+                payment_id,
+                transaction_id,
+                amount_minor: None,
+                currency: None,
+                cancelled_minor: 0,
+                first_seen_at: now,
+                last_seen_at: now,
+            },
+            paid_at: None,
         }
     }
 }

@@ -53,7 +53,7 @@ pub struct ReceivedWebhook {
 }
 
 /// What needs attention. A transaction whose verdict is `duplicate`, `late` or `held` and that holds money needs it by itself,
-/// and so do every finding, every refund in doubt, and every one that PortOne took a day ago and does not show, until a person
+/// and so do every finding, an unclear one from ten minutes after it was first seen, every refund in doubt, and every one that PortOne took a day ago and does not show, until a person
 /// settled it or its cause is gone.
 #[async_trait]
 pub trait AttentionStore: Send + Sync {
@@ -95,6 +95,13 @@ pub trait AttentionStore: Send + Sync {
 
     /// Lists what was settled, latest first, at most 100.
     async fn list_settled(&self, limit: u32) -> Result<Vec<Settled>, StoreError>;
+
+    /// The same of one order's number.
+    async fn list_settled_of(
+        &self,
+        payment_id: &PaymentId,
+        limit: u32,
+    ) -> Result<Vec<Settled>, StoreError>;
 
     /// Lists the webhooks that came last, latest first, at most 100.
     async fn list_received(&self, limit: u32) -> Result<Vec<ReceivedWebhook>, StoreError>;

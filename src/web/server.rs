@@ -30,7 +30,18 @@ use super::wire::Wire;
 /// Pause after the system refused a connection, so that a lack of file descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The answer to a connection that there is no place for, without reading a byte of what it asks.
-const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\nx-frame-options: DENY\r\nreferrer-policy: same-origin\r\ncontent-security-policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const NO_PLACE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+retry-after: 5\r\n\
+cache-control: no-store\r\n\
+x-content-type-options: nosniff\r\n\
+x-frame-options: DENY\r\n\
+referrer-policy: same-origin\r\n\
+content-security-policy: default-src 'none'; frame-ancestors 'none'; base-uri 'none'\r\n\
+cross-origin-resource-policy: same-origin\r\n\
+cross-origin-opener-policy: same-origin\r\n\
+permissions-policy: camera=(), microphone=(), geolocation=(), payment=()\r\n\
+connection: close\r\n\
+content-length: 0\r\n\r\n";
 
 /// Serves until `stop` is cancelled, then lets running requests end, for as long as [`Limits::drain_timeout`] lets them.
 pub async fn serve(

@@ -206,6 +206,27 @@ async fn one_address_is_told_when_it_has_enough_and_others_are_served() {
             refused.starts_with("HTTP/1.1 503 ") && refused.contains("retry-after: 5"),
             "{refused}"
         );
+        let answer = app.send(app.client.get(app.url("/healthz"))).await;
+        for begin in [
+            "cache-",
+            "x-content-",
+            "x-frame-",
+            "referrer-",
+            "content-security-",
+            "cross-origin-",
+            "permissions-",
+        ] {
+            let mut same = answer
+                .headers
+                .iter()
+                .filter(|(name, _)| name.as_str().starts_with(begin))
+                .peekable();
+            assert!(same.peek().is_some(), "{begin}");
+            for (name, value) in same {
+                let line = format!("\r\n{name}: {}\r\n", value.to_str().unwrap());
+                assert!(refused.contains(&line), "{line}: {refused}");
+            }
+        }
         let mut other = open_from("127.0.0.3", addr).await;
         other.write_all(ask).await.unwrap();
         assert_eq!(status_line(&mut other).await, "HTTP/1.1 200 OK");

@@ -7,6 +7,7 @@
 //! The faults are PortOne's, so one database is enough here.
 
 mod proxy;
+mod unclear;
 
 use std::sync::Arc;
 use std::time::Duration;

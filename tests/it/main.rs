@@ -41,6 +41,8 @@ mod pages;
 mod payments;
 mod payments_v2;
 mod people;
+mod permutations;
+mod process;
 mod races;
 mod refunds;
 mod refusals;

@@ -15,12 +15,8 @@
 //! | the policy for what fails a check, aimed at somebody else's payment | `refunds/policy::the_policy_never_touches_what_belongs_to_something_else` |
 //! | secrets and people in the log | `logs::a_whole_life_of_orders_leaves_no_secret_and_no_person_in_the_log` |
 //! | half a request, two lengths, header bombs | `edge::requests_without_one_meaning_are_refused`, `edge::header_bombs_go_off_outside` |
-//!
-//! Two holes have no place here yet to be tried at. There are no outgoing webhooks, so nothing looks up an address that a
-//! stranger chose: what is held instead is that PortOne's client is the only one there is
-//! (`upstream::no_address_of_a_strangers_is_ever_called`). And no page of the back office gives money back, so there is no role
-//! to take or session to steal for it: what is held instead is that a refund needs the shop's key, and that two places alone
-//! begin one (`doors::money_goes_to_an_account_only_by_the_shops_key`, `doors::refunds_are_begun_in_three_places`).
+//! | an address for events that leads into the shop's own network | `events/targets::a_live_server_sends_nothing_to_itself_or_into_its_network` |
+//! | a page of the back office opened, or its form sent, by who may not | `roles::every_door_is_closed_to_who_may_not_and_open_to_who_may` |
 
 mod callbacks;
 mod doors;
@@ -252,7 +248,7 @@ const EXHIBITS: [(&str, &str); 56] = [
 ];
 
 /// Tests in other rooms that the module's table names.
-const ELSEWHERE: [&str; 10] = [
+const ELSEWHERE: [&str; 12] = [
     "payments::each_failing_check_holds_and_no_page_says_which",
     "payments_v2::each_failing_check_holds_and_no_page_says_which",
     "webhooks_v2::what_is_not_signed_well_is_refused_and_moves_nothing",
@@ -263,6 +259,8 @@ const ELSEWHERE: [&str; 10] = [
     "logs::a_whole_life_of_orders_leaves_no_secret_and_no_person_in_the_log",
     "edge::requests_without_one_meaning_are_refused",
     "edge::header_bombs_go_off_outside",
+    "events/targets::a_live_server_sends_nothing_to_itself_or_into_its_network",
+    "roles::every_door_is_closed_to_who_may_not_and_open_to_who_may",
 ];
 
 fn read(path: &str) -> String {

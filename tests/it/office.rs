@@ -223,4 +223,26 @@ on_both_databases! {
 
         assert_eq!(app.read_order("BANK").await["status"], Value::from("refunded"));
     }
+
+    async fn a_gateways_own_codes_of_banks_are_chosen_by_name(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let staff = Staff::sign_in(&app).await;
+        for (id, gateway, offered) in [
+            ("INICIS", "html5_inicis", Some("<option value=\"88\">신한은행</option>")),
+            ("KCP", "kcp", Some("<option value=\"BK88\">신한은행</option>")),
+            ("NICE", "nice_v2", Some("<option value=\"088\">신한은행</option>")),
+            ("OTHER", "mobilians", None),
+        ] {
+            app.order(id).await;
+            let account = json!({ "pg_provider": gateway, "pay_method": "vbank", "vbank_num": "56211-1", "vbank_name": "국민은행" });
+            let imp_uid = app.pay(id, account);
+            assert_eq!(app.complete(&format!("imp_uid={imp_uid}&merchant_uid={id}")).await.outcome(), "paid");
+            let page = staff.page(&format!("/orders/{id}/refund?transaction_id={imp_uid}&amount=65000")).await;
+            let field = tag(&page, "id=\"bank\"");
+            match offered {
+                Some(bank) => assert!(field.starts_with("select") && page.contains(bank), "{id}: {page}"),
+                None => assert!(field.starts_with("input"), "{id}: {page}"),
+            }
+        }
+    }
 }

@@ -46,7 +46,8 @@ Commands:
   verify [--minutes N] [PROOF…]
                   every proof, or those named, in large sizes, written down in verification.md (60 minutes unless told
                   otherwise): truth-table, model, simulate, kill, race, powercut, zoo, mutants, fuzz
-  mutants         breaks every expression of src/domain in turn and wants its tests to notice (takes a while)
+  mutants         breaks every expression of src/domain, and of what the client verifies, in turn and wants a
+                  test to notice (takes a while)
   bench           what a payment costs, in processor time, beside the least it could cost
   lighthouse      what Lighthouse says of every result page of the release build
   zoo             plant bugs in a copy of the shipped code, and let the simulator find each

@@ -1,6 +1,7 @@
-//! `cargo xtask mutants`: changes every expression of `src/domain` in turn, and wants a test of it to fail each time.
+//! `cargo xtask mutants`: changes every expression of `src/domain` and of what the client verifies and reads of webhooks and
+//! redirects in turn, and wants a test of it to fail each time.
 //!
-//! The whole app takes a minute to build, so what is mutated is a package of its own, made here: `src/domain` and the crates
+//! The whole app takes a minute to build, so its domain is mutated as a package of its own, made here: `src/domain` and the crates
 //! that it needs, at the versions of Cargo.lock. That it builds at all shows that the domain needs nothing else of ours.
 
 use std::fs;
@@ -43,22 +44,50 @@ const DEPENDENCIES: [&str; 13] = [
 /// What its tests need beside.
 const DEV_DEPENDENCIES: [&str; 1] = ["proptest"];
 
-/// Makes the package, then mutates it. Anything but "every mutant was caught" is an error.
+/// The client's files whose every expression counts: what a stranger sends is read and verified there.
+const CLIENT_FILES: [&str; 3] = [
+    "crates/portone/src/redirect.rs",
+    "crates/portone/src/webhook.rs",
+    "crates/portone/src/webhook/**",
+];
+
+/// Mutates the domain, as a package made for it, and the client. Anything but "every mutant was caught" is an error.
 pub(crate) fn run_all(workspace: &Workspace) -> Result<()> {
     let program = tools::install(workspace, CARGO_MUTANTS)?;
     let package = workspace.target("mutants/domain");
     make_package(workspace, &package)?;
-    run(Command::new(program)
+    run(&mut mutants(
+        &program,
+        &package,
+        &workspace.target("mutants"),
+    ))
+    .context("a mutant of src/domain was not caught; mutants.out/missed.txt names it")?;
+    let mut client = mutants(
+        &program,
+        workspace.root(),
+        &workspace.target("mutants/portone"),
+    );
+    for file in CLIENT_FILES {
+        client.args(["--file", file]);
+    }
+    client.args(["--package", "portone", "--test-package", "portone"]);
+    run(&mut client)
+        .context("a mutant of the client was not caught; mutants.out/missed.txt names it")
+}
+
+fn mutants(program: &Path, dir: &Path, output: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
         .arg("mutants")
         .arg("--dir")
-        .arg(&package)
+        .arg(dir)
         .arg("--output")
-        .arg(workspace.target("mutants"))
+        .arg(output)
         .args(["--jobs", JOBS, "--timeout", TEST_SECONDS_MAX])
         .args(["--no-shuffle", "--colors", "never"])
-        // The package has its own lock and its own warm directory; xtask's would be in the way.
-        .env_remove("CARGO_TARGET_DIR"))
-    .context("a mutant of src/domain was not caught; mutants.out/missed.txt names it")
+        // What is mutated has a warm directory of its own; xtask's would be in the way.
+        .env_remove("CARGO_TARGET_DIR");
+    command
 }
 
 fn make_package(workspace: &Workspace, package: &Path) -> Result<()> {

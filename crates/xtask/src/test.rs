@@ -24,7 +24,7 @@ pub(crate) const BROWSER_TESTS_DIR: &str = "end2end";
 pub(crate) enum Part {
     /// All of them.
     All,
-    /// Formatting and clippy.
+    /// Formatting, clippy, and the types of the browser tests.
     Lints,
     /// `cargo test`.
     Rust,
@@ -43,7 +43,7 @@ pub(crate) fn run(workspace: &Workspace, part: Part) -> Result<()> {
     if has(Part::Rust) || has(Part::Proofs) || has(Part::Browser) {
         steps.push(Step::new("setup: Debian packages", setup::debian_packages));
     }
-    if has(Part::Browser) {
+    if has(Part::Lints) || has(Part::Browser) {
         steps.push(Step::new(
             "setup: npm packages of the browser tests",
             || setup::npm_packages(workspace, BROWSER_TESTS_DIR),
@@ -80,16 +80,19 @@ pub(crate) fn run(workspace: &Workspace, part: Part) -> Result<()> {
         steps.push(interop::step(workspace));
     }
     if has(Part::Browser) {
-        steps.extend(browser_steps(workspace));
+        steps.push(browser_step(workspace));
     }
     progress::run(steps)
 }
 
-fn format_steps(workspace: &Workspace) -> [Step<'_>; 2] {
+fn format_steps(workspace: &Workspace) -> [Step<'_>; 3] {
     [
         Step::new("setup: rustfmt and clippy", || setup::lint_tools(workspace)),
         Step::new("formatting", || {
             process::run(&mut workspace.cargo(&["fmt", "--all", "--check"]))
+        }),
+        Step::new("types of the browser tests", || {
+            process::run(npx(workspace).args(["tsc", "--noEmit"]))
         }),
     ]
 }
@@ -130,19 +133,14 @@ fn rust_tests(workspace: &Workspace) -> Result<()> {
     )
 }
 
-fn browser_steps(workspace: &Workspace) -> [Step<'_>; 2] {
-    [
-        Step::new("types of the browser tests", || {
-            process::run(npx(workspace).args(["tsc", "--noEmit"]))
-        }),
-        Step::new("browser tests", || {
-            process::run(
-                npx(workspace)
-                    .args(["playwright", "test"])
-                    .env("WANRYO_BIN_DIR", workspace.target("debug")),
-            )
-        }),
-    ]
+fn browser_step(workspace: &Workspace) -> Step<'_> {
+    Step::new("browser tests", || {
+        process::run(
+            npx(workspace)
+                .args(["playwright", "test"])
+                .env("WANRYO_BIN_DIR", workspace.target("debug")),
+        )
+    })
 }
 
 /// `--no-install`: only what the lock file names, nothing fetched on the way.

@@ -142,7 +142,8 @@ fn prove(plan: &Plan<'_>) -> Result<()> {
         let mut command = workspace.cargo(&["xtask", "zoo"]);
         plain("the simulator found each", &mut command)
     })?;
-    let title = "mutants (every expression of src/domain broken in turn)";
+    let title =
+        "mutants (every expression of src/domain, and of what the client verifies, broken in turn)";
     plan.run(&mut record, MUTANTS, title, || {
         let mut command = workspace.cargo(&["xtask", "mutants"]);
         plain("each was noticed by a test", &mut command)

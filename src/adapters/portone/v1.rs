@@ -271,38 +271,48 @@ fn merchant_uid(id: &PaymentId) -> Result<MerchantUid, GatewayError> {
 }
 
 fn record(payment: v1::Payment, asked: Option<TransactionId>) -> Result<Record, GatewayError> {
-    // An id that cannot be stored or shown is no answer to anything.
-    let transaction_id =
-        TransactionId::parse(payment.imp_uid.as_str()).map_err(|_| GatewayError::Garbled)?;
-    let virtual_account = virtual_account(&payment);
-    Ok(Record {
-        portone: Some(Portone::V1),
-        store_id: None,
-        asked,
-        transaction_id,
-        payment_id: payment.merchant_uid,
-        status: match payment.status {
-            v1::Status::Ready => Some(TransactionStatus::Ready),
-            v1::Status::Paid => Some(TransactionStatus::Paid),
-            v1::Status::Failed => Some(TransactionStatus::Failed),
-            v1::Status::Cancelled => Some(TransactionStatus::Cancelled),
-            v1::Status::Unrecognized(_) => None,
-        },
-        reported: Reported::Major {
-            amount: payment.amount,
-            cancelled: payment.cancel_amount,
-        },
-        currency: payment.currency.and_then(currency_code),
-        test: payment.sandbox,
-        method_name: payment.card_name.or(payment.bank_name).and_then(text),
-        pay_method: payment.pay_method.and_then(text),
-        pg_provider: payment.pg_provider.and_then(text),
-        approval_number: payment.apply_num.and_then(text),
-        fail_reason: payment.fail_reason.and_then(text),
-        receipt_url: payment.receipt_url.and_then(text),
-        virtual_account,
-        paid_at: payment.paid_at,
-    })
+    let record = Record::try_from(payment)?;
+    Ok(Record { asked, ..record })
+}
+
+/// What a payment of V1 tells, when nobody asked for it by its id.
+impl TryFrom<v1::Payment> for Record {
+    type Error = GatewayError;
+
+    fn try_from(payment: v1::Payment) -> Result<Self, GatewayError> {
+        // An id that cannot be stored or shown is no answer to anything.
+        let transaction_id =
+            TransactionId::parse(payment.imp_uid.as_str()).map_err(|_| GatewayError::Garbled)?;
+        let virtual_account = virtual_account(&payment);
+        Ok(Self {
+            portone: Some(Portone::V1),
+            store_id: None,
+            asked: None,
+            transaction_id,
+            payment_id: payment.merchant_uid,
+            status: match payment.status {
+                v1::Status::Ready => Some(TransactionStatus::Ready),
+                v1::Status::Paid => Some(TransactionStatus::Paid),
+                v1::Status::Failed => Some(TransactionStatus::Failed),
+                v1::Status::Cancelled => Some(TransactionStatus::Cancelled),
+                v1::Status::Unrecognized(_) => None,
+            },
+            reported: Reported::Major {
+                amount: payment.amount,
+                cancelled: payment.cancel_amount,
+            },
+            currency: payment.currency.and_then(currency_code),
+            test: payment.sandbox,
+            method_name: payment.card_name.or(payment.bank_name).and_then(text),
+            pay_method: payment.pay_method.and_then(text),
+            pg_provider: payment.pg_provider.and_then(text),
+            approval_number: payment.apply_num.and_then(text),
+            fail_reason: payment.fail_reason.and_then(text),
+            receipt_url: payment.receipt_url.and_then(text),
+            virtual_account,
+            paid_at: payment.paid_at,
+        })
+    }
 }
 
 fn virtual_account(payment: &v1::Payment) -> Option<VirtualAccount> {

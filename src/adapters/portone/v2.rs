@@ -258,42 +258,56 @@ fn payment_id(id: &PaymentId) -> Result<v2::PaymentId, GatewayError> {
 }
 
 fn record(payment: Payment, asked: Option<&TransactionId>) -> Result<Record, GatewayError> {
-    // An id that cannot be stored or shown is no answer to anything.
-    let transaction_id =
-        TransactionId::parse(payment.transaction_id.as_str()).map_err(|_| GatewayError::Garbled)?;
-    let method = payment.method.as_ref();
-    let channel = payment.channel.as_ref();
+    let record = Record::try_from(payment)?;
+    let asked = asked.filter(|asked| **asked == record.transaction_id);
     Ok(Record {
-        portone: match payment.version {
-            Some(Version::V1) => Some(Portone::V1),
-            Some(Version::V2) => Some(Portone::V2),
-            Some(Version::Unrecognized(_)) | None => None,
-        },
-        asked: asked.filter(|asked| *asked == &transaction_id).cloned(),
-        transaction_id,
-        status: status(&payment.state),
-        reported: reported(&payment),
-        test: match channel.map(|channel| &channel.channel_type) {
-            Some(ChannelType::Live) => Some(false),
-            Some(ChannelType::Test) => Some(true),
-            Some(ChannelType::Unrecognized(_)) | None => None,
-        },
-        pay_method: method
-            .map(|method| method_word(method).to_owned())
-            .and_then(text),
-        pg_provider: channel
-            .and_then(|channel| channel.pg_provider.clone())
-            .and_then(text),
-        approval_number: method.and_then(approval_number).and_then(text),
-        method_name: method.and_then(method_name).and_then(text),
-        fail_reason: fail_reason(&payment.state),
-        virtual_account: virtual_account(&payment.state, method),
-        paid_at: payment.state.paid_at().map(to_micros),
-        payment_id: payment.id,
-        store_id: payment.store_id,
-        currency: currency_code(payment.currency),
-        receipt_url: payment.receipt_url.and_then(text),
+        asked: asked.cloned(),
+        ..record
     })
+}
+
+/// What a payment of V2 tells, when nobody asked for it by its transaction's id.
+impl TryFrom<Payment> for Record {
+    type Error = GatewayError;
+
+    fn try_from(payment: Payment) -> Result<Self, GatewayError> {
+        // An id that cannot be stored or shown is no answer to anything.
+        let transaction_id = TransactionId::parse(payment.transaction_id.as_str())
+            .map_err(|_| GatewayError::Garbled)?;
+        let method = payment.method.as_ref();
+        let channel = payment.channel.as_ref();
+        Ok(Self {
+            portone: match payment.version {
+                Some(Version::V1) => Some(Portone::V1),
+                Some(Version::V2) => Some(Portone::V2),
+                Some(Version::Unrecognized(_)) | None => None,
+            },
+            asked: None,
+            transaction_id,
+            status: status(&payment.state),
+            reported: reported(&payment),
+            test: match channel.map(|channel| &channel.channel_type) {
+                Some(ChannelType::Live) => Some(false),
+                Some(ChannelType::Test) => Some(true),
+                Some(ChannelType::Unrecognized(_)) | None => None,
+            },
+            pay_method: method
+                .map(|method| method_word(method).to_owned())
+                .and_then(text),
+            pg_provider: channel
+                .and_then(|channel| channel.pg_provider.clone())
+                .and_then(text),
+            approval_number: method.and_then(approval_number).and_then(text),
+            method_name: method.and_then(method_name).and_then(text),
+            fail_reason: fail_reason(&payment.state),
+            virtual_account: virtual_account(&payment.state, method),
+            paid_at: payment.state.paid_at().map(to_micros),
+            payment_id: payment.id,
+            store_id: payment.store_id,
+            currency: currency_code(payment.currency),
+            receipt_url: payment.receipt_url.and_then(text),
+        })
+    }
 }
 
 fn status(state: &State) -> Option<TransactionStatus> {

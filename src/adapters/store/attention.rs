@@ -11,7 +11,7 @@ use super::{Database, Tx, audit};
 use crate::domain::attention::{Arrival, AttentionItem, AttentionKind, Finding, Settled};
 use crate::domain::audit::{Act, Entry};
 use crate::domain::history::Actor;
-use crate::domain::ids::TransactionId;
+use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::order::Portone;
 use crate::domain::refund::{Refund, Word};
 use crate::domain::sweep::Sweep;
@@ -22,6 +22,8 @@ use crate::ports::store::StoreError;
 const ROWS_MAX: u32 = 100;
 /// Most items that need attention: a page, and the one that tells whether another follows.
 const ITEMS_MAX: u32 = ROWS_MAX + 1;
+/// Payments of one order that need attention because they cannot be read: whoever knows its number can name PortOne any others.
+const UNCLEAR_PER_ORDER_MAX: usize = 5;
 
 /// Every column of an item, in `attention` and in `settled`.
 macro_rules! item_columns {
@@ -257,6 +259,29 @@ impl AttentionStore for Database {
         .await
     }
 
+    async fn list_settled_of(
+        &self,
+        payment_id: &PaymentId,
+        limit: u32,
+    ) -> Result<Vec<Settled>, StoreError> {
+        retried(|| async {
+            let mut conn = self.reader().await?;
+            let rows: Vec<SettledRow> = fetch_all!(
+                &mut conn,
+                concat!(
+                    "SELECT ",
+                    item_columns!(),
+                    ", settled_at, settled_by, note FROM settled WHERE payment_id = $1
+                    ORDER BY settled_at DESC, transaction_id DESC LIMIT $2"
+                ),
+                payment_id.as_str(),
+                i64::from(limit.min(ROWS_MAX)),
+            )?;
+            rows.into_iter().map(SettledRow::into_domain).collect()
+        })
+        .await
+    }
+
     async fn list_received(&self, limit: u32) -> Result<Vec<ReceivedWebhook>, StoreError> {
         retried(|| async {
             let mut conn = self.reader().await?;
@@ -327,6 +352,17 @@ impl Change for Report {
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         let Finding { item, paid_at } = &self.0;
+        if item.kind == AttentionKind::Unclear {
+            let there: Vec<(String,)> = fetch_all!(
+                tx,
+                "SELECT transaction_id FROM findings WHERE kind = 'unclear' AND payment_id = $1",
+                &item.payment_id
+            )?;
+            let is_there = |(id,): &(String,)| id == item.transaction_id.as_str();
+            if there.len() >= UNCLEAR_PER_ORDER_MAX && !there.iter().any(is_there) {
+                return Ok(Verdict::Keep(()));
+            }
+        }
         execute!(
             tx,
             "INSERT INTO findings (kind, transaction_id, portone, payment_id, amount_minor, currency, cancelled_minor, paid_at,
@@ -376,7 +412,7 @@ impl Change for WithdrawUnseen {
         execute!(
             tx,
             "UPDATE findings SET gone_at = $1
-            WHERE gone_at IS NULL AND last_seen_at < $1 AND COALESCE(paid_at, first_seen_at) >= $2",
+            WHERE kind <> 'unclear' AND gone_at IS NULL AND last_seen_at < $1 AND COALESCE(paid_at, first_seen_at) >= $2",
             micros(self.swept_from),
             micros(self.paid_from),
         )?;

@@ -1,8 +1,9 @@
 //! The list of orders, at the same cost however long it is.
 //!
-//! What a condition picks out is looked up by an index first. When that is little, the page is made of it alone. When it is much,
-//! the list is walked from where the page begins, newest first, and what fits is soon together. What is neither (a rare way to
-//! pay, say) ends after so many orders: the caller is told where, and goes on or asks the person.
+//! What a condition picks out is looked up by an index first. When that is little, the page is made of it alone. Of numbers that
+//! begin alike there may be more: then the newest of them are picked, by an index that holds both. When it is much, the list is
+//! walked from where the page begins, newest first, and what fits is soon together. What is neither (a rare way to pay, say) ends
+//! after so many orders: the caller is told where, and goes on or asks the person.
 
 use serde_json::json;
 
@@ -21,6 +22,8 @@ const TRANSACTIONS_MAX: usize = 100;
 const PICKED_MAX: i64 = 1_000;
 /// So many orders are looked at for one page of those that fit.
 const LOOKED_AT_MAX: i64 = 20_000;
+/// Up to so many orders whose numbers begin alike the newest are picked from.
+const NUMBERS_MAX: i64 = 20_000;
 /// Digits of a telephone number that are searched for.
 const TEL_TAIL_DIGITS: usize = 4;
 
@@ -95,10 +98,14 @@ const END_OF_STATUS: &str = "SELECT created_at, payment_id FROM orders
     WHERE status = $6 AND created_at >= $1 AND created_at < $2 AND (created_at, payment_id) < ($3, $4)
     ORDER BY created_at DESC, payment_id DESC LIMIT 1 OFFSET $5";
 
-const PICKED_BY_SEARCH: &str = "SELECT payment_id FROM (SELECT payment_id FROM orders WHERE payment_id >= $1 AND payment_id < $2 LIMIT $5) AS of_number
-    UNION ALL SELECT payment_id FROM (SELECT payment_id FROM orders WHERE buyer_tel_tail = $4 LIMIT $5) AS of_tel
+const PICKED_BY_SEARCH: &str = "SELECT payment_id FROM (SELECT payment_id FROM orders WHERE buyer_tel_tail = $3 LIMIT $4) AS of_tel
     UNION ALL SELECT payment_id FROM transactions WHERE transaction_id = $1
-    UNION ALL SELECT payment_id FROM (SELECT payment_id FROM transactions WHERE approval_number = $3 LIMIT $5) AS of_approval";
+    UNION ALL SELECT payment_id FROM (SELECT payment_id FROM transactions WHERE approval_number = $2 LIMIT $4) AS of_approval";
+const COUNT_OF_NUMBERS: &str = "SELECT COUNT(*) FROM (SELECT 1 FROM orders WHERE payment_id >= $1 AND payment_id < $2 LIMIT $3) AS of_number";
+/// The `+` of both databases that changes nothing: the index by time would be walked for the newest of all orders.
+const NEWEST_OF_NUMBERS: &str = "SELECT created_at, payment_id FROM orders
+    WHERE payment_id >= $1 AND payment_id < $2 AND +created_at >= $3 AND +created_at < $4 AND (+created_at, payment_id) < ($5, $6)
+    ORDER BY +created_at DESC, payment_id DESC LIMIT $7";
 const PICKED_BY_ATTENTION: &str =
     "SELECT DISTINCT payment_id FROM attention WHERE needs_from <= $1 LIMIT $2";
 const PICKED_BY_AMOUNT: &str = "SELECT payment_id FROM orders WHERE currency = $1 AND amount_minor >= $2 AND amount_minor <= $3 LIMIT $4";
@@ -190,8 +197,8 @@ impl Stretch {
 
 /// How the orders of a page are come by.
 enum Way {
-    /// They are among these.
-    Picked(Vec<String>),
+    /// They are among these, all there are down to the place that is named.
+    Picked(Vec<String>, Option<(i64, String)>),
     /// By looking at those of the filter's status.
     OfStatus,
     /// By looking at all.
@@ -202,8 +209,9 @@ impl Database {
     pub(super) async fn try_list(&self, filter: &OrderFilter) -> Result<Listed, Failure> {
         let mut conn = self.reader().await?;
         let search = Search::of(filter);
-        let way = way(&mut conn, filter, search.as_ref()).await?;
         let mut stretch = Stretch::of(filter);
+        let limit = filter.limit.clamp(1, PAGE_ORDERS_MAX);
+        let way = way(&mut conn, filter, search.as_ref(), &stretch, limit).await?;
         let mut end = None;
         let may_fit_few = search.is_some()
             || filter.needs_attention_at.is_some()
@@ -216,7 +224,6 @@ impl Database {
             stretch.from = stretch.from.max(*at);
             stretch.end = (*at, id.clone());
         }
-        let limit = filter.limit.clamp(1, PAGE_ORDERS_MAX);
         // One more than is listed, to know whether there is a next page.
         let mut rows = page(
             &mut conn,
@@ -270,22 +277,27 @@ async fn way(
     conn: &mut Connection,
     filter: &OrderFilter,
     search: Option<&Search<'_>>,
+    stretch: &Stretch,
+    limit: u32,
 ) -> Result<Way, Failure> {
     let most = PICKED_MAX + 1;
     let few = |rows: &Vec<(String,)>| i64::try_from(rows.len()).is_ok_and(|rows| rows < most);
-    let picked = |rows: Vec<(String,)>| Way::Picked(rows.into_iter().map(|(id,)| id).collect());
+    let ids = |rows: Vec<(String,)>| rows.into_iter().map(|(id,)| id).collect();
+    let picked = |rows| Way::Picked(ids(rows), None);
     if let Some(search) = search {
         let rows: Vec<(String,)> = fetch_all!(
             conn,
             PICKED_BY_SEARCH,
             search.text,
-            search.beyond.as_str(),
             search.approval_number,
             search.tel_tail,
             most,
         )?;
         if few(&rows) {
-            return Ok(picked(rows));
+            let others = ids(rows);
+            if let Some(way) = of_numbers(conn, filter, search, stretch, limit, others).await? {
+                return Ok(way);
+            }
         }
     }
     if let Some(at) = filter.needs_attention_at {
@@ -315,6 +327,48 @@ async fn way(
     })
 }
 
+/// The newest orders whose numbers begin as it is searched for, beside those that are found by something else; `None` when too many
+/// numbers begin so.
+async fn of_numbers(
+    conn: &mut Connection,
+    filter: &OrderFilter,
+    search: &Search<'_>,
+    stretch: &Stretch,
+    limit: u32,
+    others: Vec<String>,
+) -> Result<Option<Way>, Failure> {
+    let (text, beyond) = (search.text, search.beyond.as_str());
+    let counted: Vec<(i64,)> = fetch_all!(conn, COUNT_OF_NUMBERS, text, beyond, NUMBERS_MAX + 1)?;
+    if counted.iter().any(|(count,)| *count > NUMBERS_MAX) {
+        return Ok(None);
+    }
+    // Where nothing else is asked for, each of them is listed.
+    let is_all = filter.status.is_none()
+        && filter.amount.is_none()
+        && filter.method.is_none()
+        && filter.needs_attention_at.is_none();
+    let most = if is_all {
+        i64::from(limit) + 1
+    } else {
+        PICKED_MAX
+    };
+    let newest: Vec<(i64, String)> = fetch_all!(
+        conn,
+        NEWEST_OF_NUMBERS,
+        text,
+        beyond,
+        stretch.from,
+        stretch.before,
+        stretch.after.0,
+        stretch.after.1.as_str(),
+        most,
+    )?;
+    let is_full = i64::try_from(newest.len()).is_ok_and(|count| count >= most);
+    let end = newest.last().filter(|_| is_full).cloned();
+    let ids = newest.into_iter().map(|(_, id)| id).chain(others).collect();
+    Ok(Some(Way::Picked(ids, end)))
+}
+
 /// Where looking stops, when the list goes on behind it.
 async fn end_of(
     conn: &mut Connection,
@@ -330,7 +384,7 @@ async fn end_of(
     } = stretch;
     let skipped = LOOKED_AT_MAX - 1;
     let found = match way {
-        Way::Picked(_) => None,
+        Way::Picked(_, end) => end.clone(),
         Way::All => fetch_optional!(
             conn,
             END_OF_ALL,
@@ -390,8 +444,8 @@ async fn page(
         };
     }
     Ok(match way {
-        Way::Picked(ids) if ids.is_empty() => Vec::new(),
-        Way::Picked(ids) => {
+        Way::Picked(ids, _) if ids.is_empty() => Vec::new(),
+        Way::Picked(ids, _) => {
             let sql = conn.text(OF_PICKED_SQLITE, OF_PICKED_POSTGRES);
             rows!(sql, json!(ids).to_string())
         }
@@ -471,9 +525,13 @@ mod tests {
                 "{plan:#?}"
             );
         }
+        for sql in [COUNT_OF_NUMBERS, NEWEST_OF_NUMBERS] {
+            let plan = plan(&mut conn, sql).await;
+            let index = "COVERING INDEX orders_number_idx (payment_id>? AND payment_id<?)";
+            assert!(plan.iter().any(|step| step.ends_with(index)), "{plan:#?}");
+        }
         let plan = plan(&mut conn, PICKED_BY_SEARCH).await;
         for index in [
-            "sqlite_autoindex_orders_1 (payment_id>? AND payment_id<?)",
             "orders_buyer_tel_tail_idx (buyer_tel_tail=?)",
             "sqlite_autoindex_transactions_1 (transaction_id=?)",
             "transactions_approval_number_idx (approval_number=?)",

@@ -234,15 +234,12 @@ async fn fetch(
     takeoff.now();
     let portone = snapshot.order.portone;
     let fetched_at = core.clock.now();
+    let asked = transaction_id.or_else(|| waiting(&snapshot)).cloned();
     let answer = if core.admission.admits(class, portone, fetched_at) {
         core.observer.notice(Happening::Asked(asker, Admitted::Yes));
         let answer = core
             .gateway
-            .attempts(
-                portone,
-                &ask.payment_id,
-                transaction_id.or_else(|| waiting(&snapshot)),
-            )
+            .attempts(portone, &ask.payment_id, asked.as_ref())
             .await;
         core.admission.hear(portone, &answer, core.clock.now());
         answer
@@ -255,7 +252,7 @@ async fn fetch(
         Ok(attempts) => attempts,
         Err(error) => {
             return Ok(Looked {
-                synced: note_failure(core, ask, snapshot, error).await?,
+                synced: note_failure(core, ask, snapshot, asked.as_ref(), error).await?,
                 may_lag: false,
                 asked_for_it: false,
             });

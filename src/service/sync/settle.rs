@@ -7,6 +7,7 @@ use serde_json::json;
 use super::super::refunds;
 use super::look::knows;
 use super::{Ask, Standing, SyncError, Synced};
+use crate::domain::attention::{AttentionKind, Finding};
 use crate::domain::decision::{Asked, Decision, Extent, decide};
 use crate::domain::evidence::Evidence;
 use crate::domain::history::{Actor, Entry, EntryKind};
@@ -55,6 +56,7 @@ pub(super) async fn settle(
         } else {
             standing
         };
+        report_unclear(core, &snapshot, &evidence, &decision).await;
         let transactions = decision.applied_to(&snapshot.transactions);
         if ask.actor == Actor::Worker && !decision.moved {
             decision.order.checks_without_change =
@@ -193,15 +195,53 @@ async fn record_unmoved(
     }
 }
 
-/// PortOne gave no answer that could be used: the order stays as it is, and is asked about again.
+/// Puts the payments before the shop's people whose status is none that this version knows: they may hold money. Should it not be
+/// written, the order is asked about again soon.
+async fn report_unclear(
+    core: &Core,
+    snapshot: &Snapshot,
+    evidence: &Evidence,
+    decision: &Decision,
+) {
+    let order = &snapshot.order;
+    let unclear = evidence.records.iter().filter(|record| {
+        record.status.is_none() && !decision.foreign.contains(&record.transaction_id)
+    });
+    for record in unclear {
+        let (payment_id, now) = (order.payment_id.to_string(), evidence.fetched_at);
+        let kind = AttentionKind::Unclear;
+        report(
+            core,
+            &Finding::of(kind, order.portone, payment_id, record, now),
+        )
+        .await;
+    }
+}
+
+async fn report(core: &Core, finding: &Finding) {
+    if let Err(error) = core.attention.report(finding).await {
+        tracing::warn!(transaction.id = %finding.item.transaction_id, error = &error as &dyn std::error::Error, "what needs attention could not be written");
+    }
+}
+
+/// PortOne gave no answer that could be used: the order stays as it is, and is asked about again. `asked` is the transaction that
+/// PortOne was asked for.
 pub(super) async fn note_failure(
     core: &Core,
     ask: &Ask,
     snapshot: Snapshot,
+    asked: Option<&TransactionId>,
     error: GatewayError,
 ) -> Result<Synced, SyncError> {
     let now = core.clock.now();
     tracing::warn!(payment.id = %ask.payment_id, error = error.as_str(), "PortOne gave no usable answer; the order is asked about again later");
+    if error == GatewayError::Garbled
+        && let Some(id) = asked
+    {
+        let (portone, payment_id) = (snapshot.order.portone, ask.payment_id.to_string());
+        let finding = Finding::unreadable(portone, payment_id, id.clone(), now);
+        report(core, &finding).await;
+    }
     let entry = Entry {
         at: now,
         kind: EntryKind::CheckFailed,

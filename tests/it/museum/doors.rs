@@ -127,7 +127,7 @@ on_both_databases! {
             let answer = app.send(request).await;
             assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{}", answer.text);
         }
-        // A signed-in person's browser has no door that gives money back, whatever page sends it where.
+        // Nor does a form with a signed-in person's cookie, whatever page sends it where: none of them is the page's own confirmation.
         for path in ["/orders/ORD-1", "/orders/ORD-1/refund", "/orders/ORD-1/refunds", "/orders/ORD-1/cancel", "/orders/ORD-1/close", "/orders/ORD-1/sync", "/attention/settle", "/orders"] {
             for request in [app.client.post(app.url(path)), app.client.post(app.url(path)).header("sec-fetch-site", "same-origin"), app.client.post(app.url(path)).header("origin", "https://evil.example").header("sec-fetch-site", "cross-site"), app.client.get(app.url(path))] {
                 app.send(request.header("cookie", &cookie).form(&[("reason", "x"), ("amount", "65000"), ("kind", "held"), ("transaction_id", imp_uid.as_str()), ("note", "x")])).await;

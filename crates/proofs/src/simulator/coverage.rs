@@ -75,6 +75,8 @@ deeds! {
     SweepMovedAnOrder = "the sweep moves an order";
     /// A payment without an order was found.
     OrphanFound = "the sweep finds an orphan";
+    /// What PortOne told of a payment was nothing that could be read.
+    UnclearFound = "an answer about a payment cannot be read";
     /// A finding whose cause was gone.
     FindingWithdrawn = "a finding is withdrawn";
     /// A sweep came to its end.

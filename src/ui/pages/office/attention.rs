@@ -303,7 +303,10 @@ fn item(
 fn is_to_give_back(item: &AttentionItem) -> bool {
     let kept = match item.kind {
         AttentionKind::Duplicate | AttentionKind::Late | AttentionKind::Held => true,
-        AttentionKind::Orphan | AttentionKind::Drift | AttentionKind::RefundInDoubt => false,
+        AttentionKind::Orphan
+        | AttentionKind::Drift
+        | AttentionKind::Unclear
+        | AttentionKind::RefundInDoubt => false,
     };
     kept && item
         .amount_minor

@@ -9,12 +9,11 @@ use super::parts::{
 };
 use super::refund::refunds_section;
 use super::text::{Notice, Text, Who};
-use super::timeline::timeline;
+use super::timeline::{Happened, timeline, together};
 use super::transactions::transactions;
 use super::webhooks::WEBHOOKS_PATH;
 use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
-use crate::domain::history::Entry;
 use crate::domain::ids::PaymentId;
 use crate::domain::money::Money;
 use crate::domain::note::NOTE_CHARS_MAX;
@@ -23,15 +22,18 @@ use crate::domain::outcome::outcome_of;
 use crate::domain::refund::Refund;
 use crate::domain::transaction::{Transaction, Verdict};
 use crate::i18n::{Locale, money};
+use crate::ports::deliveries::DeliveryFilter;
 use crate::ports::notes::KeptNote;
 use crate::ports::store::{OutboxEvent, Snapshot, StoreError};
 use crate::service::Core;
 use crate::ui::context::{GivenBack, from_request};
 
-/// History entries on the page; the API has them all.
-const HISTORY_SHOWN_MAX: usize = 200;
 /// Events on the page.
 const EVENTS_SHOWN_MAX: usize = 100;
+/// Deliveries of the order's events that are told of among what happened, the newest.
+const DELIVERIES_SHOWN_MAX: u32 = 100;
+/// The same of what was settled.
+const SETTLED_SHOWN_MAX: u32 = 100;
 
 /// A note as it was typed.
 #[derive(Debug, Clone)]
@@ -90,8 +92,7 @@ struct Record {
     order: Order,
     transactions: Vec<Transaction>,
     /// Newest first.
-    entries: Vec<Entry>,
-    entries_in_all: usize,
+    happened: Vec<Happened>,
     /// Newest first.
     notes: Vec<KeptNote>,
     /// Newest first.
@@ -108,13 +109,23 @@ async fn load(core: &Core, payment_id: &PaymentId) -> Result<Option<Record>, Sto
         return Ok(None);
     };
     let history = core.orders.history(payment_id).await?;
-    let entries_in_all = history.len();
-    let entries = history
-        .into_iter()
-        .rev()
-        .take(HISTORY_SHOWN_MAX)
-        .map(|stored| stored.entry)
-        .collect();
+    let entries = history.into_iter().rev().map(|stored| stored.entry);
+    let notes = core.notes.notes(payment_id).await?;
+    let settled = core
+        .attention
+        .list_settled_of(payment_id, SETTLED_SHOWN_MAX)
+        .await?;
+    let of_order = DeliveryFilter {
+        payment_id: Some(payment_id.clone()),
+        limit: DELIVERIES_SHOWN_MAX,
+        ..DeliveryFilter::default()
+    };
+    let deliveries = core.deliveries.list_deliveries(&of_order).await?;
+    let others = notes.iter().cloned().map(Happened::Note);
+    let others = others
+        .chain(settled.into_iter().map(Happened::Settled))
+        .chain(deliveries.into_iter().map(Happened::Delivery));
+    let happened = together(entries.collect(), others.collect());
     let events = core
         .orders
         .outbox(payment_id)
@@ -124,12 +135,10 @@ async fn load(core: &Core, payment_id: &PaymentId) -> Result<Option<Record>, Sto
         .take(EVENTS_SHOWN_MAX)
         .collect();
     let refunds = core.refunds.refunds(payment_id).await?;
-    let notes = core.notes.notes(payment_id).await?;
     Ok(Some(Record {
         order,
         transactions,
-        entries,
-        entries_in_all,
+        happened,
         notes,
         events,
         refunds,
@@ -147,8 +156,7 @@ fn content(
     let Record {
         order,
         transactions: all,
-        entries,
-        entries_in_all,
+        happened,
         notes,
         events,
         refunds,
@@ -166,7 +174,7 @@ fn content(
                 {transactions(request, &order, all.clone())}
                 {refunds_section(request, refunds)}
                 {notes}
-                {timeline(text, locale, entries, entries_in_all)}
+                {timeline(request, happened)}
                 {events_section(request, &order, events)}
             </div>
             <div class="office-column-side">

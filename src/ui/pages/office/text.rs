@@ -12,6 +12,7 @@ pub(super) mod webhooks;
 use super::refund::RefundFault;
 use crate::domain::attention::{Arrival, AttentionKind};
 use crate::domain::confirmation::Stop;
+use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
@@ -448,6 +449,10 @@ pub(super) struct History {
     pub(super) trouble: fn(&str) -> Option<&'static str>,
     /// Words for why a payment was stopped right before its approval.
     pub(super) stop: fn(Stop) -> &'static str,
+    pub(super) noted: &'static str,
+    pub(super) settled: &'static str,
+    /// What became of an event for the shop's server.
+    pub(super) delivery: fn(DeliveryStatus) -> &'static str,
 }
 
 #[cfg(test)]

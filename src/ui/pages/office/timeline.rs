@@ -3,20 +3,30 @@
 //! An entry's data is JSON whose shape depends on its kind. [`details`] reads it leniently: what is missing is left out, so
 //! that an entry of an older version never breaks the page.
 
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
 use leptos::prelude::*;
 use serde_json::Value;
 
+use super::Request;
 use super::checks::value_words;
 use super::parts::{foreign, id, stored_money, time};
-use super::text::{Text, Who};
+use super::text::{Text, Who, webhooks};
+use super::webhooks::WEBHOOKS_PATH;
+use crate::domain::attention::Settled;
 use crate::domain::confirmation::Stop;
+use crate::domain::delivery::Delivery;
 use crate::domain::history::{Entry, EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
 use crate::domain::transaction::{TransactionStatus, Verdict};
 use crate::domain::verification::Check;
 use crate::i18n::Locale;
+use crate::ports::notes::KeptNote;
 use crate::service::completion::CLAIMED_PARAMETERS_MAX;
 
+/// Things shown; the API has the rest.
+const SHOWN_MAX: usize = 200;
 /// Claims shown of one redirect: all that are kept, and the transaction's id, which stands among them.
 const CLAIMS_SHOWN_MAX: usize = CLAIMED_PARAMETERS_MAX + 1;
 
@@ -37,23 +47,122 @@ enum Detail {
     Claim(String, String),
 }
 
-pub(super) fn timeline(
-    text: &'static Text,
-    locale: Locale,
-    entries: Vec<Entry>,
-    in_all: usize,
-) -> AnyView {
-    let cut = (entries.len() < in_all).then(|| (text.history.cut)(entries.len(), in_all));
-    let items = entries
-        .into_iter()
-        .map(|entry| item(text, locale, entry))
-        .collect_view();
+/// Something that happened to an order, from wherever it is kept.
+pub(super) enum Happened {
+    /// What was decided, asked or claimed.
+    Entry(Entry),
+    /// A person wrote something down.
+    Note(KeptNote),
+    /// A person took care of something that needed attention.
+    Settled(Settled),
+    /// An event was sent to the shop's server, or is to be.
+    Delivery(Delivery),
+}
+
+impl Happened {
+    fn at(&self) -> Timestamp {
+        match self {
+            Self::Entry(entry) => entry.at,
+            Self::Note(note) => note.at,
+            Self::Settled(settled) => settled.at,
+            Self::Delivery(delivery) => delivery.updated_at,
+        }
+    }
+}
+
+/// One record of all that happened, newest first. The entries keep the order in which they were written, whatever their clocks
+/// said, and the rest stands among them by its time.
+pub(super) fn together(entries: Vec<Entry>, mut others: Vec<Happened>) -> Vec<Happened> {
+    others.sort_by_key(|other| Reverse(other.at()));
+    let mut others = others.into_iter().peekable();
+    let mut together = Vec::new();
+    for entry in entries {
+        while let Some(newer) = others.next_if(|other| other.at() >= entry.at) {
+            together.push(newer);
+        }
+        together.push(Happened::Entry(entry));
+    }
+    together.extend(others);
+    together
+}
+
+/// The newest of what happened.
+pub(super) fn timeline(request: &Request, happened: Vec<Happened>) -> AnyView {
+    let text = request.text();
+    let in_all = happened.len();
+    let cut = (in_all > SHOWN_MAX).then(|| (text.history.cut)(SHOWN_MAX, in_all));
+    let items = happened.into_iter().take(SHOWN_MAX).map(|one| match one {
+        Happened::Entry(entry) => item(text, request.locale, entry),
+        Happened::Note(note) => noted(text, note),
+        Happened::Settled(settled) => settlement(text, settled),
+        Happened::Delivery(delivery) => delivered(request, &delivery),
+    });
+    let items = items.collect_view();
     view! {
         <section class="office-section">
             <h2>{text.history.title}</h2>
             <p class="office-hint">{text.history.newest_first}" "{cut}</p>
             <ol class="office-timeline" reversed=true>{items}</ol>
         </section>
+    }
+    .into_any()
+}
+
+fn noted(text: &'static Text, KeptNote { at, by, note }: KeptNote) -> AnyView {
+    let note = written_down(text, note.as_deref());
+    view! {
+        <li class="office-entry" data-kind="note">
+            <p class="office-entry-title">{text.history.noted}</p>
+            <p class="office-entry-when">{time(at)}" · "<bdi>{(text.who)(Who::read(&by))}</bdi></p>
+            {note}
+        </li>
+    }
+    .into_any()
+}
+
+fn settlement(text: &'static Text, Settled { item, at, by, note }: Settled) -> AnyView {
+    let note = written_down(text, Some(note.as_str()).filter(|note| !note.is_empty()));
+    view! {
+        <li class="office-entry" data-kind="settled">
+            <p class="office-entry-title">{text.history.settled}</p>
+            <p class="office-entry-when">{time(at)}" · "<bdi>{(text.who)(Who::read(&by))}</bdi></p>
+            <ul class="office-details">
+                <li>{(text.attention.kind)(item.kind)}</li>
+                <li>{text.order.transaction_id}": "{id(item.transaction_id.as_str())}</li>
+            </ul>
+            {note}
+        </li>
+    }
+    .into_any()
+}
+
+/// A person's words, or that they were erased.
+fn written_down(text: &'static Text, note: Option<&str>) -> AnyView {
+    match note {
+        Some(note) => view! { <p class="office-written">{foreign(note)}</p> }.into_any(),
+        None => view! { <p class="office-note">{text.order.erased_note}</p> }.into_any(),
+    }
+}
+
+fn delivered(request: &Request, delivery: &Delivery) -> AnyView {
+    let text = request.text();
+    let words = webhooks::of(request.locale);
+    let (number, order) = (delivery.id.to_string(), delivery.payment_id.as_str());
+    let details = request.address.link(
+        WEBHOOKS_PATH,
+        &[("payment_id", order), ("delivery", &number)],
+    );
+    let what = delivery.event_type;
+    view! {
+        <li class="office-entry" data-kind="delivery" data-delivery=delivery.status.as_str()>
+            <p class="office-entry-title">{(text.history.delivery)(delivery.status)}</p>
+            <p class="office-entry-when">{time(delivery.updated_at)}</p>
+            <ul class="office-details">
+                <li>{(text.event)(what)}" "<code>{what.as_str()}</code></li>
+                <li>{words.attempts}": "{delivery.attempts}</li>
+                <li><a href=details>{words.details}</a></li>
+            </ul>
+        </li>
     }
     .into_any()
 }
@@ -295,7 +404,6 @@ fn transition(text: &'static Text, data: &Value) -> Option<Detail> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use serde_json::json;
 
     use super::super::text;
@@ -310,6 +418,44 @@ mod tests {
             once_key: None,
         };
         details(text::of(Locale::Ko), Locale::Ko, &entry)
+    }
+
+    #[test]
+    fn what_people_did_stands_among_the_entries_by_its_time() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        let entry = |second| Entry {
+            at: at(second),
+            kind: EntryKind::Checked,
+            actor: "worker".to_owned(),
+            data: Value::Null,
+            once_key: None,
+        };
+        let note = |second| {
+            Happened::Note(KeptNote {
+                at: at(second),
+                by: "staff".to_owned(),
+                note: None,
+            })
+        };
+        // The server that wrote the third entry has a clock that is behind.
+        let entries = vec![entry(40), entry(10), entry(30)];
+
+        let all = together(entries, vec![note(5), note(50), note(40), note(20)]);
+
+        let told: Vec<_> = all
+            .iter()
+            .map(|one| (matches!(one, Happened::Note(_)), one.at().as_second()))
+            .collect();
+        let expected = [
+            (true, 50),
+            (true, 40),
+            (false, 40),
+            (true, 20),
+            (false, 10),
+            (false, 30),
+            (true, 5),
+        ];
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use wanryo::domain::attention::{AttentionItem, AttentionKind, Finding, Settled};
 use wanryo::domain::history::Actor;
-use wanryo::domain::ids::TransactionId;
+use wanryo::domain::ids::{PaymentId, TransactionId};
 use wanryo::domain::order::Portone;
 use wanryo::domain::refund::{Refund, RefundState, Word};
 use wanryo::domain::sweep::{Listing, Sweep};
@@ -104,6 +104,10 @@ impl AttentionStore for Server {
     }
 
     async fn list_settled(&self, _: u32) -> Result<Vec<Settled>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn list_settled_of(&self, _: &PaymentId, _: u32) -> Result<Vec<Settled>, StoreError> {
         Ok(Vec::new())
     }
 

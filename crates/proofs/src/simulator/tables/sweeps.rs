@@ -55,7 +55,8 @@ impl Tables {
         for row in &mut self.findings {
             let item = &row.finding.item;
             let paid_at = row.finding.paid_at.unwrap_or(item.first_seen_at);
-            if row.gone_at.is_none() && item.last_seen_at < swept_from && paid_at >= paid_from {
+            let is_swept = item.kind != AttentionKind::Unclear && row.gone_at.is_none();
+            if is_swept && item.last_seen_at < swept_from && paid_at >= paid_from {
                 row.gone_at = Some(swept_from);
                 gone += 1;
             }

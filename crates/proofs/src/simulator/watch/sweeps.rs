@@ -96,6 +96,8 @@ impl World {
                 }
             }
             (AttentionKind::Drift, Some(_)) => {}
+            // What nobody could read may be of a payment that PortOne does not have, too.
+            (AttentionKind::Unclear, _) => self.did(Deed::UnclearFound),
             (_, _) => self.breaks("I2 nothing is stored that PortOne did not tell", detail()),
         }
         self.tables.report(finding);

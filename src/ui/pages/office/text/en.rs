@@ -6,6 +6,7 @@ use super::{
 };
 use crate::domain::attention::{Arrival, AttentionKind};
 use crate::domain::confirmation::Stop;
+use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
@@ -101,6 +102,7 @@ pub(super) const TEXT: Text = Text {
         kind: |kind| match kind {
             AttentionKind::Orphan => "Payment without an order",
             AttentionKind::Drift => "Differs from PortOne's list",
+            AttentionKind::Unclear => "Payment that cannot be read",
             AttentionKind::Duplicate => "Second payment",
             AttentionKind::Late => "Late",
             AttentionKind::Held => "Held",
@@ -112,6 +114,9 @@ pub(super) const TEXT: Text = Text {
             }
             AttentionKind::Drift => {
                 "PortOne's list shows more of this payment than PortOne tells when it is asked about the order. Nothing was changed."
+            }
+            AttentionKind::Unclear => {
+                "For more than ten minutes, what PortOne tells of this payment cannot be read. Nobody knows whether money came, so the order stays as it was."
             }
             AttentionKind::Duplicate => "The order had been paid already when this payment came.",
             AttentionKind::Late => "Paid after the order was closed or its time ran out.",
@@ -128,6 +133,9 @@ pub(super) const TEXT: Text = Text {
             }
             AttentionKind::Drift => {
                 "Open the order and ask PortOne again. If nothing changes, write to PortOne's support."
+            }
+            AttentionKind::Unclear => {
+                "Look at the payment in PortOne's console. PortOne is asked again and again; once its answer can be read, this disappears from here. If it stays, update this program or write to PortOne's support."
             }
             AttentionKind::Duplicate => {
                 "Open the order and refund this transaction. Once it is refunded, it disappears from here."
@@ -154,7 +162,7 @@ pub(super) const TEXT: Text = Text {
         next: "Earlier ones",
         none: Words {
             title: "Nothing needs a look",
-            body: "Payments without an order, second, late and held payments, refunds without an end, and endpoints that get no events appear here.",
+            body: "Payments without an order, second, late, held and unreadable payments, refunds without an end, and endpoints that get no events appear here.",
         },
         webhooks: "Webhooks received",
         webhooks_hint: "The latest ones. What a webhook says is never believed; PortOne is asked. A test call from PortOne's console comes with a number that no order has.",
@@ -375,6 +383,13 @@ pub(super) const TEXT: Text = Text {
             Stop::Amount => "The amount was not the order's.",
             Stop::Unavailable => "The order could not be read in time.",
             Stop::Unreadable => "The question could not be read.",
+        },
+        noted: "A note was left",
+        settled: "What needed attention was marked as settled",
+        delivery: |status| match status {
+            DeliveryStatus::Pending => "An event waits to be sent to the shop's server",
+            DeliveryStatus::Delivered => "The shop's server took an event",
+            DeliveryStatus::GivenUp => "An event for the shop's server was given up",
         },
     },
     status: |status| match status {

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::domain::attention::{Arrival, AttentionKind};
 use crate::domain::confirmation::Stop;
+use crate::domain::delivery::DeliveryStatus;
 use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
@@ -100,6 +101,7 @@ pub(super) const TEXT: Text = Text {
         kind: |kind| match kind {
             AttentionKind::Orphan => "주문 없는 결제",
             AttentionKind::Drift => "PortOne 목록과 다름",
+            AttentionKind::Unclear => "읽을 수 없는 결제",
             AttentionKind::Duplicate => "중복 결제",
             AttentionKind::Late => "늦은 결제",
             AttentionKind::Held => "보류",
@@ -109,6 +111,9 @@ pub(super) const TEXT: Text = Text {
             AttentionKind::Orphan => "PortOne에는 결제가 있는데, 이 번호의 주문이 여기에 없어요.",
             AttentionKind::Drift => {
                 "PortOne의 목록이 주문을 물었을 때의 답보다 더 나아가 있어요. 그래서 아무것도 바꾸지 않았어요."
+            }
+            AttentionKind::Unclear => {
+                "이 결제에 대한 PortOne의 답을 10분 넘게 읽을 수 없어요. 돈이 들어왔는지 알 수 없어서 주문은 그대로 두었어요."
             }
             AttentionKind::Duplicate => "이미 결제된 주문에 한 번 더 결제됐어요.",
             AttentionKind::Late => "주문이 닫히거나 기한이 지난 뒤에 결제됐어요.",
@@ -123,6 +128,9 @@ pub(super) const TEXT: Text = Text {
             }
             AttentionKind::Drift => {
                 "주문을 열어 PortOne에 다시 물어봐 주세요. 그대로면 PortOne 고객센터에 문의해 주세요."
+            }
+            AttentionKind::Unclear => {
+                "PortOne 콘솔에서 이 결제의 상태를 확인해 주세요. 계속 다시 물어보고 있고, 읽을 수 있게 되면 여기에서 사라져요. 오래 남아 있으면 이 프로그램을 새 버전으로 바꾸거나 PortOne 고객센터에 문의해 주세요."
             }
             AttentionKind::Duplicate => {
                 "주문을 열어 이 거래를 환불해 주세요. 환불되면 여기에서 사라져요."
@@ -149,7 +157,7 @@ pub(super) const TEXT: Text = Text {
         next: "이전 결제 더 보기",
         none: Words {
             title: "확인할 것이 없어요",
-            body: "주문 없는 결제, 중복되거나 늦거나 보류된 결제, 끝을 모르는 환불, 이벤트를 받지 못하는 웹훅 주소가 생기면 여기에 나타나요.",
+            body: "주문 없는 결제, 중복되거나 늦거나 보류되거나 읽을 수 없는 결제, 끝을 모르는 환불, 이벤트를 받지 못하는 웹훅 주소가 생기면 여기에 나타나요.",
         },
         webhooks: "받은 웹훅",
         webhooks_hint: "최근에 온 것이에요. 웹훅의 말은 믿지 않고 PortOne에 직접 물어봐요. PortOne 콘솔의 호출 테스트는 주문에 없는 번호로 와요.",
@@ -366,6 +374,13 @@ pub(super) const TEXT: Text = Text {
             Stop::Amount => "주문 금액과 다른 금액이에요.",
             Stop::Unavailable => "주문을 제때 읽지 못했어요.",
             Stop::Unreadable => "질문을 읽을 수 없었어요.",
+        },
+        noted: "메모를 남겼어요",
+        settled: "확인이 필요한 것을 처리한 것으로 표시했어요",
+        delivery: |status| match status {
+            DeliveryStatus::Pending => "쇼핑몰 서버에 보낼 이벤트가 기다리고 있어요",
+            DeliveryStatus::Delivered => "쇼핑몰 서버가 이벤트를 받았어요",
+            DeliveryStatus::GivenUp => "쇼핑몰 서버에 이벤트를 보내는 것을 포기했어요",
         },
     },
     status: |status| match status {
