@@ -3,6 +3,9 @@
 //!
 //! The stores and the client are the real ones, and so are the database and the sandbox behind them.
 
+mod office;
+mod ports;
+
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,13 +34,14 @@ use wanryo::domain::refund::{Answer, Balance, Refund, RefundState};
 use wanryo::domain::sweep::Listing;
 use wanryo::domain::transaction::{Transaction, Verdict};
 use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
-use wanryo::ports::requests::NamedRequest;
+use wanryo::ports::requests::{NamedRequest, RequestStore};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, Intended,
     KeptKey, Listed, Moved, NewApiKey, NewUser, Opening, OrderFilter, OrderStore, OutboxEvent,
     Person, Received, RefundStore, Snapshot, StoreError, User, UserChange, UserChanged,
 };
-use wanryo::service::{Core, Stores, access, inbox, reconciliation, refunds};
+use wanryo::service::sweep::{self, Step};
+use wanryo::service::{Core, Stores, access, deliveries, inbox, reconciliation, refunds};
 use wanryo::web::limits::Limits;
 use wanryo::web::live::Streams;
 use wanryo::web::router::router;
@@ -45,6 +49,7 @@ use wanryo::web::router::router;
 use crate::app::{STORE_ID, TestApp, WEBHOOK_SECRET, settings};
 use crate::by_hand::Ahead;
 use crate::support::TestDatabase;
+pub(crate) use office::{WORD, form_key};
 
 /// Address that browsers would see.
 const PUBLIC_URL: &str = "http://shop.test";
@@ -56,6 +61,8 @@ const PRICE: i64 = 65_000;
 const GIVEN_BACK: i64 = 20_000;
 /// Rows taken in one step of the worker.
 const BATCH: u32 = 50;
+/// Settled payments that are read: more than a test settles.
+const SETTLED_MAX: u32 = 1_000;
 /// Rounds after which the worker must have nothing left that is due.
 const ROUNDS_MAX: usize = 200;
 /// How far a recovery looks ahead, step by step: a lease ends after a minute, a webhook is tried again after seconds to hours,
@@ -70,6 +77,9 @@ const STEPS: [Duration; 8] = [
     Duration::from_secs(7 * 60 * 60),
     Duration::from_secs(70),
 ];
+
+/// Between two looks whether a sweep is due: the first of a new server comes within the hour, and a lease is shorter.
+const SWEEP_PAUSE: Duration = Duration::from_secs(90 * 60);
 
 /// A point that calls pass, and the how-manieth time counts, from zero. Requests do several things at once, so points have
 /// no fixed place in a row.
@@ -160,6 +170,7 @@ macro_rules! through {
         result
     }};
 }
+use through;
 
 #[async_trait]
 impl OrderStore for Fused<dyn OrderStore> {
@@ -530,7 +541,7 @@ pub(crate) struct Place {
     pub(crate) sandbox: Arc<Sandbox>,
     client: reqwest::Client,
     key: String,
-    session: String,
+    session: Mutex<String>,
 }
 
 /// One app, from its start to its end.
@@ -538,7 +549,7 @@ pub(crate) struct World {
     pub(crate) core: Arc<Core>,
     pub(crate) fuse: Arc<Fuse>,
     pub(crate) router: Router,
-    clock: Arc<Ahead>,
+    pub(crate) clock: Arc<Ahead>,
     database: Arc<Database>,
 }
 
@@ -556,7 +567,7 @@ impl Place {
             sandbox: TestApp::new_sandbox().await,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             key: String::new(),
-            session: String::new(),
+            session: Mutex::default(),
         };
         let world = place.open(Duration::ZERO, None).await;
         let key = access::make_api_key(&world.core, "test", &Actor::Command)
@@ -567,6 +578,14 @@ impl Place {
         access::put_user(&world.core, email, SecretString::from(password), None)
             .await
             .unwrap();
+        place.let_in(&world).await;
+        world.close().await;
+        place
+    }
+
+    /// Signs the person in by this world's clock: a session does not outlast the hours that a recovery lets pass.
+    pub(crate) async fn let_in(&self, world: &World) {
+        let (email, password) = STAFF;
         let sign_in = access::SignIn {
             email,
             password: SecretString::from(password),
@@ -577,9 +596,10 @@ impl Place {
         else {
             panic!("the password is enough");
         };
-        came_in.session.expose().clone_into(&mut place.session);
-        world.close().await;
-        place
+        came_in
+            .session
+            .expose()
+            .clone_into(&mut self.session.lock());
     }
 
     /// Starts an app whose clock runs so far ahead, and that stops at this point.
@@ -603,17 +623,29 @@ impl Place {
                 port: real.stores.inbox,
                 fuse: Arc::clone(&fuse),
             }),
-            // The sweep moves nothing by itself: what it finds goes through the calls above.
-            attention: real.stores.attention,
-            audit: real.stores.audit,
-            sweep: real.stores.sweep,
+            attention: Arc::new(Fused {
+                port: real.stores.attention,
+                fuse: Arc::clone(&fuse),
+            }),
+            sweep: Arc::new(Fused {
+                port: real.stores.sweep,
+                fuse: Arc::clone(&fuse),
+            }),
             access: Arc::new(Fused {
                 port: real.stores.access,
                 fuse: Arc::clone(&fuse),
             }),
-            deliveries: real.stores.deliveries,
+            deliveries: Arc::new(Fused {
+                port: real.stores.deliveries,
+                fuse: Arc::clone(&fuse),
+            }),
+            notes: Arc::new(Fused {
+                port: real.stores.notes,
+                fuse: Arc::clone(&fuse),
+            }),
+            // Nothing that is set going here writes through these.
+            audit: real.stores.audit,
             overview: real.stores.overview,
-            notes: real.stores.notes,
             retention: real.stores.retention,
         };
         let ports = Ports {
@@ -622,9 +654,16 @@ impl Place {
                 port: real.gateway,
                 fuse: Arc::clone(&fuse),
             }),
-            webhooks: real.webhooks,
+            webhooks: Arc::new(Fused {
+                port: real.webhooks,
+                fuse: Arc::clone(&fuse),
+            }),
             clock: real.clock,
         };
+        let requests: Arc<dyn RequestStore> = Arc::new(Fused {
+            port: Arc::clone(&database) as Arc<dyn RequestStore>,
+            fuse: Arc::clone(&fuse),
+        });
         let core = Arc::new(compose::core(&settings, PUBLIC_URL, ports));
         let operations = compose::operations(&database);
         let limits = Limits::default();
@@ -633,7 +672,7 @@ impl Place {
             PUBLIC_URL,
             Arc::clone(&core),
             operations,
-            Arc::clone(&database) as _,
+            requests,
             Streams::until(CancellationToken::new()),
             limits,
         )
@@ -689,12 +728,21 @@ impl Place {
             .method(method)
             .uri(path)
             .header("host", "shop.test")
-            .header("cookie", format!("wanryo={}", self.session))
+            .header("cookie", format!("wanryo={}", self.session.lock()))
             .header("sec-fetch-site", "same-origin");
         request
             .header("accept", "text/html")
             .body(Body::empty())
             .unwrap()
+    }
+
+    /// The merchant gives money back in the console of PortOne V1, which tells nobody.
+    pub(crate) async fn cancel_in_console(&self, payment: &Payment, amount: i64) {
+        let path = format!("_sandbox/payments/{}/cancel", payment.transaction_id);
+        let url = self.sandbox.url().join(&path).unwrap();
+        let request = self.client.post(url).json(&json!({ "amount": amount }));
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{answer:?}");
     }
 
     /// Pays at PortOne, which tells nobody.
@@ -724,6 +772,19 @@ impl Place {
             id: id.to_owned(),
             transaction_id,
         }
+    }
+
+    /// What the log of who did what says that this was done to.
+    pub(crate) async fn acts(&self, act: &str) -> Vec<String> {
+        let sql = format!("SELECT target FROM audit_log WHERE act = '{act}'");
+        self.database.read(&sql).await
+    }
+
+    /// What sweeps found and is still so, as `kind transaction_id`.
+    pub(crate) async fn findings(&self) -> Vec<String> {
+        self.database
+            .read("SELECT kind || ' ' || transaction_id FROM findings WHERE gone_at IS NULL")
+            .await
     }
 
     /// What the inbox holds, as `payment_id state`.
@@ -814,6 +875,13 @@ impl World {
         self.router.clone().oneshot(request).await.unwrap().status()
     }
 
+    /// Sends a form; where it leads.
+    pub(crate) async fn leads(&self, form: Request<Body>) -> String {
+        let answer = self.router.clone().oneshot(form).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+        answer.headers()["location"].to_str().unwrap().to_owned()
+    }
+
     /// Waits until nothing is left of what requests began.
     pub(crate) async fn settled(&self) {
         self.core.tasks.close();
@@ -850,6 +918,25 @@ impl World {
         }
     }
 
+    /// Sends to the shop what is due, as the worker does.
+    pub(crate) async fn deliver(&self) {
+        let stop = CancellationToken::new();
+        deliveries::begin_due(&self.core, &stop).await.unwrap();
+        self.settled().await;
+    }
+
+    /// Lets time pass until a sweep has come to its end: the next, or the one that another app left.
+    pub(crate) async fn sweep(&self) {
+        for _ in 0..ROUNDS_MAX {
+            match sweep::step(&self.core).await.unwrap() {
+                Step::Idle => self.clock.push(SWEEP_PAUSE),
+                Step::Going => {}
+                Step::Finished => return,
+            }
+        }
+        panic!("no sweep is at its end after {ROUNDS_MAX} steps");
+    }
+
     async fn rounds(&self, step: impl AsyncFn() -> usize) {
         for _ in 0..ROUNDS_MAX {
             if step().await == 0 {
@@ -880,6 +967,32 @@ impl World {
             .iter()
             .filter(|stored| stored.entry.kind == kind)
             .count()
+    }
+
+    /// The order's refunds.
+    pub(crate) async fn refunds(&self, id: &str) -> Vec<Refund> {
+        let id = PaymentId::parse(id).unwrap();
+        self.core.refunds.refunds(&id).await.unwrap()
+    }
+
+    /// What was written down about the order.
+    pub(crate) async fn notes(&self, id: &str) -> Vec<String> {
+        let id = PaymentId::parse(id).unwrap();
+        let notes = self.core.notes.notes(&id).await.unwrap();
+        notes
+            .into_iter()
+            .filter_map(|kept| Some(kept.note?.as_str().to_owned()))
+            .collect()
+    }
+
+    /// What people said who settled the payment.
+    pub(crate) async fn words(&self, transaction_id: &str) -> Vec<String> {
+        let settled = self.core.attention.list_settled(SETTLED_MAX).await.unwrap();
+        settled
+            .into_iter()
+            .filter(|settled| settled.item.transaction_id.as_str() == transaction_id)
+            .map(|settled| settled.note)
+            .collect()
     }
 
     /// The refund is over, or was never written down, and the money, the order and its events say the same of it. How it
