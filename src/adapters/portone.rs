@@ -187,22 +187,25 @@ fn balance(
     })
 }
 
-/// What can be read of a page. A payment that cannot, such as one with an id that nothing here could store, is passed over: it
-/// must not hide the others.
+/// What can be read of a page, and whether something on it cannot. A payment that cannot, such as one with an id that nothing here
+/// could store, is passed over: it must not hide the others.
 fn readable(
     portone: Portone,
     records: impl Iterator<Item = Result<Record, GatewayError>>,
-) -> Vec<Record> {
-    let skip = |error: &GatewayError| {
+) -> (Vec<Record>, bool) {
+    let mut unread = false;
+    let mut skip = |error: &GatewayError| {
+        unread = true;
         tracing::warn!(
             portone = portone.as_str(),
             error = error.as_str(),
             "a payment in a list of PortOne's cannot be read and is passed over"
         );
     };
-    records
-        .filter_map(|record| record.inspect_err(skip).ok())
-        .collect()
+    let records = records
+        .filter_map(|record| record.inspect_err(&mut skip).ok())
+        .collect();
+    (records, unread)
 }
 
 fn failure(portone: Portone, error: &portone::Error) -> GatewayError {

@@ -162,7 +162,7 @@ pub struct Finished {
     pub at: Timestamp,
     /// Payments looked at.
     pub seen: u64,
-    /// Whether a part had to be left out, because PortOne would not tell it.
+    /// Whether a part had to be left out, because PortOne would not tell it, or told it in a way that cannot be read.
     pub left_out: bool,
 }
 

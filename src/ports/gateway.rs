@@ -100,6 +100,8 @@ pub struct Page {
     pub more: bool,
     /// Payments on all pages together; `None` when PortOne has no such page.
     pub total: Option<u64>,
+    /// Whether there are payments on it that cannot be read.
+    pub unread: bool,
 }
 
 /// Asks PortOne, always at the generation that the order says. An implementation MUST return what PortOne answered to this very

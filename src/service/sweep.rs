@@ -321,6 +321,8 @@ async fn compare(
     let mut asks = Vec::new();
     let mut asked = Vec::new();
     let mut upto = Compared::Whole;
+    // What is there and cannot be read, or is in a state that this version does not know, may be a finding of another day.
+    run.left_out |= page.unread || page.records.iter().any(|record| record.status.is_none());
     for (index, record) in (0_u32..).zip(&page.records).skip(run.place.done as usize) {
         if asks.len() == ASKS_PER_STEP_MAX {
             upto = Compared::Upto(index);

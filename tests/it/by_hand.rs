@@ -255,6 +255,7 @@ impl Plays for Counting {
             total: Some(records.len() as u64),
             records,
             more: false,
+            unread: false,
         })
     }
 }

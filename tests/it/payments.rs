@@ -639,6 +639,39 @@ on_both_databases! {
         assert_eq!(app.sandbox.calls("find_all"), 3, "all, the paid ones, the cancelled ones");
     }
 
+    /// Of an attempt that came to nothing PortOne may tell what cannot be read. Those that hold money are asked for alone, then.
+    async fn an_attempt_that_cannot_be_read_hides_no_payment(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let odds = [json!({ "amount": "65,000" }), json!({ "_remove": ["amount"] }), json!({ "_remove": ["status"] })];
+        for (number, odd) in odds.into_iter().enumerate() {
+            for asker in ["redirect", "reconciler"] {
+                let id = format!("{asker}-{number}");
+                app.order(&id).await;
+                db.run("UPDATE orders SET next_check_at = NULL").await;
+                let unreadable = app.pay(&id, json!({ "status": "failed" }));
+                app.sandbox.patch_payment(&unreadable, odd.clone()).unwrap();
+                let paid = app.pay(&id, json!({}));
+                let calls = app.sandbox.calls("find_all");
+
+                if asker == "redirect" {
+                    assert_eq!(app.complete(&format!("merchant_uid={id}&imp_success=false")).await.outcome(), "paid", "{odd}");
+                } else {
+                    // Who comes back from the odd one is told nothing that might be wrong.
+                    assert_eq!(app.complete(&query(&unreadable, &id)).await.outcome(), "unconfirmed", "{odd}");
+                    assert_eq!(app.read_order(&id).await["status"], "open");
+                    let due = format!("UPDATE orders SET next_check_at = 0 WHERE payment_id = '{id}'");
+                    db.run(&due).await;
+                    assert_eq!(reconciliation::reconcile_due(&app.running.core, 10).await.unwrap(), 1);
+                }
+
+                assert_eq!(app.sandbox.calls("find_all") - calls, 3, "all, the paid ones, the cancelled ones");
+                let order = app.read_order(&id).await;
+                assert_eq!((&order["status"], &order["transaction_id"]), (&json!("paid"), &json!(paid)), "{odd}");
+                assert_eq!(app.told(&id).await, ["order.paid"]);
+            }
+        }
+    }
+
     async fn a_visitor_who_leaves_does_not_cut_the_verification(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         app.order("ORD-1").await;

@@ -398,6 +398,24 @@ on_both_databases! {
         assert_eq!(found, [orphan("ORPHAN"), orphan("ORPHAN-V2")], "who was not looked for is not gone");
     }
 
+    async fn what_cannot_be_read_in_a_list_is_left_out_and_takes_nothing_back(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        shop.app.order("KNOWN").await;
+        let imp_uid = shop.app.pay("ORPHAN", json!({}));
+        shop.app.pay_v2("ORPHAN-V2", json!({})).await;
+        for (amount, left_out) in [(json!(65_000), false), (json!("65,000"), true), (json!(65_000), false)] {
+            shop.sandbox().patch_payment(&imp_uid, json!({ "amount": amount })).unwrap();
+            shop.app.patch_v2("ORPHAN-V2", json!({ "amount": { "total": amount } })).await;
+
+            shop.sweep().await;
+
+            let mut found = shop.attention().await;
+            found.sort();
+            assert_eq!(found, [orphan("ORPHAN"), orphan("ORPHAN-V2")], "{amount}");
+            assert_eq!(finished(&db).await["left_out"], left_out, "{amount}");
+        }
+    }
+
     async fn only_money_of_the_servers_own_mode_alarms(db: TestDatabase) {
         let shop = Shop::open(&db).await;
         shop.app.order("KNOWN").await;

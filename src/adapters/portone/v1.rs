@@ -149,24 +149,27 @@ impl PortoneV1 {
         };
         let found = self.client.payments_with_status(&query).await;
         let found = found.map_err(|error| failure(Portone::V1, &error))?;
-        Ok(found.map_or(
-            Page {
+        let Some(found) = found else {
+            return Ok(Page {
                 records: Vec::new(),
                 more: false,
                 total: None,
-            },
-            |found| Page {
-                more: found.next.is_some(),
-                total: Some(found.total),
-                records: readable(
-                    Portone::V1,
-                    found.list.into_iter().map(|payment| {
-                        let payment = payment.map_err(|error| failure(Portone::V1, &error))?;
-                        record(payment, None)
-                    }),
-                ),
-            },
-        ))
+                unread: false,
+            });
+        };
+        let (records, unread) = readable(
+            Portone::V1,
+            found.list.into_iter().map(|payment| {
+                let payment = payment.map_err(|error| failure(Portone::V1, &error))?;
+                record(payment, None)
+            }),
+        );
+        Ok(Page {
+            records,
+            more: found.next.is_some(),
+            total: Some(found.total),
+            unread,
+        })
     }
 
     pub(super) async fn balance(

@@ -146,16 +146,18 @@ impl PortoneV2 {
         let found = self.client.payments(&filter, wanted).await;
         let found = found.map_err(|error| failure(Portone::V2, &error))?;
         let told = (u64::from(page) + 1) * u64::from(PAGE_PAYMENTS);
+        let (records, unread) = readable(
+            Portone::V2,
+            found.items.into_iter().map(|payment| {
+                let payment = payment.map_err(|error| failure(Portone::V2, &error))?;
+                record(payment, None)
+            }),
+        );
         Ok(Page {
+            records,
             more: told < found.total_count,
             total: Some(found.total_count),
-            records: readable(
-                Portone::V2,
-                found.items.into_iter().map(|payment| {
-                    let payment = payment.map_err(|error| failure(Portone::V2, &error))?;
-                    record(payment, None)
-                }),
-            ),
+            unread,
         })
     }
 

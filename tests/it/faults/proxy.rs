@@ -6,16 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
+use wanryo::domain::order::Portone;
 
 /// Longer than the app waits for PortOne in these tests. A call to give money back is waited for a minute at least; for that one
 /// the stall ends as a connection that breaks.
-const STALL: Duration = Duration::from_secs(2);
+const STALL: Duration = Duration::from_secs(1);
 /// Pause between two bytes of an answer that drips.
 const DRIP: Duration = Duration::from_millis(20);
+/// Bytes that drip before the connection breaks: for longer than the app waits, and far from the end of any answer.
+const DRIPS: usize = 50;
 /// Largest request that is read; the app's calls are far smaller.
 const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// More than the client reads of one answer.
@@ -23,20 +26,20 @@ const HUGE_BYTES: usize = 2 * 1024 * 1024;
 /// Deeper than any JSON reader should follow.
 const DEPTH: usize = 10_000;
 
-/// A call to PortOne V1, by its address.
+/// A call to PortOne, by what it asks for: each generation has an address of its own for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Call {
-    /// `POST /users/getToken`
+    /// V1 `POST /users/getToken`, V2 `POST /login/api-secret`
     Token,
-    /// `GET /payments/{imp_uid}`
+    /// V1 `GET /payments/{imp_uid}`, V2 `GET /payments/{paymentId}`
     Payment,
-    /// `GET /payments/findAll/{merchant_uid}/…`
-    FindAll,
-    /// `GET /payments/status/{status}`
+    /// V1 `GET /payments/findAll/{merchant_uid}/…`, V2 `GET /payments/{paymentId}/transactions`
+    Attempts,
+    /// V1 `GET /payments/status/{status}`, V2 `GET /payments`
     List,
-    /// `POST /payments/prepare`, and what follows when that is refused.
+    /// V1 `POST /payments/prepare`, and what follows when that is refused; V2 `POST /payments/{paymentId}/pre-register`
     Prepare,
-    /// `POST /payments/cancel`
+    /// V1 `POST /payments/cancel`, V2 `POST /payments/{paymentId}/cancel`
     Cancel,
 }
 
@@ -44,21 +47,26 @@ impl Call {
     pub(super) const ALL: [Self; 6] = [
         Self::Token,
         Self::Payment,
-        Self::FindAll,
+        Self::Attempts,
         Self::List,
         Self::Prepare,
         Self::Cancel,
     ];
 
     fn of(path: &str) -> Option<Self> {
-        let mut segments = path.trim_start_matches('/').split(['/', '?']);
-        match (segments.next()?, segments.next()?) {
-            ("users", "getToken") => Some(Self::Token),
-            ("payments", "findAll") => Some(Self::FindAll),
-            ("payments", "status") => Some(Self::List),
-            ("payments", "prepare") => Some(Self::Prepare),
-            ("payments", "cancel") => Some(Self::Cancel),
-            ("payments", _) => Some(Self::Payment),
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        match segments.as_slice() {
+            ["users", "getToken"] | ["v2", "login" | "token", _] => Some(Self::Token),
+            ["payments", "findAll", ..] | ["v2", "payments", _, "transactions"] => {
+                Some(Self::Attempts)
+            }
+            ["payments", "status", _] | ["v2", "payments"] => Some(Self::List),
+            ["payments", "prepare", ..] | ["v2", "payments", _, "pre-register"] => {
+                Some(Self::Prepare)
+            }
+            ["payments", "cancel"] | ["v2", "payments", _, "cancel"] => Some(Self::Cancel),
+            ["payments", _] | ["v2", "payments", _] => Some(Self::Payment),
             _ => None,
         }
     }
@@ -143,12 +151,19 @@ impl Fault {
 }
 
 impl Fault {
-    /// Whether it changes only members that the answer to a login does not have.
-    pub(super) fn spares_tokens(self) -> bool {
-        matches!(
+    /// Whether the call's answer says the same with the fault: it changes only members that this answer does not have.
+    pub(super) fn spares(self, portone: Portone, call: Call) -> bool {
+        let of_others = matches!(
             self,
             Self::AmountAsText | Self::UnknownStatus | Self::OtherIds
-        )
+        );
+        match (portone, call) {
+            (Portone::V1, Call::Token) => of_others,
+            // That an amount is registered V2 says by its status alone.
+            (Portone::V2, Call::Prepare) => of_others || self == Self::NonZeroCode,
+            (Portone::V1, Call::Prepare) => self == Self::UnknownStatus,
+            (_, Call::Token | Call::Payment | Call::Attempts | Call::List | Call::Cancel) => false,
+        }
     }
 }
 
@@ -171,23 +186,27 @@ struct State {
 /// The proxy.
 pub(super) struct FaultProxy {
     pub(super) url: Url,
+    portone: Portone,
     state: Arc<Mutex<State>>,
     hits: Arc<AtomicUsize>,
     redirected: Arc<AtomicUsize>,
 }
 
 impl FaultProxy {
-    pub(super) async fn start(sandbox: Url) -> Self {
+    /// In front of the sandbox's API of one generation.
+    pub(super) async fn start(sandbox: Url, portone: Portone) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
         let proxy = Self {
             url,
+            portone,
             state: Arc::default(),
             hits: Arc::default(),
             redirected: Arc::default(),
         };
         let connection = Connection {
             sandbox,
+            portone,
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
             state: Arc::clone(&proxy.state),
             hits: Arc::clone(&proxy.hits),
@@ -207,7 +226,7 @@ impl FaultProxy {
     pub(super) fn arm(&self, call: Call, fault: Fault) {
         *self.state.lock() = State {
             armed: Some((call, fault)),
-            refuse_tokens: call == Call::Token,
+            refuse_tokens: call == Call::Token && self.portone == Portone::V1,
             withheld: false,
         };
         self.hits.store(0, Ordering::SeqCst);
@@ -236,6 +255,7 @@ impl FaultProxy {
 
 struct Connection {
     sandbox: Url,
+    portone: Portone,
     client: reqwest::Client,
     state: Arc<Mutex<State>>,
     hits: Arc<AtomicUsize>,
@@ -247,6 +267,7 @@ struct Request {
     path: String,
     authorization: Option<String>,
     content_type: Option<String>,
+    idempotency_key: Option<String>,
     body: Vec<u8>,
 }
 
@@ -262,16 +283,13 @@ impl Connection {
         let call = Call::of(&request.path);
         let (fault, withheld) = self.fault(call);
         let (status, body) = if withheld {
-            (
-                500,
-                br#"{"code":-1,"message":null,"response":null}"#.to_vec(),
-            )
+            (500, refusal(self.portone, -1, "INTERNAL", "서버 오류"))
         } else {
             self.forward(&request).await
         };
         let steps = match fault {
             None => vec![Step::Send(answer(status, "application/json", &body))],
-            Some(fault) => faulty(fault, status, &body),
+            Some(fault) => faulty(self.portone, fault, status, &body),
         };
         for step in steps {
             match step {
@@ -301,7 +319,7 @@ impl Connection {
         match state.armed {
             Some((armed, fault)) if call == Some(armed) => {
                 self.hits.fetch_add(1, Ordering::SeqCst);
-                state.refuse_tokens &= !fault.spares_tokens();
+                state.refuse_tokens &= !fault.spares(self.portone, Call::Token);
                 (Some(fault), state.withheld)
             }
             Some(_) if state.refuse_tokens => (Some(Fault::Unauthorized), false),
@@ -318,6 +336,9 @@ impl Connection {
         }
         if let Some(value) = &request.content_type {
             forwarded = forwarded.header("content-type", value);
+        }
+        if let Some(value) = &request.idempotency_key {
+            forwarded = forwarded.header("idempotency-key", value);
         }
         let answer = forwarded.send().await.unwrap();
         let status = answer.status().as_u16();
@@ -363,6 +384,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<Request> {
         path,
         authorization: header("authorization"),
         content_type: header("content-type"),
+        idempotency_key: header("idempotency-key"),
         body,
     })
 }
@@ -379,7 +401,7 @@ fn answer(status: u16, content_type: &str, body: &[u8]) -> Vec<u8> {
     [head(status, &headers), body.to_vec()].concat()
 }
 
-fn json(status: u16, body: &[u8]) -> Vec<Step> {
+fn whole(status: u16, body: &[u8]) -> Vec<Step> {
     vec![Step::Send(answer(status, "application/json", body))]
 }
 
@@ -388,12 +410,19 @@ fn of_length(status: u16, length: usize, body: &[u8]) -> Vec<u8> {
     [head(status, &headers), body.to_vec()].concat()
 }
 
-fn faulty(fault: Fault, status: u16, body: &[u8]) -> Vec<Step> {
+/// A no in the generation's own words.
+fn refusal(portone: Portone, code: i64, kind: &str, message: &str) -> Vec<u8> {
+    let refusal = match portone {
+        Portone::V1 => json!({ "code": code, "message": message, "response": null }),
+        Portone::V2 => json!({ "type": kind, "message": message }),
+    };
+    refusal.to_string().into_bytes()
+}
+
+fn faulty(portone: Portone, fault: Fault, status: u16, body: &[u8]) -> Vec<Step> {
     let half = &body[..body.len() / 2];
-    let envelope = |code: i64, message: &str| {
-        serde_json::json!({ "code": code, "message": message, "response": null })
-            .to_string()
-            .into_bytes()
+    let no = |status: u16, kind: &str, message: &str| {
+        whole(status, &refusal(portone, -1, kind, message))
     };
     match fault {
         Fault::ClosedWithoutAnswer => Vec::new(),
@@ -411,25 +440,26 @@ fn faulty(fault: Fault, status: u16, body: &[u8]) -> Vec<Step> {
             let whole = answer(status, "application/json", body);
             whole
                 .iter()
+                .take(DRIPS)
                 .flat_map(|byte| [Step::Send(vec![*byte]), Step::Wait(DRIP)])
                 .collect()
         }
         Fault::ResetInBody => vec![Step::Send(of_length(status, body.len(), half)), Step::Reset],
         Fault::LengthTooLong => vec![Step::Send(of_length(status, body.len() + 100, body))],
         Fault::LengthTooShort => vec![Step::Send(of_length(status, half.len(), body))],
-        Fault::ServerError => json(500, &envelope(-1, "서버 오류")),
+        Fault::ServerError => no(500, "INTERNAL", "서버 오류"),
         Fault::BadGateway => vec![Step::Send(answer(502, "text/html", b"<h1>502</h1>"))],
-        Fault::Unavailable => json(503, &envelope(-1, "점검 중")),
+        Fault::Unavailable => no(503, "UNAVAILABLE", "점검 중"),
         Fault::GatewayTimeout => vec![Step::Send(answer(504, "text/html", b""))],
         // Rest that is asked for is kept by the client, for all cases: it has tests of its own.
         Fault::TooManyRequests => vec![Step::Send(head(
             429,
             "retry-after: 0\r\ncontent-length: 0\r\n",
         ))],
-        Fault::Unauthorized => json(401, &envelope(-1, "Unauthorized")),
-        Fault::Forbidden => json(403, &envelope(-1, "Forbidden")),
-        Fault::NotFound => json(404, &envelope(-1, "존재하지 않는 결제정보입니다.")),
-        Fault::BadRequest => json(400, &envelope(-1, "필수 파라미터가 누락되었습니다.")),
+        Fault::Unauthorized => no(401, "UNAUTHORIZED", "Unauthorized"),
+        Fault::Forbidden => no(403, "FORBIDDEN", "Forbidden"),
+        Fault::NotFound => no(404, "PAYMENT_NOT_FOUND", "존재하지 않는 결제정보입니다."),
+        Fault::BadRequest => no(400, "INVALID_REQUEST", "필수 파라미터가 누락되었습니다."),
         Fault::RedirectElsewhere => vec![Step::Send(head(
             302,
             "location: http://127.0.0.1:9/elsewhere\r\ncontent-length: 0\r\n",
@@ -438,18 +468,22 @@ fn faulty(fault: Fault, status: u16, body: &[u8]) -> Vec<Step> {
             307,
             "location: /elsewhere\r\ncontent-length: 0\r\n",
         ))],
-        Fault::NonZeroCode => json(200, &envelope(1, "처리할 수 없습니다")),
+        // V2 has no such codes: its no with a status of success is the nearest to it.
+        Fault::NonZeroCode => whole(
+            200,
+            &refusal(portone, 1, "INVALID_REQUEST", "처리할 수 없습니다"),
+        ),
         Fault::Html => vec![Step::Send(answer(
             200,
             "text/html",
             b"<!doctype html><p>ok</p>",
         ))],
-        Fault::Empty => json(200, b""),
-        Fault::ByteOrderMark => json(status, &[b"\xef\xbb\xbf", body].concat()),
-        Fault::TruncatedJson => json(status, half),
-        Fault::TrailingJunk => json(status, &[body, b" x"].concat()),
-        Fault::TwoDocuments => json(status, &[body, body].concat()),
-        Fault::Huge => json(status, &vec![b' '; HUGE_BYTES]),
+        Fault::Empty => whole(200, b""),
+        Fault::ByteOrderMark => whole(status, &[b"\xef\xbb\xbf", body].concat()),
+        Fault::TruncatedJson => whole(status, half),
+        Fault::TrailingJunk => whole(status, &[body, b" x"].concat()),
+        Fault::TwoDocuments => whole(status, &[body, body].concat()),
+        Fault::Huge => whole(status, &vec![b' '; HUGE_BYTES]),
         // Nobody asked for compression, so nobody may unpack it.
         Fault::CompressedBomb => {
             let headers = format!(
@@ -458,20 +492,51 @@ fn faulty(fault: Fault, status: u16, body: &[u8]) -> Vec<Step> {
             );
             vec![Step::Send([head(200, &headers), GZIPPED.to_vec()].concat())]
         }
-        Fault::Deep => json(
+        Fault::Deep => whole(
             200,
             format!("{}{}", "[".repeat(DEPTH), "]".repeat(DEPTH)).as_bytes(),
         ),
-        Fault::DuplicateKeys => json(status, &doubled(body)),
-        Fault::AmountAsText => json(
+        Fault::DuplicateKeys => whole(status, &doubled(body)),
+        Fault::AmountAsText => whole(
             status,
-            &changed(body, "amount", |value| value.to_string().into()),
+            &changed(body, names(portone).amounts, |value| {
+                value.to_string().into()
+            }),
         ),
-        Fault::UnknownStatus => json(status, &changed(body, "status", |_| "settling".into())),
+        Fault::UnknownStatus => whole(status, &changed(body, &["status"], |_| "settling".into())),
         Fault::OtherIds => {
-            let other = changed(body, "imp_uid", |_| "imp_999999999999".into());
-            json(status, &changed(&other, "merchant_uid", |_| "OTHER".into()))
+            let names = names(portone);
+            let other = changed(body, names.transaction_ids, |_| "imp_999999999999".into());
+            whole(
+                status,
+                &changed(&other, names.payment_ids, |_| OTHER.into()),
+            )
         }
+    }
+}
+
+/// The payment that an answer with other ids is about.
+pub(super) const OTHER: &str = "OTHER";
+
+/// What a generation calls the members that faults change.
+struct Names {
+    amounts: &'static [&'static str],
+    transaction_ids: &'static [&'static str],
+    payment_ids: &'static [&'static str],
+}
+
+fn names(portone: Portone) -> Names {
+    match portone {
+        Portone::V1 => Names {
+            amounts: &["amount"],
+            transaction_ids: &["imp_uid"],
+            payment_ids: &["merchant_uid"],
+        },
+        Portone::V2 => Names {
+            amounts: &["total", "totalAmount"],
+            transaction_ids: &["transactionId"],
+            payment_ids: &["id", "paymentId"],
+        },
     }
 }
 
@@ -481,34 +546,43 @@ const GZIPPED: &[u8] = &[
     0, 0,
 ];
 
-/// Each member of the answer twice, the second one with another value.
+/// Each member of the answer twice, one of them with another value.
 fn doubled(body: &[u8]) -> Vec<u8> {
     let text = String::from_utf8(body.to_vec()).unwrap();
-    let second = r#""code":0,"message":"twice","response":null,"#;
-    text.replacen('{', &format!("{{{second}"), 1).into_bytes()
+    let value: Value = serde_json::from_slice(body).unwrap();
+    let mut others: String = value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(|name| format!("\"{name}\":null,"))
+        .collect();
+    if others.is_empty() {
+        others = r#""again":0,"again":1"#.to_owned();
+    }
+    text.replacen('{', &format!("{{{others}"), 1).into_bytes()
 }
 
-/// The answer with every member of a name changed, wherever it stands.
-fn changed(body: &[u8], name: &str, change: impl Fn(&Value) -> Value + Copy) -> Vec<u8> {
-    fn walk(value: &mut Value, name: &str, change: impl Fn(&Value) -> Value + Copy) {
+/// The answer with every member of these names changed, wherever it stands.
+fn changed(body: &[u8], names: &[&str], change: impl Fn(&Value) -> Value + Copy) -> Vec<u8> {
+    fn walk(value: &mut Value, names: &[&str], change: impl Fn(&Value) -> Value + Copy) {
         match value {
             Value::Object(members) => {
                 for (key, member) in members {
-                    if key == name && !member.is_null() {
+                    if names.contains(&key.as_str()) && !member.is_null() {
                         *member = change(member);
                     }
-                    walk(member, name, change);
+                    walk(member, names, change);
                 }
             }
             Value::Array(items) => {
                 for item in items {
-                    walk(item, name, change);
+                    walk(item, names, change);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
     let mut value: Value = serde_json::from_slice(body).unwrap();
-    walk(&mut value, name, change);
+    walk(&mut value, names, change);
     value.to_string().into_bytes()
 }

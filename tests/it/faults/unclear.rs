@@ -5,6 +5,8 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use wanryo::domain::order::Portone;
+
 use super::Bench;
 use super::proxy::{Call, Fault};
 use crate::attention::Staff;
@@ -45,7 +47,7 @@ async fn comes_back(bench: &Bench, id: &str, fault: Fault) -> String {
 
 on_both_databases! {
     async fn a_payment_with_a_status_that_nobody_knows(db: TestDatabase) {
-        let bench = Bench::start(&db).await;
+        let bench = Bench::start(&db, Portone::V1).await;
         let imp_uid = comes_back(&bench, "ODD", Fault::UnknownStatus).await;
         assert_eq!(listed(&bench).await, Vec::<Value>::new(), "a moment is no reason to look");
 
@@ -62,7 +64,7 @@ on_both_databases! {
     }
 
     async fn a_payment_whose_record_cannot_be_read(db: TestDatabase) {
-        let bench = Bench::start(&db).await;
+        let bench = Bench::start(&db, Portone::V1).await;
         let imp_uid = comes_back(&bench, "TEXT", Fault::AmountAsText).await;
         bench.clock.push(MINUTE * 10);
         assert_eq!(listed(&bench).await, [json!(["unclear", "TEXT", imp_uid, null])]);
@@ -74,7 +76,7 @@ on_both_databases! {
     }
 
     async fn a_stranger_makes_few_of_them(db: TestDatabase) {
-        let bench = Bench::start(&db).await;
+        let bench = Bench::start(&db, Portone::V1).await;
         bench.app.order("ORD-1").await;
         bench.proxy.arm(Call::Payment, Fault::Html);
         for number in 0..8 {
@@ -88,7 +90,7 @@ on_both_databases! {
     }
 
     async fn silence_is_no_answer_that_cannot_be_read(db: TestDatabase) {
-        let bench = Bench::start(&db).await;
+        let bench = Bench::start(&db, Portone::V1).await;
         for (number, fault) in [Fault::Unavailable, Fault::ResetInBody, Fault::NoAnswer].into_iter().enumerate() {
             comes_back(&bench, &format!("SILENT-{number}"), fault).await;
         }

@@ -234,6 +234,17 @@ impl AttentionStore for Fused<dyn AttentionStore> {
     async fn list_settled(&self, limit: u32) -> Result<Vec<SettledItem>, StoreError> {
         through!(self, "attention.list_settled", list_settled(limit))
     }
+    async fn list_settled_of(
+        &self,
+        payment_id: &PaymentId,
+        limit: u32,
+    ) -> Result<Vec<SettledItem>, StoreError> {
+        through!(
+            self,
+            "attention.list_settled_of",
+            list_settled_of(payment_id, limit)
+        )
+    }
     async fn list_received(&self, limit: u32) -> Result<Vec<ReceivedWebhook>, StoreError> {
         through!(self, "attention.list_received", list_received(limit))
     }

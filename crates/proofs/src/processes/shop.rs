@@ -11,6 +11,8 @@ use wanryo::domain::order::Portone;
 
 /// Longest time for one request: longer than any the server allows itself.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a connection is kept for the next request: less than the server keeps one, or it would close what is just being used.
+const IDLE: Duration = Duration::from_secs(1);
 /// What the sandbox's V2 sells through.
 const V2_CHANNEL_KEY: &str = "channel-key-00000000-0000-0000-0000-000000000000";
 
@@ -42,6 +44,7 @@ pub fn client() -> anyhow::Result<Client> {
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .timeout(REQUEST_TIMEOUT)
+        .pool_idle_timeout(IDLE)
         .build()
         .context("an HTTP client")
 }

@@ -406,6 +406,7 @@ impl World {
             more: listed.len() > begin + records.len(),
             total: Some(listed.len() as u64),
             records,
+            unread: false,
         }
     }
 }
