@@ -212,10 +212,11 @@ test("was our server told of the payment, and what did it answer?", async ({ sta
   const deliveries = `/api/v1/deliveries?payment_id=${order.payment_id}`;
   await expect.poll(async () => JSON.stringify(await stack.api("GET", deliveries))).toMatch(/"attempt_count":[1-9]/);
 
-  await office.choose("웹훅");
+  await openOrder(office, order);
 
-  await expectSays(row(office.main, order.payment_id), "결제 완료", "대기");
-  await office.click(row(office.main, order.payment_id).getByRole("link", { name: "자세히" }));
+  const delivery = entry(office, "쇼핑몰 서버에 보낼 이벤트가 기다리고 있어요");
+  await expectSays(delivery, "order.paid", "시도: ");
+  await office.click(delivery.getByRole("link", { name: "자세히" }));
   const attempts = office.main.getByRole("region", { name: "시도" });
   await expectSays(attempts.getByRole("row").nth(1), "503 거절됨", "재고 서버 점검 중");
   await expectTimeSince(attempts, since);
