@@ -87,7 +87,7 @@ mod tests {
             ("kcp", "BK04", "BK71", 22),
             ("kcp_quick", "BK04", "BK71", 22),
             ("kcp_billing", "BK04", "BK71", 22),
-            ("daou", "04", "31", 8),
+            ("daou", "04", "31", 9),
             ("tosspayments", "004", "071", 22),
             ("danal", "004", "071", 22),
             ("danal_tpay", "004", "071", 22),

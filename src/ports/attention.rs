@@ -68,6 +68,14 @@ pub trait AttentionStore: Send + Sync {
         paid_from: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// An order's payments that could not be read are gone: PortOne was asked by its number at this time, and told all that holds
+    /// or held money of it. What could not be read then, or since, stays.
+    async fn withdraw_unclear(
+        &self,
+        payment_id: &PaymentId,
+        read_at: Timestamp,
+    ) -> Result<(), StoreError>;
+
     /// Notes that a person took care of an item. The first word stays; of a drift it is about the amount that had been given
     /// back by then, and another amount needs attention anew. MUST stand in the audit log, written in the same transaction.
     async fn settle(

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Core;
 use super::orders::prepare;
@@ -60,7 +60,12 @@ async fn reconcile(core: &Arc<Core>, payment_id: PaymentId) {
         actor: Actor::Worker,
     };
     let ended = match sync(core, ask).await {
-        Ok(synced) => expire_if_over(core, synced).await,
+        Ok(synced) => {
+            if let Some(asked) = &synced.asked {
+                withdraw_unclear(core, &payment_id, asked.at).await;
+            }
+            expire_if_over(core, synced).await
+        }
         Err(SyncError::NoSuchOrder) => Ok(()),
         Err(error) => {
             tracing::warn!(payment.id = %payment_id, error = &error as &dyn std::error::Error, "a due order could not be asked about");
@@ -69,6 +74,13 @@ async fn reconcile(core: &Arc<Core>, payment_id: PaymentId) {
     };
     if let Err(error) = ended {
         tracing::warn!(payment.id = %payment_id, error = &error as &dyn std::error::Error, "an order whose time ran out could not be ended");
+    }
+}
+
+/// Nobody need look any more at what could not be read of the order. Should it not be written, it is on the next turn.
+async fn withdraw_unclear(core: &Core, payment_id: &PaymentId, read_at: Timestamp) {
+    if let Err(error) = core.attention.withdraw_unclear(payment_id, read_at).await {
+        tracing::warn!(payment.id = %payment_id, error = &error as &dyn std::error::Error, "what needs no attention any more could not be withdrawn");
     }
 }
 

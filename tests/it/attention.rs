@@ -265,6 +265,9 @@ on_both_databases! {
 
         assert_eq!(staff.settle("duplicate", &second, "11월 21일 <b>환불</b>").await, "/attention?done=settled");
         assert_eq!(staff.settle("duplicate", &second, "아니에요").await, "/attention?error=settled_before");
+        let order = staff.page("/orders/TWICE").await;
+        let (_, told) = order.split_once("data-kind=\"settled\"").expect("it stands among what happened");
+        assert!(told.contains("staff@example.com") && told.contains("중복 결제") && told.contains("11월 21일 &lt;b&gt;환불"), "{told}");
 
         assert_eq!(list(&app).await, Vec::<Value>::new());
         let page = staff.page("/attention?done=settled").await;

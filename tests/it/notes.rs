@@ -45,6 +45,7 @@ on_both_databases! {
         let page = viewer.read("/orders/ORD-1?lang=en").await;
         assert_eq!(page.matches("전화함 &lt;b&gt;내일&lt;/b&gt; 다시\n둘째 줄").count(), 1, "{page}");
         assert!(page.find("또 전화함") < page.find("전화함 &lt;b&gt;"), "newest first");
+        assert_eq!(page.matches("data-kind=\"note\"").count(), 3, "each stands among what happened");
         assert!(page.contains("staff@example.com") && !page.contains("/note\""));
         let after = app.read_order("ORD-1").await;
         assert_eq!((&after["status"], &after["updated_at"]), (&before["status"], &before["updated_at"]));

@@ -26,6 +26,8 @@ const SENDERS: usize = 8;
 const ACKNOWLEDGED_BEFORE: u32 = 200;
 /// File descriptors that are left to a program for all its connections.
 const FILES_LEFT: usize = 8;
+/// Lines that say so: a program that does not pause between its tries writes far more.
+const REFUSALS_MAX: usize = 1_000;
 /// More connections than that.
 const CONNECTIONS: usize = 100;
 
@@ -129,8 +131,9 @@ async fn a_program_without_file_descriptors_serves_who_is_there_and_comes_back()
         let program = with_order(&db, &sandbox).await;
         let imp_uid = pay(&sandbox);
         let is_there = client();
-        let healthz = format!("{}/healthz", program.url);
-        assert_eq!(text(is_there.get(&healthz)).await.0, StatusCode::OK);
+        let paid = (StatusCode::OK, "paid".to_owned());
+        // Whatever it takes to answer is open from now on.
+        assert_eq!(complete(&is_there, &program, &imp_uid).await, paid);
 
         let pid = program.child.id().unwrap();
         let open = std::fs::read_dir(format!("/proc/{pid}/fd"))
@@ -147,14 +150,13 @@ async fn a_program_without_file_descriptors_serves_who_is_there_and_comes_back()
         for _ in 0..CONNECTIONS {
             crowd.push(TcpStream::connect(address).await.unwrap());
         }
-        let paid = (StatusCode::OK, "paid".to_owned());
         assert_eq!(complete(&is_there, &program, &imp_uid).await, paid);
 
         drop(crowd);
         assert_eq!(complete(&client(), &program, &imp_uid).await, paid);
         let log = program.end().await;
         let refused = log.matches("a connection was not accepted").count();
-        assert!((1..CONNECTIONS).contains(&refused), "{refused}");
+        assert!((1..REFUSALS_MAX).contains(&refused), "{refused}");
     })
     .await;
 }
@@ -193,10 +195,11 @@ async fn a_database_that_another_process_holds_acknowledges_nothing() {
             webhook(&client, &program.url, "FREE").await,
             Some(StatusCode::OK)
         );
-        assert_eq!(
-            complete(&client, &program, &imp_uid).await,
-            (StatusCode::OK, "paid".to_owned())
-        );
+        let paid = (StatusCode::OK, "paid".to_owned());
+        let is_paid = async { while complete(&client, &program, &imp_uid).await != paid {} };
+        timeout(PATIENCE, is_paid)
+            .await
+            .expect("it goes on by itself");
     })
     .await;
 }

@@ -62,7 +62,7 @@ const GIVEN_BACK: i64 = 20_000;
 /// Rows taken in one step of the worker.
 const BATCH: u32 = 50;
 /// Settled payments that are read: more than a test settles.
-const SETTLED_MAX: u32 = 1_000;
+const SETTLED_MAX: u32 = 100;
 /// Rounds after which the worker must have nothing left that is due.
 const ROUNDS_MAX: usize = 200;
 /// How far a recovery looks ahead, step by step: a lease ends after a minute, a webhook is tried again after seconds to hours,
@@ -987,7 +987,13 @@ impl World {
 
     /// What people said who settled the payment.
     pub(crate) async fn words(&self, transaction_id: &str) -> Vec<String> {
-        let settled = self.core.attention.list_settled(SETTLED_MAX).await.unwrap();
+        let id = TransactionId::parse(transaction_id).unwrap();
+        let owner = self.core.orders.find_owner(&id).await.unwrap().unwrap();
+        let attention = &self.core.attention;
+        let settled = attention
+            .list_settled_of(&owner, SETTLED_MAX)
+            .await
+            .unwrap();
         settled
             .into_iter()
             .filter(|settled| settled.item.transaction_id.as_str() == transaction_id)

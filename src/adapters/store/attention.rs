@@ -22,8 +22,8 @@ use crate::ports::store::StoreError;
 const ROWS_MAX: u32 = 100;
 /// Most items that need attention: a page, and the one that tells whether another follows.
 const ITEMS_MAX: u32 = ROWS_MAX + 1;
-/// Payments of one order that need attention because they cannot be read: whoever knows its number can name PortOne any others.
-const UNCLEAR_PER_ORDER_MAX: usize = 5;
+/// Payments of one order that are kept although nothing of them could be read: whoever knows its number can name PortOne any others.
+const UNREADABLE_PER_ORDER_MAX: usize = 20;
 
 /// Every column of an item, in `attention` and in `settled`.
 macro_rules! item_columns {
@@ -159,6 +159,32 @@ impl AttentionStore for Database {
         self.write(WithdrawUnseen {
             swept_from,
             paid_from,
+        })
+        .await
+    }
+
+    async fn withdraw_unclear(
+        &self,
+        payment_id: &PaymentId,
+        read_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let is_one = retried(|| async {
+            let mut conn = self.reader().await?;
+            let found: Option<(String,)> = fetch_optional!(
+                &mut conn,
+                "SELECT transaction_id FROM findings WHERE kind = 'unclear' AND payment_id = $1 AND gone_at IS NULL LIMIT 1",
+                payment_id.as_str(),
+            )?;
+            Ok(found.is_some())
+        });
+        // There hardly ever is one, and reading costs no turn at the writer.
+        if !is_one.await? {
+            return Ok(());
+        }
+        let payment_id = payment_id.clone();
+        self.write(WithdrawUnclear {
+            payment_id,
+            read_at,
         })
         .await
     }
@@ -352,14 +378,17 @@ impl Change for Report {
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
         let Finding { item, paid_at } = &self.0;
-        if item.kind == AttentionKind::Unclear {
+        // PortOne named this one, and a record of PortOne's is no stranger's word.
+        let is_named_by_portone = item.currency.is_some();
+        if item.kind == AttentionKind::Unclear && !is_named_by_portone {
             let there: Vec<(String,)> = fetch_all!(
                 tx,
-                "SELECT transaction_id FROM findings WHERE kind = 'unclear' AND payment_id = $1",
+                "SELECT transaction_id FROM findings WHERE kind = 'unclear' AND payment_id = $1 AND gone_at IS NULL AND currency IS NULL",
                 &item.payment_id
             )?;
             let is_there = |(id,): &(String,)| id == item.transaction_id.as_str();
-            if there.len() >= UNCLEAR_PER_ORDER_MAX && !there.iter().any(is_there) {
+            if there.len() >= UNREADABLE_PER_ORDER_MAX && !there.iter().any(is_there) {
+                tracing::warn!(payment.id = %item.payment_id, transaction.id = %item.transaction_id, "one more payment of the order cannot be read, and is not kept");
                 return Ok(Verdict::Keep(()));
             }
         }
@@ -370,6 +399,10 @@ impl Change for Report {
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)
             ON CONFLICT (kind, transaction_id) DO UPDATE SET amount_minor = excluded.amount_minor, currency = excluded.currency,
                 cancelled_minor = excluded.cancelled_minor, paid_at = excluded.paid_at, last_seen_at = excluded.last_seen_at,
+                first_seen_at = CASE WHEN findings.kind = 'unclear' AND findings.gone_at IS NOT NULL
+                    THEN excluded.first_seen_at ELSE findings.first_seen_at END,
+                portone = CASE WHEN excluded.currency IS NULL THEN findings.portone ELSE excluded.portone END,
+                payment_id = CASE WHEN excluded.currency IS NULL THEN findings.payment_id ELSE excluded.payment_id END,
                 gone_at = NULL",
             item.kind.as_str(),
             item.transaction_id.as_str(),
@@ -415,6 +448,27 @@ impl Change for WithdrawUnseen {
             WHERE kind <> 'unclear' AND gone_at IS NULL AND last_seen_at < $1 AND COALESCE(paid_at, first_seen_at) >= $2",
             micros(self.swept_from),
             micros(self.paid_from),
+        )?;
+        Ok(Verdict::Keep(()))
+    }
+}
+
+struct WithdrawUnclear {
+    payment_id: PaymentId,
+    read_at: Timestamp,
+}
+
+#[async_trait]
+impl Change for WithdrawUnclear {
+    type Answer = ();
+
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
+        execute!(
+            tx,
+            "UPDATE findings SET gone_at = $1
+            WHERE kind = 'unclear' AND payment_id = $2 AND last_seen_at < $1 AND gone_at IS NULL",
+            micros(self.read_at),
+            self.payment_id.as_str(),
         )?;
         Ok(Verdict::Keep(()))
     }

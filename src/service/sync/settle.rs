@@ -225,7 +225,7 @@ async fn report(core: &Core, finding: &Finding) {
 }
 
 /// PortOne gave no answer that could be used: the order stays as it is, and is asked about again. `asked` is the transaction that
-/// PortOne was asked for.
+/// PortOne was asked for; without one an answer that cannot be read is about the order's latest, when there is any.
 pub(super) async fn note_failure(
     core: &Core,
     ask: &Ask,
@@ -235,8 +235,9 @@ pub(super) async fn note_failure(
 ) -> Result<Synced, SyncError> {
     let now = core.clock.now();
     tracing::warn!(payment.id = %ask.payment_id, error = error.as_str(), "PortOne gave no usable answer; the order is asked about again later");
+    let latest = snapshot.transactions.iter().max_by_key(|t| t.first_seen_at);
     if error == GatewayError::Garbled
-        && let Some(id) = asked
+        && let Some(id) = asked.or(latest.map(|t| &t.transaction_id))
     {
         let (portone, payment_id) = (snapshot.order.portone, ask.payment_id.to_string());
         let finding = Finding::unreadable(portone, payment_id, id.clone(), now);

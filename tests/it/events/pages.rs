@@ -239,6 +239,9 @@ on_both_databases! {
         shop.deliver().await;
         let order = staff.open("/orders/MINE").await;
         assert!(order.contains(&format!("href=\"{PAGE}?payment_id=MINE\"")), "{order}");
+        let (_, told) = order.split_once("data-kind=\"delivery\"").expect("it stands among what happened");
+        let (told, _) = told.split_once("</li></ul>").unwrap();
+        assert!(told.contains("쇼핑몰 서버가 이벤트를 받았어요") && told.contains(&format!("href=\"{PAGE}?payment_id=MINE&amp;delivery=")), "{told}");
 
         let page = staff.open(&format!("{PAGE}?payment_id=MINE&lang=en")).await;
 

@@ -61,6 +61,13 @@ on_both_databases! {
         bench.look_later().await;
         assert_eq!(bench.app.read_order("ODD").await["status"], "paid");
         assert_eq!(listed(&bench).await, Vec::<Value>::new(), "it was read since");
+
+        bench.proxy.arm(Call::Payment, Fault::UnknownStatus);
+        bench.app.complete(&format!("imp_uid={imp_uid}&merchant_uid=ODD")).await;
+        bench.proxy.disarm();
+        assert_eq!(listed(&bench).await, Vec::<Value>::new(), "ten minutes begin anew");
+        bench.clock.push(MINUTE * 10);
+        assert_eq!(listed(&bench).await.len(), 1);
     }
 
     async fn a_payment_whose_record_cannot_be_read(db: TestDatabase) {
@@ -79,14 +86,18 @@ on_both_databases! {
         let bench = Bench::start(&db, Portone::V1).await;
         bench.app.order("ORD-1").await;
         bench.proxy.arm(Call::Payment, Fault::Html);
-        for number in 0..8 {
+        for number in 0..25 {
             bench.app.complete(&format!("imp_uid=imp_{number}&merchant_uid=ORD-1")).await;
             // So long that asks of strangers are not counted together.
             bench.clock.push(MINUTE);
         }
-        assert_eq!(bench.proxy.hits(), 8, "PortOne was asked for each");
+        assert_eq!(bench.proxy.hits(), 25, "PortOne was asked for each");
         bench.clock.push(MINUTE * 10);
-        assert_eq!(listed(&bench).await.len(), 5);
+        assert_eq!(listed(&bench).await.len(), 20);
+
+        bench.proxy.disarm();
+        bench.look_later().await;
+        assert_eq!(listed(&bench).await, Vec::<Value>::new(), "PortOne told all there is of the order");
     }
 
     async fn silence_is_no_answer_that_cannot_be_read(db: TestDatabase) {

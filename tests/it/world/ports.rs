@@ -199,6 +199,17 @@ impl AttentionStore for Fused<dyn AttentionStore> {
             withdraw_unseen(swept_from, paid_from)
         )
     }
+    async fn withdraw_unclear(
+        &self,
+        payment_id: &PaymentId,
+        read_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        through!(
+            self,
+            "attention.withdraw_unclear",
+            withdraw_unclear(payment_id, read_at)
+        )
+    }
     async fn settle(
         &self,
         kind: AttentionKind,

@@ -377,31 +377,38 @@ fn account(request: &Request, subject: &Subject, posted: Option<&RefundTyped>) -
     let mut is_first = true;
     let mut focused = |is_wrong: bool| is_wrong && std::mem::take(&mut is_first);
     let focused_bank = focused(wrong_bank);
-    let gateway = subject.transaction.pg_provider.as_deref();
-    let banks = match subject.portone {
-        Portone::V1 => refund_banks(gateway.unwrap_or_default()),
-        Portone::V2 => BANKS.iter().map(|code| (*code, *code)).collect(),
+    let option = |code: &'static str, name: &'static str, selected: bool| {
+        view! { <option value=code selected=selected>{institution(locale, name)}</option> }
     };
-    let bank = if banks.is_empty() {
-        view! {
-            <input id="bank" name="bank" type="text" required=true maxlength=ACCOUNT_CHARS_MAX.to_string() autocomplete="off" value=typed_bank
-                autofocus=focused_bank aria-describedby="bank-hint account-fault" aria-invalid=wrong_bank.then_some("true") />
-            <p class="office-hint" id="bank-hint">{text.refund.bank_code_hint}</p>
+    let bank = match subject.portone {
+        Portone::V1 => {
+            let gateway = subject.transaction.pg_provider.as_deref();
+            let known = refund_banks(gateway.unwrap_or_default()).into_iter();
+            let known: Vec<_> = known
+                .map(|(code, name)| option(code, name, false))
+                .collect();
+            // A code may be typed that is not among them: the gateways know more banks than PortOne tells.
+            view! {
+                <input id="bank" name="bank" type="text" required=true maxlength=ACCOUNT_CHARS_MAX.to_string() autocomplete="off" value=typed_bank list="banks"
+                    autofocus=focused_bank aria-describedby="bank-hint account-fault" aria-invalid=wrong_bank.then_some("true") />
+                <datalist id="banks">{known}</datalist>
+                <p class="office-hint" id="bank-hint">{text.refund.bank_code_hint}</p>
+            }
+            .into_any()
         }
-        .into_any()
-    } else {
-        let banks = banks.into_iter().map(|(code, name)| {
-            let selected = code == typed_bank;
-            view! { <option value=code selected=selected>{institution(locale, name)}</option> }
-        });
-        let banks = banks.collect_view();
-        view! {
-            <select id="bank" name="bank" required=true autofocus=focused_bank aria-describedby="account-fault" aria-invalid=wrong_bank.then_some("true")>
-                <option value="">{text.refund.choose_bank}</option>
-                {banks}
-            </select>
+        Portone::V2 => {
+            let banks = BANKS
+                .iter()
+                .map(|code| option(code, code, *code == typed_bank));
+            let banks = banks.collect_view();
+            view! {
+                <select id="bank" name="bank" required=true autofocus=focused_bank aria-describedby="account-fault" aria-invalid=wrong_bank.then_some("true")>
+                    <option value="">{text.refund.choose_bank}</option>
+                    {banks}
+                </select>
+            }
+            .into_any()
         }
-        .into_any()
     };
     let mut field = |name: &'static str,
                      label: &'static str,

@@ -108,13 +108,12 @@ pub(super) fn timeline(request: &Request, happened: Vec<Happened>) -> AnyView {
     .into_any()
 }
 
-fn noted(text: &'static Text, KeptNote { at, by, note }: KeptNote) -> AnyView {
-    let note = written_down(text, note.as_deref());
+/// The words stand above, among the order's notes.
+fn noted(text: &'static Text, KeptNote { at, by, .. }: KeptNote) -> AnyView {
     view! {
         <li class="office-entry" data-kind="note">
-            <p class="office-entry-title">{text.history.noted}</p>
+            <p class="office-entry-title"><a href="#notes">{text.history.noted}</a></p>
             <p class="office-entry-when">{time(at)}" · "<bdi>{(text.who)(Who::read(&by))}</bdi></p>
-            {note}
         </li>
     }
     .into_any()

@@ -67,6 +67,18 @@ impl AttentionStore for Server {
         .await
     }
 
+    async fn withdraw_unclear(
+        &self,
+        payment_id: &PaymentId,
+        read_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.statement("withdraw what can be read", |world| {
+            world.tables.withdraw_unclear(payment_id, read_at);
+            Ok(())
+        })
+        .await
+    }
+
     async fn settle(
         &self,
         _: AttentionKind,

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use wanryo::domain::attention::{AttentionKind, Finding};
+use wanryo::domain::ids::PaymentId;
 use wanryo::domain::sweep::Sweep;
 
 use super::Tables;
@@ -62,6 +63,18 @@ impl Tables {
             }
         }
         gone
+    }
+
+    /// What could not be read of an order is gone.
+    pub fn withdraw_unclear(&mut self, payment_id: &PaymentId, read_at: Timestamp) {
+        for row in &mut self.findings {
+            let item = &row.finding.item;
+            let is_of_order =
+                item.kind == AttentionKind::Unclear && item.payment_id == payment_id.as_str();
+            if is_of_order && row.gone_at.is_none() && item.last_seen_at < read_at {
+                row.gone_at = Some(read_at);
+            }
+        }
     }
 
     /// Takes the next step when it is due.

@@ -113,7 +113,7 @@ pub(super) const TEXT: Text = Text {
                 "PortOne의 목록이 주문을 물었을 때의 답보다 더 나아가 있어요. 그래서 아무것도 바꾸지 않았어요."
             }
             AttentionKind::Unclear => {
-                "이 결제에 대한 PortOne의 답을 10분 넘게 읽을 수 없어요. 돈이 들어왔는지 알 수 없어서 주문은 그대로 두었어요."
+                "이 결제에 대한 PortOne의 답을 10분 넘게 읽지 못하고 있어요. 돈이 들어왔는지 알 수 없어서 주문은 그대로 두었어요."
             }
             AttentionKind::Duplicate => "이미 결제된 주문에 한 번 더 결제됐어요.",
             AttentionKind::Late => "주문이 닫히거나 기한이 지난 뒤에 결제됐어요.",
@@ -376,7 +376,7 @@ pub(super) const TEXT: Text = Text {
             Stop::Unreadable => "질문을 읽을 수 없었어요.",
         },
         noted: "메모를 남겼어요",
-        settled: "확인이 필요한 것을 처리한 것으로 표시했어요",
+        settled: "확인이 필요한 항목을 처리 완료로 표시했어요",
         delivery: |status| match status {
             DeliveryStatus::Pending => "쇼핑몰 서버에 보낼 이벤트가 기다리고 있어요",
             DeliveryStatus::Delivered => "쇼핑몰 서버가 이벤트를 받았어요",
