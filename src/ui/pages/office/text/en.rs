@@ -289,7 +289,7 @@ pub(super) const TEXT: Text = Text {
         account: "Account to refund to",
         account_hint: "Money that was deposited to a virtual account cannot go back the way it came. The account is deleted when the refund is over.",
         bank: "Bank",
-        bank_code_hint: "The gateway’s own code of the bank. KG Inicis, for one, calls Kookmin Bank 04.",
+        bank_code_hint: "The gateway’s own code of the bank. Where a list opens, choose the bank by its name. KG Inicis, for one, calls Kookmin Bank 04.",
         choose_bank: "Choose a bank",
         number: "Account number",
         holder: "Account holder",

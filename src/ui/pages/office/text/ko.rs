@@ -282,7 +282,7 @@ pub(super) const TEXT: Text = Text {
         account: "환불받을 계좌",
         account_hint: "가상계좌로 입금된 돈은 온 길로 되돌릴 수 없어서 계좌가 필요해요. 환불이 끝나면 지워요.",
         bank: "은행",
-        bank_code_hint: "PG사의 은행 코드를 적어 주세요. 예: KG이니시스의 국민은행은 04예요.",
+        bank_code_hint: "PG사의 은행 코드를 적어 주세요. 목록이 나오면 은행 이름으로 골라도 돼요. 예: KG이니시스의 국민은행은 04예요.",
         choose_bank: "은행을 골라 주세요",
         number: "계좌번호",
         holder: "예금주",
