@@ -28,6 +28,14 @@ const FUZZED: [&str; 2] = ["crates/portone", "."];
 /// What libFuzzer prints before the number of inputs it tried.
 const EXECUTED: &str = "stat::number_of_executed_units:";
 
+/// Whose seeds and words a target begins with: the app makes records of the payments that the client reads.
+fn begins_with(target: &str) -> &str {
+    match target {
+        "record" => "payment",
+        own => own,
+    }
+}
+
 /// What is fuzzed, ready to run.
 pub(crate) struct Fuzzer<'w> {
     workspace: &'w Workspace,
@@ -80,15 +88,19 @@ impl<'w> Fuzzer<'w> {
         command
             .args(["run", "--sanitizer", "none", &target.name])
             .arg(&corpus);
-        let seeds = fuzz.join("seeds").join(&target.name);
-        if seeds.is_dir() {
-            command.arg(&seeds);
-        }
+        let begins_with = begins_with(&target.name);
+        let given = |what: String| {
+            let folders = FUZZED
+                .iter()
+                .map(|fuzzed| self.workspace.root().join(fuzzed));
+            let mut places = folders.map(|folder| folder.join("fuzz").join(&what));
+            places.find(|place| place.exists())
+        };
+        command.args(given(format!("seeds/{begins_with}")));
         command.args(["--", "-print_final_stats=1"]);
         command.arg(format!("-runs={executions}"));
         command.arg(format!("-max_total_time={}", time.as_secs().max(1)));
-        let words = fuzz.join(format!("dictionaries/{}.dict", target.name));
-        if words.is_file() {
+        if let Some(words) = given(format!("dictionaries/{begins_with}.dict")) {
             command.arg(format!("-dict={}", words.display()));
         }
         count(&mut command)
