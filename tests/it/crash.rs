@@ -475,7 +475,7 @@ async fn recover_words(place: &Place, payments: &[(Payment, String)], acknowledg
 /// The refund is in doubt, or ended by a person's word, once. Whether it ended.
 async fn assert_ended_by_a_word_or_not(world: &World, payment: &Payment) -> bool {
     let id = &payment.id;
-    let words = world.words(&payment.transaction_id).await;
+    let words = world.words(id).await;
     let refunds = world.refunds(id).await;
     let [refund] = refunds.as_slice() else {
         panic!("{id}: {refunds:?}");

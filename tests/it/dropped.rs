@@ -1,7 +1,7 @@
 //! A browser leaves, a proxy loses patience: the future of a handler is dropped at whatever `await` it stands, at every one of
 //! them. What it had begun to find out is found out all the same, nothing is written in half, and no place is held any more.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -210,11 +210,12 @@ impl Door {
 
 /// A page that stays open asks for its stream, each from a client of its own.
 fn stream(path: &str, id: &str) -> Request<Body> {
-    let number: u8 = id.rsplit('-').next().unwrap().parse().unwrap();
+    let number: u32 = id.rsplit('-').next().unwrap().parse().unwrap();
+    let client = Ipv4Addr::from_bits(Ipv4Addr::new(198, 18, 0, 0).to_bits() + number);
     let mut request = get(path);
     request
         .extensions_mut()
-        .insert(Peer(SocketAddr::from(([192, 0, 2, number], 50_000))));
+        .insert(Peer(SocketAddr::from((client, 50_000))));
     request
 }
 
@@ -232,12 +233,17 @@ fn make_key(place: &Place, id: &str, key: &str) -> Request<Body> {
 }
 
 /// A payment that no order is for, as a sweep finds it.
+/// Nobody has an order of this number.
+fn orphan_id(payment: &Payment) -> String {
+    format!("{}-ORPHAN", payment.id)
+}
+
 fn orphan(payment: &Payment, now: Timestamp) -> Finding {
     Finding {
         item: AttentionItem {
             kind: AttentionKind::Orphan,
             portone: Portone::V1,
-            payment_id: format!("{}-ORPHAN", payment.id),
+            payment_id: orphan_id(payment),
             transaction_id: TransactionId::parse(&payment.transaction_id).unwrap(),
             amount_minor: Some(1_000),
             currency: Some("KRW".to_owned()),
@@ -509,7 +515,7 @@ async fn assert_counts_once(place: &Place, world: &World, door: Door, dropped: &
             assert_eq!(world.notes(id).await, [WORD], "{name}, after {before:?}");
         }
         Door::Settle => {
-            let before = world.words(&payment.transaction_id).await;
+            let before = world.words(&orphan_id(payment)).await;
             let led = world
                 .leads(place.settle(AttentionKind::Orphan, payment))
                 .await;
@@ -519,7 +525,7 @@ async fn assert_counts_once(place: &Place, world: &World, door: Door, dropped: &
                 "/attention?error=settled_before"
             };
             assert_eq!(led, result, "{name}");
-            let words = world.words(&payment.transaction_id).await;
+            let words = world.words(&orphan_id(payment)).await;
             assert_eq!(words, [WORD], "{name}, after {before:?}");
         }
         Door::MakeEndpoint | Door::MakeKey => {

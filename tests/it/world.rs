@@ -985,20 +985,12 @@ impl World {
             .collect()
     }
 
-    /// What people said who settled the payment.
-    pub(crate) async fn words(&self, transaction_id: &str) -> Vec<String> {
-        let id = TransactionId::parse(transaction_id).unwrap();
-        let owner = self.core.orders.find_owner(&id).await.unwrap().unwrap();
+    /// What people said who settled what was found of the payment.
+    pub(crate) async fn words(&self, payment_id: &str) -> Vec<String> {
+        let id = PaymentId::parse(payment_id).unwrap();
         let attention = &self.core.attention;
-        let settled = attention
-            .list_settled_of(&owner, SETTLED_MAX)
-            .await
-            .unwrap();
-        settled
-            .into_iter()
-            .filter(|settled| settled.item.transaction_id.as_str() == transaction_id)
-            .map(|settled| settled.note)
-            .collect()
+        let settled = attention.list_settled_of(&id, SETTLED_MAX).await.unwrap();
+        settled.into_iter().map(|settled| settled.note).collect()
     }
 
     /// The refund is over, or was never written down, and the money, the order and its events say the same of it. How it
