@@ -98,6 +98,7 @@ const END_OF_STATUS: &str = "SELECT created_at, payment_id FROM orders
     WHERE status = $6 AND created_at >= $1 AND created_at < $2 AND (created_at, payment_id) < ($3, $4)
     ORDER BY created_at DESC, payment_id DESC LIMIT 1 OFFSET $5";
 
+/// By anything but the number, of which there may be more.
 const PICKED_BY_SEARCH: &str = "SELECT payment_id FROM (SELECT payment_id FROM orders WHERE buyer_tel_tail = $3 LIMIT $4) AS of_tel
     UNION ALL SELECT payment_id FROM transactions WHERE transaction_id = $1
     UNION ALL SELECT payment_id FROM (SELECT payment_id FROM transactions WHERE approval_number = $2 LIMIT $4) AS of_approval";

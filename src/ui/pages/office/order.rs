@@ -6,6 +6,7 @@ use leptos_router::hooks::use_params_map;
 use super::address::order_path;
 use super::parts::{
     fact, fact_if_known, fault, foreign, form_key, id, status_chip, table, time, written,
+    written_down,
 };
 use super::refund::refunds_section;
 use super::text::{Notice, Text, Who};
@@ -269,13 +270,9 @@ fn notes_section(
         return None;
     }
     let notes = notes.into_iter().map(|KeptNote { at, by, note }| {
-        let note = match note {
-            Some(note) => view! { <p class="office-written">{foreign(&note)}</p> }.into_any(),
-            None => view! { <p class="office-note">{text.order.erased_note}</p> }.into_any(),
-        };
         view! {
             <li>
-                {note}
+                {written_down(text, note.as_deref())}
                 <p class="office-entry-when">{time(at)}" · "<bdi>{(text.who)(Who::read(&by))}</bdi></p>
             </li>
         }

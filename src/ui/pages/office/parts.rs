@@ -106,6 +106,14 @@ pub(super) fn foreign(text: &str) -> AnyView {
     view! { <bdi class="office-foreign">{text}</bdi> }.into_any()
 }
 
+/// A person's words, or that they were erased.
+pub(super) fn written_down(text: &'static Text, note: Option<&str>) -> AnyView {
+    match note {
+        Some(note) => view! { <p class="office-written">{foreign(note)}</p> }.into_any(),
+        None => view! { <p class="office-note">{text.order.erased_note}</p> }.into_any(),
+    }
+}
+
 /// An identifier, to be selected and copied whole.
 pub(super) fn id(text: &str) -> AnyView {
     let text = text.to_owned();

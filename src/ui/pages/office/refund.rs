@@ -377,7 +377,7 @@ fn account(request: &Request, subject: &Subject, posted: Option<&RefundTyped>) -
     let mut is_first = true;
     let mut focused = |is_wrong: bool| is_wrong && std::mem::take(&mut is_first);
     let focused_bank = focused(wrong_bank);
-    let option = |code: &'static str, name: &'static str, selected: bool| {
+    let option = |code: String, name: &'static str, selected: bool| {
         view! { <option value=code selected=selected>{institution(locale, name)}</option> }
     };
     let bank = match subject.portone {
@@ -399,7 +399,7 @@ fn account(request: &Request, subject: &Subject, posted: Option<&RefundTyped>) -
         Portone::V2 => {
             let banks = BANKS
                 .iter()
-                .map(|code| option(code, code, *code == typed_bank));
+                .map(|code| option((*code).to_owned(), code, *code == typed_bank));
             let banks = banks.collect_view();
             view! {
                 <select id="bank" name="bank" required=true autofocus=focused_bank aria-describedby="account-fault" aria-invalid=wrong_bank.then_some("true")>

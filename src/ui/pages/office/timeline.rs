@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::Request;
 use super::checks::value_words;
-use super::parts::{foreign, id, stored_money, time};
+use super::parts::{foreign, id, stored_money, time, written_down};
 use super::text::{Text, Who, webhooks};
 use super::webhooks::WEBHOOKS_PATH;
 use crate::domain::attention::Settled;
@@ -25,7 +25,7 @@ use crate::i18n::Locale;
 use crate::ports::notes::KeptNote;
 use crate::service::completion::CLAIMED_PARAMETERS_MAX;
 
-/// Things shown; the API has the rest.
+/// Things shown. The API has every entry and delivery, and the page every note.
 const SHOWN_MAX: usize = 200;
 /// Claims shown of one redirect: all that are kept, and the transaction's id, which stands among them.
 const CLAIMS_SHOWN_MAX: usize = CLAIMED_PARAMETERS_MAX + 1;
@@ -133,14 +133,6 @@ fn settlement(text: &'static Text, Settled { item, at, by, note }: Settled) -> A
         </li>
     }
     .into_any()
-}
-
-/// A person's words, or that they were erased.
-fn written_down(text: &'static Text, note: Option<&str>) -> AnyView {
-    match note {
-        Some(note) => view! { <p class="office-written">{foreign(note)}</p> }.into_any(),
-        None => view! { <p class="office-note">{text.order.erased_note}</p> }.into_any(),
-    }
 }
 
 fn delivered(request: &Request, delivery: &Delivery) -> AnyView {
