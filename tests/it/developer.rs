@@ -13,7 +13,7 @@ use wanryo::domain::event::EventType;
 
 use crate::app::{PATIENCE, TestApp};
 use crate::events::receiver::Receiver;
-use crate::logs::{self, Program};
+use crate::program::{self, Program};
 use crate::support::{TestDatabase, on_both_databases, with_sqlite};
 
 /// A server for tests and its PortOne, as a developer has them.
@@ -65,7 +65,7 @@ impl<'d> Desk<'d> {
 }
 
 fn settings(db: &TestDatabase, sandbox: &Sandbox) -> Command {
-    let mut command = logs::command(db, sandbox);
+    let mut command = program::command(db, sandbox);
     command.env("WANRYO_MODE", "test");
     command
 }

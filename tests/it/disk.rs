@@ -10,7 +10,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::app::{PATIENCE, TestApp};
-use crate::logs::{PROGRAM, Program, run, text, with_settings};
+use crate::program::{PROGRAM, Program, run, text, with_settings};
 use crate::support::{TestDatabase, with_sqlite};
 
 /// The program in a shell that passes failed writes on to it as errors, where the system would end it.

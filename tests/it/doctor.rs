@@ -11,7 +11,7 @@ use url::Url;
 use wanryo::service::access;
 
 use crate::app::{PATIENCE, TestApp};
-use crate::logs;
+use crate::program;
 use crate::support::{TestDatabase, on_both_databases, with_sqlite};
 
 /// Everything that a doctor may print of a secret would be one of these.
@@ -53,7 +53,7 @@ impl Said {
 
 /// Runs the program with the server's own settings, but for these; an empty one is left out.
 pub(crate) async fn examine(db: &TestDatabase, app: &TestApp, changes: &[(&str, &str)]) -> Said {
-    let mut command = logs::command(db, &app.sandbox);
+    let mut command = program::command(db, &app.sandbox);
     command.env_remove("RUST_LOG");
     command.env("WANRYO_PUBLIC_URL", &app.running.public_url);
     for (name, value) in changes {

@@ -13,7 +13,7 @@
 //! | a flood about one order, its calls to PortOne counted by the minute | `budgets::a_flood_of_forged_ids_hides_no_payment`, `budgets::a_flood_costs_other_orders_nothing` |
 //! | the same click on a refund, many times, through two servers | `refunds::a_click_that_arrives_many_times_gives_back_once` |
 //! | the policy for what fails a check, aimed at somebody else's payment | `refunds/policy::the_policy_never_touches_what_belongs_to_something_else` |
-//! | secrets and people in the log | `logs::a_whole_life_of_orders_leaves_no_secret_and_no_person_in_the_log` |
+//! | secrets and people in the log | `canaries::nothing_is_told_where_it_may_not_be` |
 //! | half a request, two lengths, header bombs | `edge::requests_without_one_meaning_are_refused`, `edge::header_bombs_go_off_outside` |
 //! | an address for events that leads into the shop's own network | `events/targets::a_live_server_sends_nothing_to_itself_or_into_its_network` |
 //! | a page of the back office opened, or its form sent, by who may not | `roles::every_door_is_closed_to_who_may_not_and_open_to_who_may` |
@@ -256,7 +256,7 @@ const ELSEWHERE: [&str; 12] = [
     "budgets::a_flood_costs_other_orders_nothing",
     "refunds::a_click_that_arrives_many_times_gives_back_once",
     "refunds/policy::the_policy_never_touches_what_belongs_to_something_else",
-    "logs::a_whole_life_of_orders_leaves_no_secret_and_no_person_in_the_log",
+    "canaries::nothing_is_told_where_it_may_not_be",
     "edge::requests_without_one_meaning_are_refused",
     "edge::header_bombs_go_off_outside",
     "events/targets::a_live_server_sends_nothing_to_itself_or_into_its_network",

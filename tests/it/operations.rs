@@ -15,7 +15,7 @@ use wanryo::service::{deliveries, inbox};
 
 use crate::app::{PATIENCE, TestApp};
 use crate::events::receiver::Receiver;
-use crate::logs;
+use crate::program;
 use crate::support::{TestDatabase, on_both_databases, with_postgres, with_sqlite};
 
 fn root() -> &'static Path {
@@ -66,7 +66,7 @@ async fn a_copy_of_sqlite_is_made_beside_the_server_and_goes_on() {
         let copy = PathBuf::from(format!("{}.copy", db.sqlite_path().unwrap()));
         let back_up = async |file: &Path| {
             finished(
-                logs::command(&db, &app.sandbox)
+                program::command(&db, &app.sandbox)
                     .env_remove("RUST_LOG")
                     .arg("backup")
                     .arg(file),
@@ -110,7 +110,7 @@ async fn a_dump_of_postgresql_is_made_beside_the_server_and_goes_on() {
         let app = TestApp::start(&db).await;
         let before = filled(&app).await;
         let (is_well, said) = finished(
-            logs::command(&db, &app.sandbox)
+            program::command(&db, &app.sandbox)
                 .arg("backup")
                 .arg("/tmp/never.db"),
         )
@@ -178,7 +178,7 @@ fn postgres_program(name: &str) -> Command {
 async fn the_log_for_programs_names_the_request_of_each_line() {
     with_sqlite(|db| async move {
         let sandbox = TestApp::new_sandbox().await;
-        let mut command = logs::command(&db, &sandbox);
+        let mut command = program::command(&db, &sandbox);
         let mut child = command
             .env("WANRYO_LOG_FORMAT", "json")
             .env("RUST_LOG", "wanryo=debug")
@@ -237,7 +237,7 @@ on_both_databases! {
         app.order("PAID").await;
         let imp_uid = app.pay("PAID", json!({}));
         app.webhook(&imp_uid, "PAID", "paid").await;
-        let run = async |id: &[&str]| finished(logs::command(&db, &app.sandbox).env_remove("RUST_LOG").arg("replay").args(id)).await;
+        let run = async |id: &[&str]| finished(program::command(&db, &app.sandbox).env_remove("RUST_LOG").arg("replay").args(id)).await;
 
         let (is_well, list) = run(&[]).await;
         assert!(is_well, "{list}");
@@ -273,7 +273,7 @@ on_both_databases! {
         assert_eq!(deliveries::deliver_due(core).await.unwrap(), 1);
         let listed = app.api(Method::GET, "/api/v1/deliveries", None).await.json();
         let id = listed["deliveries"][0]["id"].to_string();
-        let run = async |id: &[&str]| finished(logs::command(&db, &app.sandbox).env_remove("RUST_LOG").arg("replay").args(id)).await;
+        let run = async |id: &[&str]| finished(program::command(&db, &app.sandbox).env_remove("RUST_LOG").arg("replay").args(id)).await;
 
         let (is_well, said) = run(&["--delivery", &id]).await;
         assert!(is_well, "{said}");

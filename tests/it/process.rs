@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::app::{PATIENCE, TestApp};
-use crate::logs::{PROGRAM, Program, command, run, text, with_settings};
+use crate::program::{PROGRAM, Program, command, run, text, with_settings};
 use crate::support::{TestDatabase, on_both_databases, with_sqlite};
 
 /// The longest that a stop may take.

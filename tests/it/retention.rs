@@ -14,7 +14,7 @@ use wanryo::service::{Core, attention, deliveries, orders, retention};
 
 use crate::app::TestApp;
 use crate::events::receiver::Receiver;
-use crate::logs;
+use crate::program;
 use crate::sign_in::Still;
 use crate::support::{TestDatabase, on_both_databases, with_sqlite};
 
@@ -120,7 +120,7 @@ async fn live(app: &TestApp) {
 }
 
 /// Every row of every table as text, and on SQLite the files as they are.
-async fn everything(db: &TestDatabase) -> String {
+pub(crate) async fn everything(db: &TestDatabase) -> String {
     let Some(path) = db.sqlite_path() else {
         let tables = db
             .read("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
@@ -231,7 +231,7 @@ async fn whoever_has_to_answer_for_it_is_told() {
         let (app, _clock) = start(&db).await;
         live(&app).await;
         let run = async || {
-            let mut command = logs::command(&db, &app.sandbox);
+            let mut command = program::command(&db, &app.sandbox);
             let output = command.arg("retention").output().await.unwrap();
             let said = String::from_utf8(output.stdout).unwrap();
             (output.status.success(), said)

@@ -66,7 +66,7 @@ pub struct NewOrderBody {
     pub channel_key: Option<String>,
     /// Who pays; fills in the payment window
     pub buyer: Option<BuyerBody>,
-    /// Where the buyer goes on afterwards, an absolute http(s) address
+    /// Where the buyer goes on afterwards, an absolute http(s) address without a secret: whoever knows the order's number sees it
     #[schema(max_length = 2048, pattern = "^[Hh][Tt][Tt][Pp][Ss]?://")]
     pub return_url: Option<String>,
     /// Until when it may be paid, within a year

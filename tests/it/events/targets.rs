@@ -9,7 +9,7 @@ use wanryo::domain::order::Mode;
 use super::receiver::Receiver;
 use super::{HOUR, Shop};
 use crate::app::TestApp;
-use crate::logs::{Program, command, run};
+use crate::program::{Program, command, run};
 use crate::support::{TestDatabase, on_both_databases};
 
 const PATH: &str = "/api/v1/webhook-endpoints";

@@ -24,7 +24,7 @@ use wanryo::service::sweep::Step;
 
 use super::{A_DAY, Asker, Bench};
 use crate::app::TestApp;
-use crate::logs::{self, Program};
+use crate::program::{self, Program};
 use crate::support::{TestDatabase, with_sqlite};
 
 /// Longer than the app waits for PortOne in these tests: how long a listener keeps a connection that it does not answer.
@@ -321,7 +321,7 @@ async fn a_certificate_of_a_trusted_authority_counts_for_its_name_and_its_time_a
             ("right", "paid"),
         ] {
             let (port, requests) = lend(certificate, sandbox.url());
-            let mut command = logs::command(&db, &sandbox);
+            let mut command = program::command(&db, &sandbox);
             command
                 .env("SSL_CERT_FILE", file("authority.pem"))
                 .env("PORTONE_V1_API_URL", format!("https://localhost:{port}/"))
@@ -330,7 +330,7 @@ async fn a_certificate_of_a_trusted_authority_counts_for_its_name_and_its_time_a
             for visit in &visits {
                 let url = format!("{}/payments/complete?{visit}", program.url);
                 let request = client.get(url).header("accept", "application/json");
-                let (_, said) = logs::text(request).await;
+                let (_, said) = program::text(request).await;
 
                 let told = format!("\"outcome\":\"{outcome}\"");
                 assert!(said.contains(&told), "{certificate}: {said}");

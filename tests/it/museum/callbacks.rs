@@ -15,8 +15,8 @@ use wanryo::service::inbox;
 
 use super::tools::{GENERATIONS, PRICE, asked, calls, order, query, settled};
 use crate::app::{Answer, PATIENCE, STORE_ID, TestApp, V2_SECRET, WEBHOOK_SECRET};
-use crate::logs::{Program, command};
 use crate::payments::eventually;
+use crate::program::{Program, command};
 use crate::support::{TestDatabase, on_both_databases};
 
 /// Forged requests that one genuine buyer has to get through.

@@ -10,7 +10,7 @@ use super::tools::{
     GENERATIONS, PRICE, asked, at_once, calls, cancels, order, paid, pay, query, restarted, settled,
 };
 use crate::app::TestApp;
-use crate::logs::Program;
+use crate::program::Program;
 use crate::support::{TestDatabase, on_both_databases};
 
 /// What shops and forms put where an order's number belongs when they have none.
@@ -282,7 +282,7 @@ on_both_databases! {
         let sandbox = TestApp::new_sandbox().await;
         let app = TestApp::start_with(&db, Arc::clone(&sandbox), |_| {}).await;
         if db.sqlite_path().is_some() {
-            let second = crate::logs::command(&db, &sandbox).output().await.unwrap();
+            let second = crate::program::command(&db, &sandbox).output().await.unwrap();
             let said = String::from_utf8_lossy(&second.stderr);
             assert!(!second.status.success() && said.contains("DATABASE_URL") && !said.contains("listening on"), "{said}");
             return;

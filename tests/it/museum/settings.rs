@@ -12,7 +12,7 @@ use wanryo::domain::refund::OnMismatch;
 
 use super::tools::{GENERATIONS, asked, order, pay, query, settled, sign_in, sources};
 use crate::app::{PATIENCE, TestApp, WEBHOOK_SECRET};
-use crate::logs::{command, run};
+use crate::program::{command, run};
 use crate::support::{TestDatabase, on_both_databases};
 
 /// Every setting that there is. None of them can leave out a check.
