@@ -38,13 +38,17 @@ pub(crate) fn tag<'p>(page: &'p str, part: &str) -> &'p str {
 
 /// The page that gives a form back.
 async fn given_back(staff: &Staff<'_>, path: &str, form: &[(&str, &str)]) -> String {
+    given_back_as(StatusCode::UNPROCESSABLE_ENTITY, staff, path, form).await
+}
+
+async fn given_back_as(
+    status: StatusCode,
+    staff: &Staff<'_>,
+    path: &str,
+    form: &[(&str, &str)],
+) -> String {
     let answer = staff.send(path, form).await;
-    assert_eq!(
-        answer.status,
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "{}",
-        answer.text
-    );
+    assert_eq!(answer.status, status, "{}", answer.text);
     assert_eq!(answer.headers["cache-control"], "no-store");
     answer.text
 }
@@ -95,6 +99,32 @@ on_both_databases! {
         assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD%2D1?done=refunded");
         let order = staff.page("/orders/ORD-1").await;
         assert!(!order.contains("/orders/ORD%2D1/refund"), "nothing is left: {order}");
+    }
+
+    /// What was typed waits in the form until the other refund is over.
+    async fn a_refund_beside_one_that_is_on_its_way_waits_in_its_form(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let transaction = paid(&app, "v1", "ORD-1").await;
+        let staff = Staff::sign_in(&app).await;
+        let looks = format!("/orders/ORD-1/refund?transaction_id={transaction}&amount=20000");
+        let page = staff.page(&looks).await;
+        let send = async |page: &str, status: Option<StatusCode>| {
+            let fields = ["transaction_id", "amount", "left", "key"].map(|name| (name, hidden(page, name)));
+            let fields: Vec<_> = fields.into_iter().chain([("reason", "한 벌 반품".to_owned())]).collect();
+            match status {
+                Some(status) => given_back_as(status, &staff, "/orders/ORD-1/refund", &strs(&fields)).await,
+                None => staff.post("/orders/ORD-1/refund", &strs(&fields)).await,
+            }
+        };
+        let other = staff.page(&looks).await;
+        app.sandbox.fault(json!({ "call": "cancel", "kind": "reset" })).unwrap();
+        assert_eq!(send(&page, None).await, "/orders/ORD%2D1?done=refund_under_way");
+
+        let waits = send(&other, Some(StatusCode::CONFLICT)).await;
+
+        assert!(waits.contains("이 결제의 다른 환불이 진행되고 있어요") && tag(&waits, "id=\"reason\"").contains("value=\"한 벌 반품\""), "{waits}");
+        assert_eq!(refunds(&app, "ORD-1").await, [(20_000, "in_doubt".to_owned())]);
+        assert_eq!(send(&page, None).await, "/orders/ORD%2D1?done=refund_under_way", "the form that was sent is the refund under way");
     }
 
     /// Each of them decided on what the page said is left, and for the second it is not true any more.
@@ -191,10 +221,16 @@ on_both_databases! {
 
         app.sandbox.fault(json!({ "call": "payment", "kind": "status", "status": 503 })).unwrap();
         app.sandbox.fault(json!({ "call": "find_all", "kind": "status", "status": 503 })).unwrap();
-        let form = [("transaction_id", transaction.as_str()), ("amount", "1000"), ("left", "65000"), ("key", key), ("reason", "x")];
-        assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD%2D1?error=refund_unasked");
+        let form = [("transaction_id", transaction.as_str()), ("amount", "1000"), ("left", "65000"), ("key", key), ("reason", "한 벌 반품")];
+        let page = given_back_as(StatusCode::SERVICE_UNAVAILABLE, &staff, "/orders/ORD-1/refund", &form).await;
+        assert!(page.contains("PortOne이 답하지 않아 환불하지 않았어요") && page.contains("role=\"alert\""), "{page}");
+        assert!(tag(&page, "id=\"reason\"").contains("value=\"한 벌 반품\""), "{page}");
         assert_eq!(refunds(&app, "ORD-1").await, []);
         assert_eq!(app.read_order("ORD-1").await["refunded_amount"], 0);
+        app.sandbox.clear_faults();
+        let key = hidden(&page, "key");
+        let form = [("transaction_id", transaction.as_str()), ("amount", &hidden(&page, "amount")), ("left", &hidden(&page, "left")), ("key", &key), ("reason", "한 벌 반품")];
+        assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD%2D1?done=refunded", "what was given back is sent as it is");
     }
 
     async fn a_deposit_is_given_back_to_an_account_that_is_asked_for(db: TestDatabase) {

@@ -108,7 +108,7 @@ async fn give_back(
     })
 }
 
-/// What the order's page is to say, or what is wrong with the form.
+/// What the order's page is to say, or why the form is given back.
 async fn refund(
     app: &App,
     payment_id: &PaymentId,
@@ -210,8 +210,10 @@ fn not_refunded(error: AskError) -> Result<&'static str, RefundFault> {
         AskError::NoSuchOrder | AskError::NoSuchTransaction | AskError::NotPaid => {
             Ok("error=nothing_left")
         }
-        AskError::KeyReused | AskError::KeyInUse | AskError::UnderWay => Ok("error=other_refund"),
-        AskError::Unavailable => Ok("error=refund_unasked"),
+        AskError::UnderWay => Err(RefundFault::UnderWay),
+        AskError::Unavailable => Err(RefundFault::Unasked),
+        // Of this very form: given back with a new key, it would be another refund.
+        AskError::KeyReused | AskError::KeyInUse => Ok("error=other_refund"),
         AskError::Store(error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,

@@ -25,7 +25,7 @@ use crate::ports::store::Snapshot;
 use crate::service::Core;
 use crate::ui::context::from_request;
 
-/// What is wrong with a refund as it was asked for.
+/// Why a refund was not made as it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefundFault {
     /// It is no amount above 0 of this currency.
@@ -38,6 +38,30 @@ pub enum RefundFault {
     NoReason,
     /// The gateway has to be told where the money goes.
     NoAccount,
+    /// Another refund of the transaction is on its way.
+    UnderWay,
+    /// PortOne could not be asked what is left.
+    Unasked,
+}
+
+impl RefundFault {
+    /// With what the form is given back.
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::UnderWay => StatusCode::CONFLICT,
+            Self::Unasked => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoAmount
+            | Self::TooMuch(_)
+            | Self::Changed(_)
+            | Self::NoReason
+            | Self::NoAccount => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+
+    /// Whether no field is to be mended.
+    const fn is_of_the_moment(self) -> bool {
+        matches!(self, Self::Changed(_) | Self::UnderWay | Self::Unasked)
+    }
 }
 
 /// A refund's form that was posted, for the page that gives it back.
@@ -65,9 +89,14 @@ impl RefundTyped {
         match self.fault {
             Some(RefundFault::TooMuch(left)) => left,
             Some(RefundFault::Changed(left)) => Some(left),
-            Some(RefundFault::NoAmount | RefundFault::NoReason | RefundFault::NoAccount) | None => {
-                None
-            }
+            Some(
+                RefundFault::NoAmount
+                | RefundFault::NoReason
+                | RefundFault::NoAccount
+                | RefundFault::UnderWay
+                | RefundFault::Unasked,
+            )
+            | None => None,
         }
     }
 }
@@ -125,10 +154,11 @@ async fn page(
         None => request.address.parameter("amount"),
     };
     let amount = typed.map(|typed| read_amount(typed, subject.left));
-    let is_wrong = matches!(amount, Some(Err(_)))
-        || posted.as_ref().is_some_and(|posted| posted.fault.is_some());
-    if posted.is_some() && is_wrong {
-        request.respond(StatusCode::UNPROCESSABLE_ENTITY);
+    if let Some(posted) = &posted {
+        let unread = amount.and_then(Result::err);
+        if let Some(fault) = posted.fault.or(unread) {
+            request.respond(fault.status());
+        }
     }
     let step = match amount {
         Some(Ok(amount)) => confirm(&request, &core, &subject, amount, posted.as_ref()),
@@ -219,11 +249,11 @@ fn choose(
         .asked()
         .filter(|_| posted.is_none())
         .map(|tag| view! { <input type="hidden" name="lang" value=tag /> });
-    let changed = posted.and_then(|posted| changed(request, posted, subject.left));
+    let alert = posted.and_then(|posted| alert(request, posted, subject.left));
     view! {
         <section class="office-section">
             <h1 class="office-title">{(text.refund.title)(subject.payment_id.as_str())}</h1>
-            {changed}
+            {alert}
             {what(text, request.locale, subject)}
             <form class="office-settle" method=method action=action>
                 <input type="hidden" name="transaction_id" value=subject.transaction.transaction_id.to_string() />
@@ -261,11 +291,9 @@ fn carried(posted: &RefundTyped) -> AnyView {
     fields.collect_view().into_any()
 }
 
-/// Says that the figures are others than those that were decided on.
-fn changed(request: &Request, posted: &RefundTyped, left: Money) -> Option<AnyView> {
-    let fault = posted
-        .fault
-        .filter(|fault| matches!(fault, RefundFault::Changed(_)))?;
+/// Says what came between the form and the refund.
+fn alert(request: &Request, posted: &RefundTyped, left: Money) -> Option<AnyView> {
+    let fault = posted.fault.filter(|fault| fault.is_of_the_moment())?;
     let words = (request.text().refund.fault)(fault, &money(request.locale, left));
     Some(
         view! { <p class="office-notice" role="alert" data-kind="error" tabindex="-1" autofocus=true>{words}</p> }
@@ -294,7 +322,7 @@ fn confirm(
         .address
         .link(&order_path(&subject.payment_id, Some("refund")), &[]);
     let reason_fault = fault.filter(|fault| *fault == RefundFault::NoReason);
-    let changed = posted.and_then(|posted| changed(request, posted, subject.left));
+    let alert = posted.and_then(|posted| alert(request, posted, subject.left));
     let too_much = fault
         .filter(|fault| matches!(fault, RefundFault::TooMuch(_)))
         .map(|fault| view! { <p class="office-notice" role="alert" data-kind="error">{(text.refund.fault)(fault, &money(request.locale, subject.left))}</p> });
@@ -303,7 +331,7 @@ fn confirm(
     view! {
         <section class="office-section">
             <h1 class="office-title">{(text.refund.confirm_title)(&shown)}</h1>
-            {changed}
+            {alert}
             {too_much}
             {what(text, request.locale, subject)}
             <dl class="office-facts">

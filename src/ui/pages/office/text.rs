@@ -51,8 +51,6 @@ pub(super) enum Notice {
     OtherRefund,
     /// Nothing is left to give back.
     NothingLeft,
-    /// PortOne could not be asked, so nothing was given back.
-    RefundUnasked,
     /// What was done has to be said.
     NoNote,
     /// What was written is no note.
@@ -92,7 +90,6 @@ impl Notice {
             "refund_refused" => Some(Self::RefundRefused),
             "other_refund" => Some(Self::OtherRefund),
             "nothing_left" => Some(Self::NothingLeft),
-            "refund_unasked" => Some(Self::RefundUnasked),
             "paid" => Some(Self::Paid),
             "no_note" => Some(Self::NoNote),
             "bad_note" => Some(Self::BadNote),
@@ -117,7 +114,6 @@ impl Notice {
             | Self::RefundRefused
             | Self::OtherRefund
             | Self::NothingLeft
-            | Self::RefundUnasked
             | Self::BadNote
             | Self::TooManyNotes
             | Self::SettledBefore

@@ -296,7 +296,8 @@ pub(super) const TEXT: Text = Text {
         tel: "The holder’s telephone number (if the gateway wants it)",
         submit: |amount| format!("Refund {amount} now"),
         change: "Change the amount",
-        fault: |fault, left| match fault {
+        fault: |fault, left| {
+            match fault {
             RefundFault::NoAmount => "Please enter an amount above 0, in figures.".to_owned(),
             RefundFault::TooMuch(_) => "That is more than is left to refund.".to_owned(),
             RefundFault::Changed(_) => format!(
@@ -307,6 +308,15 @@ pub(super) const TEXT: Text = Text {
                 "Please fill in bank, number and holder of the account. Nothing was refunded."
                     .to_owned()
             }
+            RefundFault::UnderWay => {
+                "Another refund of this payment is on its way, so nothing was refunded. Please press again when it is over."
+                    .to_owned()
+            }
+            RefundFault::Unasked => {
+                "PortOne did not answer, so nothing was refunded. Please press again in a moment."
+                    .to_owned()
+            }
+        }
         },
         state: |state| match state {
             RefundState::Intended => "PortOne is about to be asked",
@@ -534,9 +544,6 @@ pub(super) const TEXT: Text = Text {
             "Another refund of this payment is on its way. Please try again when it is over."
         }
         Notice::NothingLeft => "Nothing is left to refund.",
-        Notice::RefundUnasked => {
-            "PortOne did not answer, so nothing was refunded. Please try again in a moment."
-        }
         Notice::NoNote => "Please say what was done, in at most 500 characters.",
         Notice::BadNote => "Please write 1 to 500 characters.",
         Notice::TooManyNotes => "The order has 50 notes, as many as it may have.",

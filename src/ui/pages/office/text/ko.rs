@@ -289,7 +289,8 @@ pub(super) const TEXT: Text = Text {
         tel: "예금주 전화번호 (PG사가 요구할 때)",
         submit: |amount| format!("{amount} 환불하기"),
         change: "금액 바꾸기",
-        fault: |fault, left| match fault {
+        fault: |fault, left| {
+            match fault {
             RefundFault::NoAmount => "0보다 큰 금액을 숫자로 적어 주세요.".to_owned(),
             RefundFault::TooMuch(_) => "환불할 수 있는 금액보다 많아요.".to_owned(),
             RefundFault::Changed(_) => format!(
@@ -300,6 +301,14 @@ pub(super) const TEXT: Text = Text {
                 "환불받을 계좌의 은행, 계좌번호, 예금주를 모두 적어 주세요. 환불하지 않았어요."
                     .to_owned()
             }
+            RefundFault::UnderWay => {
+                "이 결제의 다른 환불이 진행되고 있어요. 아직 환불하지 않았어요. 끝난 뒤에 다시 눌러 주세요."
+                    .to_owned()
+            }
+            RefundFault::Unasked => {
+                "PortOne이 답하지 않아 환불하지 않았어요. 잠시 뒤에 다시 눌러 주세요.".to_owned()
+            }
+        }
         },
         state: |state| match state {
             RefundState::Intended => "곧 PortOne에 요청해요",
@@ -515,9 +524,6 @@ pub(super) const TEXT: Text = Text {
         }
         Notice::OtherRefund => "이 결제의 다른 환불이 진행되고 있어요. 끝난 뒤에 다시 해 주세요.",
         Notice::NothingLeft => "환불할 수 있는 금액이 없어요.",
-        Notice::RefundUnasked => {
-            "PortOne이 답하지 않아 환불하지 않았어요. 잠시 뒤에 다시 해 주세요."
-        }
         Notice::NoNote => "처리한 내용을 500자 안으로 적어 주세요.",
         Notice::BadNote => "메모를 1자에서 500자 사이로 적어 주세요.",
         Notice::TooManyNotes => "이 주문에는 메모를 더 남길 수 없어요. 50개까지 남길 수 있어요.",
