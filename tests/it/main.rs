@@ -29,6 +29,7 @@ mod headers;
 mod imports;
 mod live;
 mod metrics;
+mod migrations;
 mod museum;
 mod named_requests;
 mod notes;
