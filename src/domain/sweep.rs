@@ -153,6 +153,9 @@ pub struct Run {
     pub seen: u64,
     /// Whether a part had to be left out.
     pub left_out: bool,
+    /// Whose lists a server did not look at because it has no keys for them.
+    #[serde(default)]
+    pub passed_over: Vec<Portone>,
 }
 
 /// A sweep that came to its end.

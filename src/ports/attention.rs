@@ -61,11 +61,12 @@ pub trait AttentionStore: Send + Sync {
     async fn report(&self, finding: &Finding) -> Result<(), StoreError>;
 
     /// Findings that were last seen before `swept_from`, and whose payments are no older than `paid_from`, were looked for and
-    /// not found: their cause is gone.
+    /// not found: their cause is gone. Of the generations that were passed over nothing was looked for.
     async fn withdraw_unseen(
         &self,
         swept_from: Timestamp,
         paid_from: Timestamp,
+        passed_over: &[Portone],
     ) -> Result<(), StoreError>;
 
     /// An order's payments that could not be read are gone: PortOne was asked by its number at this time, and told all that holds

@@ -99,6 +99,8 @@ pub struct Again {
     pub from: Option<Timestamp>,
     /// Of events written before.
     pub to: Option<Timestamp>,
+    /// Behind this one.
+    pub after: Option<i64>,
     /// At most this many, oldest first.
     pub limit: u32,
 }
@@ -241,13 +243,13 @@ pub trait DeliveryStore: Send + Sync {
         now: Timestamp,
     ) -> Result<Redelivered, StoreError>;
 
-    /// The same for many, see [`Again`]. Says how many.
+    /// The same for many, see [`Again`]. Says which, in order.
     async fn redeliver_many(
         &self,
         again: &Again,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<u64, StoreError>;
+    ) -> Result<Vec<i64>, StoreError>;
 }
 
 /// A webhook to be sent.

@@ -164,7 +164,7 @@ pub async fn find(core: &Core, id: &EndpointId) -> Result<Endpoint, EndpointErro
 ///
 /// # Errors
 /// [`EndpointError::NotFound`], [`EndpointError::NotServed`] and [`EndpointError::Store`].
-pub async fn redeliver(core: &Core, again: &Again, by: &Actor) -> Result<u64, EndpointError> {
+pub async fn redeliver(core: &Core, again: &Again, by: &Actor) -> Result<Vec<i64>, EndpointError> {
     let endpoint = find(core, &again.endpoint_id).await?;
     if !endpoint.status.is_served() {
         return Err(EndpointError::NotServed);

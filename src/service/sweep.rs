@@ -115,6 +115,7 @@ async fn begin(core: &Core, now: Timestamp) -> Result<Option<Run>, StoreError> {
         moves: 0,
         seen: 0,
         left_out: false,
+        passed_over: Vec::new(),
     }))
 }
 
@@ -122,7 +123,7 @@ async fn finish(core: &Core, sweep: Sweep, run: Run) -> Result<Step, StoreError>
     // What was not looked for was not missed.
     if !run.left_out {
         core.attention
-            .withdraw_unseen(run.started_at, run.span.from)
+            .withdraw_unseen(run.started_at, run.span.from, &run.passed_over)
             .await?;
     }
     let finished = Finished {
@@ -207,7 +208,10 @@ async fn take(
                 return Ok(Some(now));
             }
         },
-        Err(GatewayError::NotConfigured) => run.span.next_generation(place),
+        Err(GatewayError::NotConfigured) => {
+            run.passed_over.push(place.portone);
+            run.span.next_generation(place)
+        }
         Err(error) => {
             tracing::warn!(
                 portone = place.portone.as_str(),

@@ -238,6 +238,7 @@ async fn redeliver_given_up(
         dismissed: false,
         from: None,
         to: None,
+        after: None,
         limit: REDELIVERED_MAX,
     };
     let asked = endpoints::redeliver(&app.core, &again, &person.actor()).await;

@@ -464,6 +464,23 @@ on_both_databases! {
         assert_eq!((shop.sandbox().calls("status"), finished(&db).await["left_out"].clone()), (0, json!(false)));
     }
 
+    /// A shop that moved to V2 has no keys of V1 any more, and money of V1 that nobody has decided about.
+    async fn what_was_found_where_nobody_looks_any_more_stays(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        shop.app.order_v2("KNOWN").await;
+        shop.app.pay("ORPHAN", json!({}));
+        shop.sweep().await;
+        assert_eq!(shop.attention().await, [orphan("ORPHAN")]);
+        let Shop { app, clock } = shop;
+        app.running.stop().await;
+        let app = TestApp::start_at(&db, app.sandbox, |settings| settings.v1 = None, Arc::clone(&clock) as _).await;
+        let shop = Shop { app, clock };
+
+        shop.sweep().await;
+
+        assert_eq!(shop.attention().await, [orphan("ORPHAN")]);
+    }
+
     /// PortOne lists a payment as paid and does not know it when it is asked: nothing moves, and a person is told.
     async fn drift_that_asking_does_not_explain_needs_attention(db: TestDatabase) {
         let shop = Shop::open(&db).await;

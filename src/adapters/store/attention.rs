@@ -155,10 +155,12 @@ impl AttentionStore for Database {
         &self,
         swept_from: Timestamp,
         paid_from: Timestamp,
+        passed_over: &[Portone],
     ) -> Result<(), StoreError> {
         self.write(WithdrawUnseen {
             swept_from,
             paid_from,
+            passed_over: passed_over.to_vec(),
         })
         .await
     }
@@ -435,6 +437,7 @@ impl Change for Report {
 struct WithdrawUnseen {
     swept_from: Timestamp,
     paid_from: Timestamp,
+    passed_over: Vec<Portone>,
 }
 
 #[async_trait]
@@ -442,13 +445,20 @@ impl Change for WithdrawUnseen {
     type Answer = ();
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<()>, Failure> {
-        execute!(
-            tx,
-            "UPDATE findings SET gone_at = $1
-            WHERE kind <> 'unclear' AND gone_at IS NULL AND last_seen_at < $1 AND COALESCE(paid_at, first_seen_at) >= $2",
-            micros(self.swept_from),
-            micros(self.paid_from),
-        )?;
+        for portone in [Portone::V1, Portone::V2] {
+            if self.passed_over.contains(&portone) {
+                continue;
+            }
+            execute!(
+                tx,
+                "UPDATE findings SET gone_at = $1
+                WHERE kind <> 'unclear' AND gone_at IS NULL AND last_seen_at < $1 AND COALESCE(paid_at, first_seen_at) >= $2
+                    AND portone = $3",
+                micros(self.swept_from),
+                micros(self.paid_from),
+                portone.as_str(),
+            )?;
+        }
         Ok(Verdict::Keep(()))
     }
 }

@@ -178,7 +178,7 @@ impl DeliveryStore for Database {
         again: &Again,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Vec<i64>, StoreError> {
         let (again, by) = (again.clone(), by.clone());
         self.write(RedeliverMany { again, by, now }).await
     }
@@ -636,25 +636,26 @@ struct RedeliverMany {
 
 #[async_trait]
 impl Change for RedeliverMany {
-    type Answer = u64;
+    type Answer = Vec<i64>;
 
-    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<u64>, Failure> {
+    async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Vec<i64>>, Failure> {
         let Again {
             endpoint_id,
             status,
             dismissed,
             from,
             to,
+            after,
             limit,
         } = &self.again;
-        let count = execute!(
+        let rows: Vec<(i64,)> = fetch_all!(
             tx,
             "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = $5, updated_at = $5, dismissed_at = NULL WHERE status = $2 AND id IN (
                 SELECT id FROM deliveries WHERE endpoint_id = $1 AND status = $2 AND created_at >= $3 AND created_at < $4
-                AND ($7 = 1 OR dismissed_at IS NULL)
+                AND ($7 = 1 OR dismissed_at IS NULL) AND id > $8
                 AND EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.endpoint_id = $1 AND e.status IN ('enabled', 'paused'))
                 ORDER BY id LIMIT $6
-            )",
+            ) RETURNING id",
             endpoint_id.as_str(),
             status.as_str(),
             from.map_or(i64::MIN, micros),
@@ -662,14 +663,17 @@ impl Change for RedeliverMany {
             micros(self.now),
             i64::from(*limit),
             i64::from(*dismissed),
+            after.unwrap_or_default(),
         )?;
-        if count == 0 {
-            return Ok(Verdict::Undo(0));
+        if rows.is_empty() {
+            return Ok(Verdict::Undo(Vec::new()));
         }
+        let mut ids: Vec<i64> = rows.into_iter().map(|(id,)| id).collect();
+        ids.sort_unstable();
         let id = endpoint_id.as_str();
         let entry = Entry::new(self.now, &self.by, Act::RedeliveredMany, id);
-        audit::append(tx, &entry.with(count.to_string())).await?;
-        Ok(Verdict::Keep(count))
+        audit::append(tx, &entry.with(ids.len().to_string())).await?;
+        Ok(Verdict::Keep(ids))
     }
 
     fn makes_work(&self) -> bool {

@@ -502,9 +502,11 @@ pub struct WebhookEndpointList {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Redelivered {
     /// How many are sent again
-    pub(super) redelivered: u64,
-    /// Whether there may be more; ask once more then
+    pub(super) redelivered: usize,
+    /// Whether there may be more; ask once more then, with `next_cursor` as `cursor`
     pub(super) more: bool,
+    /// Behind which the others are
+    pub(super) next_cursor: Option<String>,
 }
 
 /// An event for an endpoint

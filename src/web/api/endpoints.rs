@@ -29,6 +29,7 @@ use crate::web::problem::Problem;
 
 /// Longest text that is looked for as an event's id.
 const EVENT_ID_BYTES_MAX: usize = 64;
+const CURSOR_RIGHT: &str = "must be a next_cursor of an earlier answer";
 const URL_RIGHT: &str =
     "must be an https address of at most 2048 bytes, without a user name or a password";
 const TYPES_RIGHT: &str =
@@ -68,6 +69,8 @@ pub struct RedeliverBody {
     pub from: Option<Timestamp>,
     /// Written before this time
     pub to: Option<Timestamp>,
+    /// The `next_cursor` of an earlier answer, to go on behind it
+    pub cursor: Option<String>,
 }
 
 /// The addresses of this part.
@@ -267,7 +270,7 @@ pub(super) async fn redeliver_many(
     let Ok(id) = EndpointId::parse(&id) else {
         return Problem::NotFound.response();
     };
-    let object = match object(request, &["status", "from", "to"]).await {
+    let object = match object(request, &["status", "from", "to", "cursor"]).await {
         Ok(object) => object,
         Err(response) => return response,
     };
@@ -276,11 +279,12 @@ pub(super) async fn redeliver_many(
         Err(refusal) => return refusal.response(),
     };
     match endpoints::redeliver(&app.core, &again, &shop.actor()).await {
-        Ok(count) => {
-            let more = count == u64::from(REDELIVERED_MAX);
+        Ok(ids) => {
+            let more = u32::try_from(ids.len()) == Ok(REDELIVERED_MAX);
             let answer = answers::Redelivered {
-                redelivered: count,
+                redelivered: ids.len(),
                 more,
+                next_cursor: ids.last().filter(|_| more).map(i64::to_string),
             };
             (StatusCode::ACCEPTED, Json(answer)).into_response()
         }
@@ -315,6 +319,15 @@ fn again(object: &Map<String, Value>, endpoint_id: EndpointId) -> Result<Again, 
         status,
         from: time("from")?,
         to: time("to")?,
+        after: match present(object, "cursor") {
+            None => None,
+            Some(value) => Some(
+                value
+                    .as_str()
+                    .and_then(|text| text.parse().ok())
+                    .ok_or(Refusal::Field("cursor", CURSOR_RIGHT))?,
+            ),
+        },
         limit: REDELIVERED_MAX,
     })
 }
@@ -415,12 +428,9 @@ fn filter(query: DeliveriesQuery) -> Result<DeliveryFilter, FieldRefused> {
             query.event_type,
             EventType::from_word,
         )?,
-        after: read(
-            "cursor",
-            "must be a next_cursor of an earlier answer",
-            query.cursor,
-            |text| text.parse().ok(),
-        )?,
+        after: read("cursor", CURSOR_RIGHT, query.cursor, |text| {
+            text.parse().ok()
+        })?,
         limit: page_limit(query.limit)?,
     })
 }

@@ -1,5 +1,6 @@
 //! Endpoints that fail, each in its way.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use axum::response::IntoResponse;
@@ -8,8 +9,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use wanryo::adapters::webhooks::SEND_TIMEOUT;
+use wanryo::domain::delivery::{DeliveryStatus, EndpointId};
 use wanryo::domain::event::EventType;
-use wanryo::service::deliveries;
+use wanryo::domain::history::Actor;
+use wanryo::ports::deliveries::Again;
+use wanryo::service::{deliveries, endpoints};
 
 use super::receiver::Receiver;
 use super::{HOUR, MINUTE, SECOND, Shop};
@@ -110,7 +114,7 @@ on_both_databases! {
         let path = format!("/api/v1/webhook-endpoints/{id}");
         let enabled = shop.app.api(Method::PATCH, &path, Some(json!({ "enabled": true }))).await;
         assert_eq!(enabled.json()["status"], "enabled");
-        assert_eq!(shop.post(&many, None).await, (StatusCode::ACCEPTED, json!({ "redelivered": 1, "more": false })));
+        assert_eq!(shop.post(&many, None).await, (StatusCode::ACCEPTED, json!({ "redelivered": 1, "more": false, "next_cursor": null })));
         shop.deliver().await;
         assert_eq!(receiver.kinds(), ["order.paid", "order.paid", "order.refunded"]);
     }
@@ -232,7 +236,7 @@ on_both_databases! {
 
         let before = receiver.count();
         let many = format!("/api/v1/webhook-endpoints/{id}/redeliver");
-        assert_eq!(shop.post(&many, None).await, (StatusCode::ACCEPTED, json!({ "redelivered": 10, "more": false })));
+        assert_eq!(shop.post(&many, None).await, (StatusCode::ACCEPTED, json!({ "redelivered": 10, "more": false, "next_cursor": null })));
         shop.deliver().await;
         let sent = receiver.got().split_off(before);
         assert_eq!(sent.len(), 10);
@@ -244,5 +248,33 @@ on_both_databases! {
         let none = json!({ "status": "delivered", "to": "2020-01-01T00:00:00Z" });
         assert_eq!(shop.post(&many, Some(none)).await.1["redelivered"], 0);
         assert_eq!(shop.post(&many, Some(json!({ "status": "delivered" }))).await.1["redelivered"], 11);
+
+        // Portion by portion, whatever has been taken again in the meantime.
+        shop.deliver().await;
+        let (mut after, mut portions) = (None, Vec::new());
+        loop {
+            let again = Again {
+                endpoint_id: EndpointId::parse(&id).unwrap(),
+                status: DeliveryStatus::Delivered,
+                dismissed: true,
+                from: None,
+                to: None,
+                after,
+                limit: 4,
+            };
+            let core = &shop.app.running.core;
+            let ids = endpoints::redeliver(core, &again, &Actor::Command).await.unwrap();
+            shop.deliver().await;
+            let Some(last) = ids.last() else { break };
+            after = Some(*last);
+            portions.push(ids);
+        }
+        assert_eq!(portions.iter().map(Vec::len).collect::<Vec<_>>(), [4, 4, 3]);
+        let all: BTreeSet<i64> = portions.into_iter().flatten().collect();
+        assert_eq!(all.len(), 11, "each of them once");
+        let behind = json!({ "status": "delivered", "cursor": after.unwrap().to_string() });
+        assert_eq!(shop.post(&many, Some(behind)).await.1["redelivered"], 0);
+        let (status, problem) = shop.post(&many, Some(json!({ "cursor": 4 }))).await;
+        assert_eq!((status, &problem["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("cursor")));
     }
 }

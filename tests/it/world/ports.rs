@@ -7,6 +7,7 @@ use wanryo::domain::attention::{AttentionItem, AttentionKind, Finding, Settled a
 use wanryo::domain::delivery::{Attempt, Delivery, Endpoint, EndpointId, Leased, Sent};
 use wanryo::domain::history::Actor;
 use wanryo::domain::ids::{PaymentId, TransactionId};
+use wanryo::domain::order::Portone;
 use wanryo::domain::refund::{Refund, Word};
 use wanryo::domain::sweep::Sweep;
 use wanryo::domain::target::TargetRefused;
@@ -141,7 +142,7 @@ impl DeliveryStore for Fused<dyn DeliveryStore> {
         again: &Again,
         by: &Actor,
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Vec<i64>, StoreError> {
         through!(
             self,
             "deliveries.redeliver_many",
@@ -192,11 +193,12 @@ impl AttentionStore for Fused<dyn AttentionStore> {
         &self,
         swept_from: Timestamp,
         paid_from: Timestamp,
+        passed_over: &[Portone],
     ) -> Result<(), StoreError> {
         through!(
             self,
             "attention.withdraw_unseen",
-            withdraw_unseen(swept_from, paid_from)
+            withdraw_unseen(swept_from, paid_from, passed_over)
         )
     }
     async fn withdraw_unclear(

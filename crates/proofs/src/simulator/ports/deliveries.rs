@@ -101,8 +101,13 @@ impl DeliveryStore for Server {
         Ok(Redelivered::NothingThere)
     }
 
-    async fn redeliver_many(&self, _: &Again, _: &Actor, _: Timestamp) -> Result<u64, StoreError> {
-        Ok(0)
+    async fn redeliver_many(
+        &self,
+        _: &Again,
+        _: &Actor,
+        _: Timestamp,
+    ) -> Result<Vec<i64>, StoreError> {
+        Ok(Vec::new())
     }
 }
 

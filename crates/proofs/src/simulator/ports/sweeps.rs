@@ -59,9 +59,10 @@ impl AttentionStore for Server {
         &self,
         swept_from: Timestamp,
         paid_from: Timestamp,
+        passed_over: &[Portone],
     ) -> Result<(), StoreError> {
         self.statement("withdraw what was not seen", |world| {
-            world.withdraw_unseen(swept_from, paid_from);
+            world.withdraw_unseen(swept_from, paid_from, passed_over);
             Ok(())
         })
         .await

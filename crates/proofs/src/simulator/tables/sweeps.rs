@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use wanryo::domain::attention::{AttentionKind, Finding};
 use wanryo::domain::ids::PaymentId;
+use wanryo::domain::order::Portone;
 use wanryo::domain::sweep::Sweep;
 
 use super::Tables;
@@ -51,12 +52,19 @@ impl Tables {
     }
 
     /// What was looked for and not seen is gone. Says how many were.
-    pub fn withdraw_unseen(&mut self, swept_from: Timestamp, paid_from: Timestamp) -> usize {
+    pub fn withdraw_unseen(
+        &mut self,
+        swept_from: Timestamp,
+        paid_from: Timestamp,
+        passed_over: &[Portone],
+    ) -> usize {
         let mut gone = 0;
         for row in &mut self.findings {
             let item = &row.finding.item;
             let paid_at = row.finding.paid_at.unwrap_or(item.first_seen_at);
-            let is_swept = item.kind != AttentionKind::Unclear && row.gone_at.is_none();
+            let is_swept = item.kind != AttentionKind::Unclear
+                && row.gone_at.is_none()
+                && !passed_over.contains(&item.portone);
             if is_swept && item.last_seen_at < swept_from && paid_at >= paid_from {
                 row.gone_at = Some(swept_from);
                 gone += 1;

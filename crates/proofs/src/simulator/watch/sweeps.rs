@@ -104,8 +104,13 @@ impl World {
     }
 
     /// What was looked for and not seen is gone.
-    pub fn withdraw_unseen(&mut self, from: Timestamp, paid_from: Timestamp) {
-        if self.tables.withdraw_unseen(from, paid_from) > 0 {
+    pub fn withdraw_unseen(
+        &mut self,
+        from: Timestamp,
+        paid_from: Timestamp,
+        passed_over: &[Portone],
+    ) {
+        if self.tables.withdraw_unseen(from, paid_from, passed_over) > 0 {
             self.did(Deed::FindingWithdrawn);
         }
     }
