@@ -14,7 +14,7 @@ use super::{Core, PAGE_BUDGET, VISITOR_ENTRIES_MAX};
 use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
 use crate::domain::money::Money;
-use crate::domain::order::OrderStatus;
+use crate::domain::order::{Order, OrderStatus};
 use crate::domain::outcome::{Outcome, awaits_deposit, may_pay_again, outcome_of};
 use crate::domain::text::clean;
 use crate::domain::transaction::{Transaction, TransactionStatus, Verdict, VirtualAccount};
@@ -408,8 +408,7 @@ fn view(
             locale: order.locale.clone(),
             awaits_deposit: awaits_deposit(transactions, now),
             said_at: now,
-            transaction: subject
-                .map(|transaction| facts(order.amount, transaction, outcome, proven)),
+            transaction: subject.map(|transaction| facts(order, transaction, outcome, proven)),
         }),
         claimed_failure: claim.says_failed(),
         retry_url: may_retry.then(|| core.pay_url(&order.payment_id)),
@@ -426,14 +425,23 @@ fn view(
 }
 
 fn facts(
-    price: Money,
+    order: &Order,
     transaction: &Transaction,
     outcome: Outcome,
     proven: bool,
 ) -> TransactionFacts {
+    let price = order.amount;
     let amount = transaction
         .amount_minor
         .filter(|_| transaction.currency.as_deref() == Some(price.currency.code()));
+    // A gateway may keep an account open for longer than the order: a deposit in that time comes too late.
+    let in_time = |account: &VirtualAccount| VirtualAccount {
+        expires_at: [account.expires_at, order.expires_at]
+            .into_iter()
+            .flatten()
+            .min(),
+        ..account.clone()
+    };
     TransactionFacts {
         transaction_id: Some(transaction.transaction_id.clone()).filter(|_| proven),
         amount: amount.map(|minor| Money {
@@ -449,7 +457,8 @@ fn facts(
         paid_at: transaction.paid_at,
         virtual_account: transaction
             .virtual_account
-            .clone()
-            .filter(|_| outcome == Outcome::VirtualAccountIssued),
+            .as_ref()
+            .filter(|_| outcome == Outcome::VirtualAccountIssued)
+            .map(in_time),
     }
 }

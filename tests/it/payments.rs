@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_like::join_all;
+use jiff::{SignedDuration, Timestamp};
 use portone_sandbox::Sandbox;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -121,6 +122,41 @@ on_both_databases! {
 
         assert_eq!((&body["outcome"], &body["transaction_id"]), (&json!("paid"), &Value::Null), "an order's number does not open the payment's");
         assert_eq!(app.read_order("ORD-1").await["transaction_id"], json!(paid));
+    }
+
+    /// An account of Hecto's that takes any sum: PortOne calls it paid, and `amount` is what was ordered.
+    async fn a_deposit_of_less_than_was_ordered_pays_nothing(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for (id, deposits, outcome) in [("LESS", ["1"].as_slice(), "held"), ("WHOLE", &["65000"], "paid"), ("TWICE", &["65000", "65000"], "paid")] {
+            app.order(id).await;
+            let account = json!({ "status": "ready", "pg_provider": "settle", "pay_method": "vbank", "vbank_name": "국민은행", "vbank_num": "123-456", "vbank_date": 4_102_444_800_i64 });
+            let imp_uid = app.pay(id, account);
+            assert_eq!(app.complete(&query(&imp_uid, id)).await.outcome(), "virtual_account_issued", "{id}");
+            for amount in deposits {
+                let url = app.sandbox.url().join(&format!("_sandbox/payments/{imp_uid}/deposit")).unwrap();
+                let amount: u32 = amount.parse().unwrap();
+                let deposited = app.send(app.client.post(url).json(&json!({ "amount": amount }))).await;
+                assert!(deposited.status.is_success(), "{}", deposited.text);
+            }
+            assert_eq!(app.sandbox.payment(&imp_uid).unwrap()["status"], "paid");
+
+            assert_eq!(app.complete(&query(&imp_uid, id)).await.outcome(), outcome, "{id}");
+            assert_eq!(app.told(id).await.contains(&"order.paid"), outcome == "paid", "{id}");
+        }
+    }
+
+    /// A gateway that takes no deadline keeps the account open for days, and the order is over in an hour.
+    async fn a_deposit_is_asked_for_while_the_order_is_open(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let over = app.running.core.clock.now() + SignedDuration::from_hours(1);
+        app.order_with("ORD-1", json!({ "expires_at": over })).await;
+        let imp_uid = app.pay("ORD-1", json!({ "status": "ready", "pay_method": "vbank", "vbank_name": "국민은행", "vbank_num": "123-456", "vbank_date": 4_102_444_800_i64 }));
+
+        let issued = app.complete(&query(&imp_uid, "ORD-1")).await;
+
+        assert_eq!(issued.outcome(), "virtual_account_issued");
+        let told: Timestamp = issued.json()["virtual_account"]["expires_at"].as_str().unwrap().parse().unwrap();
+        assert_eq!(told.as_second(), over.as_second());
     }
 
     async fn an_issued_account_waits_for_its_deposit(db: TestDatabase) {

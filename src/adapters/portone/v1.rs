@@ -287,6 +287,7 @@ impl TryFrom<v1::Payment> for Record {
         let transaction_id =
             TransactionId::parse(payment.imp_uid.as_str()).map_err(|_| GatewayError::Garbled)?;
         let virtual_account = virtual_account(&payment);
+        let amount = payment.amount.min(deposited(&payment));
         Ok(Self {
             portone: Some(Portone::V1),
             store_id: None,
@@ -301,7 +302,7 @@ impl TryFrom<v1::Payment> for Record {
                 v1::Status::Unrecognized(_) => None,
             },
             reported: Reported::Major {
-                amount: payment.amount,
+                amount,
                 cancelled: payment.cancel_amount,
             },
             currency: payment.currency.and_then(currency_code),
@@ -316,6 +317,15 @@ impl TryFrom<v1::Payment> for Record {
             paid_at: payment.paid_at,
         })
     }
+}
+
+/// What came, as far as PortOne tells: into an account that takes any sum it may be less than what was ordered, which is what
+/// `amount` says. What came on top of it is not of this order.
+fn deposited(payment: &v1::Payment) -> Decimal {
+    let deposits = payment.deposit_history.iter().map(|deposit| deposit.amount);
+    deposits
+        .reduce(|sum, amount| sum.saturating_add(amount))
+        .unwrap_or(Decimal::MAX)
 }
 
 fn virtual_account(payment: &v1::Payment) -> Option<VirtualAccount> {

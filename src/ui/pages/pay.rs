@@ -4,6 +4,7 @@ mod v1;
 mod v2;
 
 use http::StatusCode;
+use jiff::Timestamp;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
@@ -12,7 +13,7 @@ use crate::actions::{ActionError, payment_to_make};
 use crate::domain::ids::PayToken;
 use crate::domain::order::{OrderStatus, Portone};
 use crate::domain::outcome::Outcome;
-use crate::i18n::{Locale, StoryText, datetime, money};
+use crate::i18n::{KOREA, Locale, StoryText, datetime, money};
 use crate::islands::PayButton;
 use crate::islands::pay_button::Sdk;
 use crate::service::completion::Arrival;
@@ -290,6 +291,12 @@ fn pay_path(view: &PayView, token: Option<&str>) -> String {
         Some(token) => format!("/pay/{segment}?token={}", token.as_str()),
         None => format!("/pay/{segment}"),
     }
+}
+
+/// As both SDKs take a deadline. Times without an offset are Korea's at PortOne.
+fn korea_time(at: Timestamp) -> String {
+    let time = KOREA.to_datetime(at);
+    time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 #[cfg(test)]

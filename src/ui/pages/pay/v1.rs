@@ -4,11 +4,15 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::korea_time;
 use crate::i18n::Locale;
 use crate::service::orders::{PayView, PaymentWindow};
 
 /// Longest order name that the window takes, in characters.
 const NAME_CHARS_MAX: usize = 40;
+
+/// A deposit to an account, as a way to pay.
+const VBANK: &str = "vbank";
 
 /// What is not there is left out: the SDK checks types.
 #[derive(Serialize)]
@@ -29,6 +33,9 @@ struct RequestPay<'a> {
     buyer_email: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     buyer_tel: Option<&'a str>,
+    /// An account that outlives its order would collect money for an order that is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vbank_due: Option<String>,
     m_redirect_url: &'a str,
 }
 
@@ -51,6 +58,10 @@ pub(super) fn params(view: &PayView, window: &PaymentWindow, locale: Locale) -> 
         buyer_name: window.buyer_name.as_deref(),
         buyer_email: window.buyer_email.as_deref(),
         buyer_tel: window.buyer_tel.as_deref(),
+        vbank_due: view
+            .expires_at
+            .filter(|_| window.pay_method.as_deref() == Some(VBANK))
+            .map(korea_time),
         m_redirect_url: &window.redirect_url,
     };
     serde_json::to_string(&request).ok()
@@ -91,5 +102,27 @@ mod tests {
             value["m_redirect_url"],
             "https://pay.example/payments/complete"
         );
+    }
+
+    #[test]
+    fn an_account_ends_with_its_order() {
+        let expires_at = "2026-11-21T15:04:05.9Z".parse().ok();
+        let view = PayView {
+            expires_at,
+            ..fixtures::view(1_000, "KRW")
+        };
+        let due = |view: &PayView, method: &str| {
+            let window = PaymentWindow {
+                pay_method: Some(method.to_owned()),
+                ..fixtures::window(Portone::V1)
+            };
+            let text = params(view, &window, Locale::Ko).expect("parameters");
+            let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            value["vbank_due"].as_str().map(str::to_owned)
+        };
+
+        assert_eq!(due(&view, "vbank").as_deref(), Some("2026-11-22 00:04:05"));
+        assert_eq!(due(&view, "card"), None);
+        assert_eq!(due(&fixtures::view(1_000, "KRW"), "vbank"), None);
     }
 }

@@ -5,10 +5,10 @@
 //! does not have opens nothing. With `redirectUrl` and without `forceRedirect`, phones are redirected and desktops get a
 //! promise; the page is ready for both.
 
-use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::i18n::{KOREA, Locale};
+use super::korea_time;
+use crate::i18n::Locale;
 use crate::service::orders::{PayView, PaymentWindow};
 
 /// What is not there is left out: the SDK checks types.
@@ -107,7 +107,7 @@ pub(super) fn params(
             .filter(|_| pay_method == PayMethod::VirtualAccount)
             .map(|at| VirtualAccount {
                 account_expiry: AccountExpiry {
-                    due_date: due_date(at),
+                    due_date: korea_time(at),
                 },
             }),
         customer: Customer {
@@ -168,15 +168,6 @@ fn wallet(word: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
-
-/// One of the forms that the SDK takes. Times without an offset are Korea's at PortOne.
-fn due_date(at: Timestamp) -> String {
-    KOREA
-        .to_datetime(at)
-        .strftime("%Y-%m-%d %H:%M:%S")
-        .to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
