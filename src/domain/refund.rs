@@ -415,7 +415,8 @@ pub fn is_refundable(transaction: &Transaction) -> bool {
 
 /// Whether the policy may give a payment back by itself: it is the order's, and what failed is about the payment as such. One that
 /// was made through another generation of PortOne or in another store may be another system's, whose order has the same number;
-/// so may one of which PortOne does not say that it is a test, on a server for tests.
+/// so may one of which PortOne does not say that it is a test, on a server for tests. One whose amount or currency PortOne did not
+/// tell is not known to be a wrong one.
 #[must_use]
 pub fn may_go_back_by_policy(transaction: &Transaction, mode: Mode) -> bool {
     let is_test = transaction.test == Some(true);
@@ -431,6 +432,8 @@ pub fn may_go_back_by_policy(transaction: &Transaction, mode: Mode) -> bool {
     let mut failed = transaction.checks.iter().filter(|check| !check.passed);
     transaction.verdict == Verdict::Held
         && transaction.holds_money()
+        && transaction.amount_minor.is_some()
+        && transaction.currency.is_some()
         && (mode == Mode::Live || is_test)
         && failed.all(is_about_the_payment)
 }

@@ -12,7 +12,7 @@ use axum::extract::{Extension, MatchedPath, OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, RETRY_AFTER, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -62,14 +62,14 @@ pub async fn require_person(State(app): State<App>, mut request: Request, next: 
         }
         Ok(None) => {
             // After signing in only a page is opened again, never an action.
-            let wanted = if request.method() == http::Method::GET {
-                request.uri().path()
+            let wanted = if request.method().is_safe() {
+                wanted_page(request.uri())
             } else {
-                "/orders"
+                "/orders".to_owned()
             };
             see_other(&format!(
                 "/login?next={}",
-                utf8_percent_encode(wanted, NON_ALPHANUMERIC)
+                utf8_percent_encode(&wanted, NON_ALPHANUMERIC)
             ))
         }
         Err(error) => {
@@ -471,6 +471,19 @@ const OWN_PAGES: [&str; 8] = [
     "/settings/audit",
     "/settings/account",
 ];
+
+/// With its filters and places. The language is the sign-in page's to keep: a person may choose another there.
+fn wanted_page(uri: &Uri) -> String {
+    let query = uri.query().unwrap_or_default().split('&');
+    let kept: Vec<&str> = query
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("lang="))
+        .collect();
+    let path = uri.path();
+    match kept.as_slice() {
+        [] => path.to_owned(),
+        kept => format!("{path}?{}", kept.join("&")),
+    }
+}
 
 /// Where a form may send a person on: our own back office, nothing else, however it is spelled.
 fn own_page(next: &str) -> &str {

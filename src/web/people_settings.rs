@@ -210,7 +210,7 @@ async fn drop_second_factor(
     Named(id): Named<String>,
 ) -> Response {
     // One's own is dropped with a code, on the page of one's own account.
-    if id == person.id.to_string() {
+    if id.parse() == Ok(person.id) {
         return back(ACCOUNT_PATH, "error=refused");
     }
     change(

@@ -1,6 +1,6 @@
 //! The overview as people of the shop see it.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use wanryo::domain::access::Role;
 use wanryo::domain::order::Mode;
@@ -74,5 +74,25 @@ on_both_databases! {
         let english = page(&app, Role::Viewer, "/overview?lang=en").await;
         assert!(figure(&english, "paid").contains("₩65,000") && english.contains("Last 14 days, KRW"), "{english}");
         assert!(english.contains("There is no endpoint yet"), "{english}");
+    }
+
+    /// What an endpoint that gets nothing has left behind says nothing of how events go out.
+    async fn what_waits_is_what_somebody_is_to_get(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let endpoint = json!({ "url": "http://127.0.0.1:1/hook" });
+        let made = app.api(Method::POST, "/api/v1/webhook-endpoints", Some(endpoint)).await.json();
+        paid(&app, "v1", "PAID").await;
+        let waits = async || {
+            let page = page(&app, Role::Viewer, "/overview?lang=en").await;
+            let (_, rest) = page.split_once("Longest waiting event").unwrap();
+            rest.split_once("</dd>").unwrap().0.contains("<time")
+        };
+        assert!(waits().await);
+
+        let path = format!("/api/v1/webhook-endpoints/{}", made["id"].as_str().unwrap());
+        let disabled = app.api(Method::PATCH, &path, Some(json!({ "enabled": false }))).await;
+        assert_eq!(disabled.status, StatusCode::OK, "{}", disabled.text);
+
+        assert!(!waits().await);
     }
 }

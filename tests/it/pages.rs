@@ -47,6 +47,8 @@ on_both_databases! {
 
         let stranger = app.page("/orders?lang=en").await;
         assert_eq!(stranger.headers["location"], "/login?next=%2Forders&lang=en");
+        let filtered = app.page("/attention?lang=en&after=a&x=%2F").await;
+        assert_eq!(filtered.headers["location"], "/login?next=%2Fattention%3Fafter%3Da%26x%3D%252F&lang=en", "with its filters");
         let refused = app.send(app.client.post(app.url("/login?lang=en")).form(&form("wrong"))).await;
         assert_eq!(refused.headers["location"], "/login?error=refused&next=%2Fattention&lang=en");
         let let_in = app.send(app.client.post(app.url("/login?lang=en")).form(&form("correct horse battery"))).await;

@@ -114,6 +114,27 @@ fn forged(email: &str, hash: &str, nonce: u8) -> String {
 }
 
 on_both_databases! {
+    /// A full disk, a database that only reads: that is when the back office is needed.
+    async fn who_is_signed_in_reads_on_while_nothing_can_be_written(db: TestDatabase) {
+        let (app, clock) = start(&db).await;
+        app.order("ORD-1").await;
+        let cookie = cookies(&sign_in(&app, "198.51.100.1", EMAIL, PASSWORD, "").await);
+        let refuse = match db.sqlite_path() {
+            Some(_) => "CREATE TRIGGER no_more BEFORE UPDATE ON sessions BEGIN SELECT RAISE(ABORT, 'no more'); END",
+            None => "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no more'; END $$;
+                CREATE TRIGGER no_more BEFORE UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION refuse()",
+        };
+        db.run(refuse).await;
+        let open = async || app.send(app.client.get(app.url("/orders")).header("accept", "text/html").header("cookie", &cookie)).await;
+
+        clock.push(Duration::from_mins(20));
+        let page = open().await;
+        assert_eq!(page.status, StatusCode::OK, "{:?}", page.headers);
+        assert!(page.text.contains("ORD-1"), "{}", page.text);
+        clock.push(Duration::from_mins(20));
+        assert_eq!(open().await.status, StatusCode::SEE_OTHER, "nobody has seen it since, so it has idled for too long");
+    }
+
     async fn a_browser_is_known_to_an_account_alone(db: TestDatabase) {
         let (app, _clock) = start(&db).await;
         let nobody = "nobody@example.com";

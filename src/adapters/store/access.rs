@@ -341,12 +341,18 @@ impl AccessStore for Database {
         };
         let seen_long_ago = now.saturating_sub(SEEN_EVERY).unwrap_or(now);
         if seen_at <= micros(seen_long_ago) {
-            self.write(SeeSession {
+            let seen = SeeSession {
                 hash: *hash,
                 now,
                 seen_long_ago,
-            })
-            .await?;
+            };
+            // Only a note: whoever is signed in reads on while nothing can be written. The session ends the sooner for it.
+            if let Err(error) = self.write(seen).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the use of a session could not be noted"
+                );
+            }
         }
         Ok(Some(user.into_domain()?))
     }
@@ -592,7 +598,7 @@ impl Change for ChangeUser {
             )?,
             UserChange::SecondFactor { secret, step, .. } => execute!(
                 tx,
-                "UPDATE users SET code_secret = $2, code_step = $3, updated_at = $4 WHERE id = $1",
+                "UPDATE users SET code_secret = $2, code_step = $3, updated_at = $4 WHERE id = $1 AND code_secret IS NULL",
                 id,
                 secret.to_base32(),
                 *step,

@@ -49,8 +49,11 @@ const ENDPOINTS: &str =
     "SELECT COUNT(*), COALESCE(SUM(CASE status WHEN 'paused' THEN 1 ELSE 0 END), 0)
     FROM webhook_endpoints WHERE status <> 'deleted'";
 const ATTEMPTS: &str = "SELECT COUNT(*), COUNT(error) FROM (SELECT error FROM delivery_attempts WHERE at >= $1 LIMIT $2) AS lately";
-const WAITING: &str =
-    "SELECT created_at FROM deliveries WHERE status = 'pending' ORDER BY created_at LIMIT 1";
+/// What waits for an endpoint that gets nothing is no sign of how events go out. There is no more of it than there was when the
+/// endpoint ended.
+const WAITING: &str = "SELECT d.created_at FROM deliveries AS d WHERE d.status = 'pending'
+        AND EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.endpoint_id = d.endpoint_id AND e.status IN ('enabled', 'paused'))
+    ORDER BY d.created_at LIMIT 1";
 
 #[async_trait]
 impl OverviewStore for Database {
