@@ -1,7 +1,7 @@
 //! The second factor: set up, asked for, used once, slowed down, and taken away.
 
 use reqwest::StatusCode;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 use wanryo::domain::access::Role;
@@ -96,6 +96,23 @@ const STEP: Duration = Duration::from_secs(30);
 const ASKED: &str = "/login/code?next=%2Fattention";
 
 on_both_databases! {
+    /// Pressed twice: the codes that are shown are those that count.
+    async fn of_two_forms_that_turn_it_on_one_counts(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let core = &app.running.core;
+        access::put_user(core, EMAIL, SecretString::from(PASSWORD), None).await.unwrap();
+        for _ in 0..8 {
+            let fresh = access::factor::draw_secret(core);
+            let code = now(&app, &fresh);
+            let turn_on = || access::factor::turn_on(core, EMAIL, fresh.clone(), &code);
+            let (one, other) = tokio::join!(turn_on(), turn_on());
+            let (on, refused) = if one.is_ok() { (one, other) } else { (other, one) };
+            assert!(matches!(refused, Err(access::AccessError::Exists)), "{:?}", refused.err());
+            let (_, codes) = on.unwrap();
+            access::factor::turn_off(core, EMAIL, codes[0].expose_secret()).await.unwrap();
+        }
+    }
+
     async fn a_code_is_asked_for_and_counts_once(db: TestDatabase) {
         let (app, clock) = start(&db).await;
         let mut browser = Browser::new(&app);

@@ -688,6 +688,15 @@ fn the_policy_returns_what_fails_by_itself_alone() {
             status: TransactionStatus::Ready,
             ..held(&[Amount], live)
         },
+        // What was not told is not known to be wrong.
+        Transaction {
+            currency: None,
+            ..held(&[Amount, Currency], live)
+        },
+        Transaction {
+            amount_minor: None,
+            ..held(&[Amount], live)
+        },
     ] {
         assert!(!may_go_back_by_policy(&kept, Mode::Live), "{kept:?}");
     }
