@@ -132,12 +132,11 @@ on_both_databases! {
                 child.kill().await.unwrap();
 
                 let at = format!("from {version}, kill {kill} after {moment:?}");
-                let applied = old.read("SELECT CAST(COUNT(*) AS TEXT) FROM _sqlx_migrations WHERE success").await;
-                let begun = old.read("SELECT CAST(COUNT(*) AS TEXT) FROM _sqlx_migrations").await;
-                assert_eq!(applied, begun, "{at}: a step is there in half");
-                let applied: usize = applied[0].parse().unwrap();
-                assert!((version..=newest).contains(&applied), "{at}: {applied}");
-                if applied < newest {
+                // In one look: a server may still commit what the killed program had sent.
+                let applied = old.read("SELECT CAST(success AS TEXT) FROM _sqlx_migrations").await;
+                assert!(applied.iter().all(|success| ["1", "true"].contains(&success.as_str())), "{at}: a step is there in half: {applied:?}");
+                assert!((version..=newest).contains(&applied.len()), "{at}: {applied:?}");
+                if applied.len() < newest {
                     cut_short += 1;
                 }
             }
