@@ -198,10 +198,11 @@ impl PostgresPools {
         number: &str,
     ) -> Result<Option<Fate>, Failure> {
         let mut tx = self.begin_write().await?;
-        // A number that the server has not given out yet is an error. It is one of a transaction that a crash undid.
+        // A number that the server has not given out yet is an error. It is one of a transaction that a crash undid. Compared with
+        // a fresh number: the newest of a snapshot is of a transaction that is over, and one that still commits may be newer.
         let found: Option<(Option<String>,)> = fetch_optional!(
             &mut tx,
-            "SELECT CASE WHEN $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) THEN pg_xact_status($1::text::xid8) ELSE 'aborted' END",
+            "SELECT CASE WHEN $1::text::xid8 < pg_current_xact_id() THEN pg_xact_status($1::text::xid8) ELSE 'aborted' END",
             number,
         )?;
         let status = found.and_then(|(status,)| status);

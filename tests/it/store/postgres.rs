@@ -168,3 +168,57 @@ async fn a_connection_lost_during_a_commit_leaves_no_doubt() {
     })
     .await;
 }
+
+/// Nothing else is going on, so no transaction that is over has a higher number.
+#[tokio::test]
+async fn a_connection_lost_while_the_server_commits_is_waited_for() {
+    with_postgres(|test| async move {
+        let direct = test.open().await;
+        let proxy = Proxy::start(&test.url).await;
+        let database = wanryo::adapters::store::Database::open(&proxy.url)
+            .await
+            .unwrap();
+        let order = created(&database, order("A")).await;
+        test.run(
+            "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                PERFORM pg_advisory_xact_lock(1);
+                RETURN NULL;
+            END $$;
+            CREATE CONSTRAINT TRIGGER linger AFTER UPDATE ON orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION linger();",
+        )
+        .await;
+        let mut holder = PgConnection::connect(&test.url).await.unwrap();
+        let mut observer = PgConnection::connect(&test.url).await.unwrap();
+        sqlx::raw_sql("SELECT pg_advisory_lock(1)").execute(&mut holder).await.unwrap();
+
+        proxy.cut(Cut::WhileTheServerCommits);
+        let change = payment(&order, accepted("imp_1", &order));
+        let committing = tokio::spawn({
+            let database = database.clone();
+            async move { database.commit(&change).await }
+        });
+        // It has asked once what became of it, or has begun once more.
+        let look = async {
+            loop {
+                let (looks, waiting): (i64, i64) = sqlx::query_as(
+                    "SELECT count(*) FILTER (WHERE query = 'ROLLBACK'), count(*) FILTER (WHERE wait_event_type = 'Lock')
+                    FROM pg_stat_activity WHERE datname = current_database()",
+                )
+                .fetch_one(&mut observer)
+                .await
+                .unwrap();
+                if waiting > 1 || (waiting == 1 && looks > 0) {
+                    break;
+                }
+            }
+        };
+        timeout(PATIENCE, look).await.unwrap();
+        assert!(proxy.has_cut() && !committing.is_finished());
+        sqlx::raw_sql("SELECT pg_advisory_unlock(1)").execute(&mut holder).await.unwrap();
+
+        // Were it run again, its order would have moved on.
+        assert_eq!(committing.await.unwrap().unwrap(), Committed::Done);
+        assert_eq!(direct.history(&order.payment_id).await.unwrap().len(), 2);
+    })
+    .await;
+}

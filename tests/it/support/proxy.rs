@@ -12,6 +12,8 @@ pub(crate) enum Cut {
     BeforeTheServer,
     /// The server carries it out, and its answer is lost.
     BeforeTheAnswer,
+    /// The server has it and is still at it.
+    WhileTheServerCommits,
 }
 
 /// In PostgreSQL's protocol, both the statement and the answer to it end like this.
@@ -75,9 +77,16 @@ async fn pass(mut client: TcpStream, mut server: TcpStream, cuts: Arc<Mutex<Opti
                 let Ok(length @ 1..) = read else { return };
                 let asked = &asked[..length];
                 if asked.ends_with(COMMIT) {
-                    match cuts.lock().unwrap().take() {
+                    let cut = cuts.lock().unwrap().take();
+                    match cut {
                         Some(Cut::BeforeTheServer) => return,
                         Some(Cut::BeforeTheAnswer) => hides_answer = true,
+                        Some(Cut::WhileTheServerCommits) => {
+                            server.write_all(asked).await.unwrap();
+                            drop(client);
+                            let _answer = server.read(&mut answered).await;
+                            return;
+                        }
                         None => {}
                     }
                 }
