@@ -249,9 +249,7 @@ impl Core {
     /// Address of the pay page of an order, for anybody.
     #[must_use]
     pub fn pay_url(&self, id: &crate::domain::ids::PaymentId) -> String {
-        let segment =
-            percent_encoding::utf8_percent_encode(id.as_str(), percent_encoding::NON_ALPHANUMERIC);
-        format!("{}/pay/{segment}", self.settings.public_url)
+        format!("{}/pay/{}", self.settings.public_url, id.to_segment())
     }
 
     /// Address of the completion page of an order, for who knows its number, and maybe the id of an attempt to pay it.
@@ -265,10 +263,7 @@ impl Core {
             crate::domain::order::Portone::V1 => ("merchant_uid", "imp_uid"),
             crate::domain::order::Portone::V2 => ("paymentId", "txId"),
         };
-        let value = percent_encoding::utf8_percent_encode(
-            order.payment_id.as_str(),
-            percent_encoding::NON_ALPHANUMERIC,
-        );
+        let value = order.payment_id.to_segment();
         let address = format!(
             "{}/payments/complete?{name}={value}",
             self.settings.public_url

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
 /// Longest `payment_id` of an order, in characters.
@@ -12,6 +13,12 @@ pub const PAYMENT_ID_CHARS_MAX: usize = 64;
 /// Longest `merchant_uid` that PortOne V1 keeps, in characters.
 /// <https://developers.portone.io/sdk/ko/v1-sdk/javascript-sdk/payrq>
 pub const PAYMENT_ID_V1_CHARS_MAX: usize = 40;
+/// What does not stand for itself in an address.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 /// Longest `transaction_id`, in bytes.
 pub const TRANSACTION_ID_BYTES_MAX: usize = 64;
 
@@ -62,6 +69,13 @@ impl PaymentId {
             return Err(InvalidId::Dots);
         }
         Ok(Self(text.to_owned()))
+    }
+
+    /// The id as it stands in an address, in a path or a query. What need not be encoded is not: shops and people compare
+    /// addresses (<https://www.rfc-editor.org/rfc/rfc3986#section-2.3>).
+    #[must_use]
+    pub fn to_segment(&self) -> String {
+        utf8_percent_encode(&self.0, SEGMENT).to_string()
     }
 
     /// The id as PortOne and the shop know it.

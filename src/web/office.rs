@@ -587,7 +587,7 @@ mod tests {
         }
         for page in [
             "/orders",
-            "/orders/ORD%2D1",
+            "/orders/ORD-1",
             "/overview",
             "/attention",
             "/attention?after=a",

@@ -10,7 +10,7 @@ use crate::roles::sign_in;
 use crate::support::{TestDatabase, on_both_databases};
 
 /// The order's page, as the server writes its address.
-const ORDER: &str = "/orders/ORD%2D1";
+const ORDER: &str = "/orders/ORD-1";
 
 /// What the order's page hides in the form, so that sending it twice counts once.
 fn key(page: &str) -> String {

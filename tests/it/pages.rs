@@ -56,7 +56,7 @@ on_both_databases! {
 
         let cookie = let_in.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
         let page = |path: &str| app.client.get(app.url(path)).header("accept", "text/html").header("cookie", &cookie);
-        let order = app.send(page("/orders/ORD%2D1?lang=en")).await.text;
+        let order = app.send(page("/orders/ORD-1?lang=en")).await.text;
         let actions: Vec<&str> = order.split("action=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert!(actions.len() >= 3, "sync, close and sign-out: {actions:?}");
         for action in actions {
@@ -100,10 +100,10 @@ on_both_databases! {
         let imp_uid = app.pay("ORD-1", account());
         let query = format!("imp_uid={imp_uid}&merchant_uid=ORD-1&again=1");
         let page = app.page(&format!("/payments/complete?{query}")).await.text;
-        let by_redirect = format!("/payments/complete/deadline.ics?merchant_uid=ORD%2D1&imp_uid={imp_uid}&again=1");
+        let by_redirect = format!("/payments/complete/deadline.ics?merchant_uid=ORD-1&imp_uid={imp_uid}&again=1");
         assert!(page.contains(&format!("href=\"{}\"", by_redirect.replace('&', "&amp;"))), "{page}");
 
-        for (path, shown) in [(&by_link, link.as_str()), (&by_redirect, "merchant_uid=ORD%2D1")] {
+        for (path, shown) in [(&by_link, link.as_str()), (&by_redirect, "merchant_uid=ORD-1")] {
             let file = app.page(path).await;
             assert_eq!((file.status, file.headers["content-type"].to_str().unwrap()), (StatusCode::OK, "text/calendar; charset=utf-8"));
             assert!(file.text.split("\r\n").all(|line| line.len() <= 75), "{}", file.text);

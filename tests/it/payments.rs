@@ -66,7 +66,7 @@ on_both_databases! {
             let body = app.complete(&format!("{}{flags}", query(&imp_uid, &id))).await.json();
 
             assert_eq!((&body["outcome"], &body["reason"]), (&json!("failed"), &json!("limit_exceeded")), "{flags}");
-            assert!(body["retry_url"].as_str().unwrap().ends_with(&format!("/pay/FAILED%2D{number}")));
+            assert!(body["retry_url"].as_str().unwrap().ends_with(&format!("/pay/FAILED-{number}")));
         }
     }
 
@@ -543,7 +543,7 @@ on_both_databases! {
         let token = order["status_url"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
         let imp_uid = app.pay("ORD-1", json!({ "status": "ready" }));
         let first = app.page(&format!("/payments/complete?{}", query(&imp_uid, "ORD-1"))).await;
-        let again = format!("/payments/complete?merchant_uid=ORD%2D1&imp_uid={imp_uid}&again=1");
+        let again = format!("/payments/complete?merchant_uid=ORD-1&imp_uid={imp_uid}&again=1");
         assert!(first.text.contains(&format!("5;url={}", again.replace('&', "&amp;"))), "{}", first.text);
         assert!(!first.text.contains("/pay/ORD"), "who just came back is not asked to pay");
 

@@ -283,10 +283,7 @@ fn facts(view: &PayView, locale: Locale) -> Vec<Fact> {
 
 /// The page's own address, with the token of who holds one: another language must not cost the buyer what was filled in.
 fn pay_path(view: &PayView, token: Option<&str>) -> String {
-    let segment = percent_encoding::utf8_percent_encode(
-        view.payment_id.as_str(),
-        percent_encoding::NON_ALPHANUMERIC,
-    );
+    let segment = view.payment_id.to_segment();
     match token.and_then(|token| PayToken::parse(token).ok()) {
         Some(token) => format!("/pay/{segment}?token={}", token.as_str()),
         None => format!("/pay/{segment}"),

@@ -3,7 +3,6 @@
 //! The queries are read from the request itself and not from the router, which decodes them twice. A language that was asked
 //! for by `?lang=` stays in every link, because no cookie remembers it.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::form_urlencoded;
 
 use crate::domain::ids::PaymentId;
@@ -72,7 +71,7 @@ impl Address {
 /// The path of an order's page; `action` is what a form there posts to.
 #[must_use]
 pub fn order_path(id: &PaymentId, action: Option<&str>) -> String {
-    let segment = utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC);
+    let segment = id.to_segment();
     match action {
         None => format!("/orders/{segment}"),
         Some(action) => format!("/orders/{segment}/{action}"),
