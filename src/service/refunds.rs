@@ -315,6 +315,28 @@ enum Written {
 struct Left {
     transaction_id: TransactionId,
     balance: Balance,
+    /// What this server knows to be left, in minor units. Of an account that took less than was ordered it is less than what
+    /// PortOne lets be given back, and of a payment with a discount more.
+    known_minor: i64,
+    /// Whether PortOne shows nothing given back that this server does not know.
+    is_current: bool,
+}
+
+impl Left {
+    /// What may be asked for: no more than came, and no more than PortOne gives back.
+    fn askable(&self) -> Money {
+        let cancellable = self.balance.cancellable;
+        Money {
+            minor: cancellable.minor.min(self.known_minor).max(0),
+            ..cancellable
+        }
+    }
+
+    /// Whether it is not what the asker was told.
+    fn is_news(&self, told_minor: i64) -> bool {
+        let is_known = self.is_current && told_minor == self.known_minor;
+        !is_known && told_minor != self.askable().minor
+    }
 }
 
 /// Asks PortOne what can still be given back of the transaction.
@@ -337,7 +359,11 @@ async fn find_left(core: &Core, snapshot: &Snapshot, new: &NewRefund) -> Result<
     }
     Ok(Left {
         transaction_id: transaction.transaction_id.clone(),
+        is_current: balance.reserved_minor == transaction.cancelled_minor,
         balance,
+        known_minor: transaction.amount_minor.map_or(0, |amount| {
+            amount.saturating_sub(transaction.cancelled_minor)
+        }),
     })
 }
 
@@ -348,22 +374,23 @@ async fn intend(
     new: &NewRefund,
     actor: &Actor,
 ) -> Result<Written, AskError> {
+    let askable = left.askable();
+    // Before the amount: whoever was told another sum decides anew, also about an amount that would still fit.
+    if new.left_minor.is_some_and(|told| left.is_news(told)) {
+        return Err(AskError::Changed(askable));
+    }
     let Left {
         transaction_id,
         balance,
+        ..
     } = left;
-    let left = balance.cancellable;
-    // Before the amount: whoever was told another sum decides anew, also about an amount that would still fit.
-    if new.left_minor.is_some_and(|told| told != left.minor) {
-        return Err(AskError::Changed(left));
-    }
-    let too_much = || AskError::TooMuch(left);
+    let too_much = || AskError::TooMuch(askable);
     let wanted = Money {
-        minor: new.amount_minor.unwrap_or(left.minor),
-        currency: left.currency,
+        minor: new.amount_minor.unwrap_or(askable.minor),
+        currency: askable.currency,
     };
     let amount = RefundAmount::new(wanted).map_err(|_| too_much())?;
-    if amount.minor() > left.minor {
+    if amount.minor() > askable.minor {
         return Err(too_much());
     }
     let now = core.clock.now();
@@ -379,7 +406,7 @@ async fn intend(
         idempotency_key: new.idempotency_key.clone(),
         fingerprint: new.fingerprint.clone(),
         state: RefundState::Intended,
-        guard_minor: left.minor,
+        guard_minor: balance.cancellable.minor,
         reserved_minor: balance.reserved_minor,
         cancellation_id: None,
         attempts: 0,

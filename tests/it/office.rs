@@ -76,7 +76,7 @@ on_both_databases! {
         let app = TestApp::start(&db).await;
         let transaction = paid(&app, "v1", "ORD-1").await;
         let staff = Staff::sign_in(&app).await;
-        let start = format!("/orders/ORD%2D1/refund?transaction_id={transaction}");
+        let start = format!("/orders/ORD-1/refund?transaction_id={transaction}");
         assert!(staff.page("/orders/ORD-1").await.contains(&start), "the order leads to it");
         assert!(staff.page(&start).await.contains("65,000원까지"));
 
@@ -86,7 +86,7 @@ on_both_databases! {
         let (amount, left, key) = (hidden(&confirm, "amount"), hidden(&confirm, "left"), hidden(&confirm, "key"));
         let form = [("transaction_id", transaction.as_str()), ("amount", &amount), ("left", &left), ("key", &key), ("reason", "단순 변심")];
         for _ in 0..2 {
-            assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD%2D1?done=refunded");
+            assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD-1?done=refunded");
         }
 
         assert_eq!(refunds(&app, "ORD-1").await, [(20_000, "done".to_owned())], "sent twice, made once");
@@ -96,9 +96,52 @@ on_both_databases! {
 
         let rest = hidden(&staff.page(&format!("{start}&amount=45000")).await, "key");
         let form = [("transaction_id", transaction.as_str()), ("amount", "45000"), ("left", "45000"), ("key", &rest), ("reason", "x")];
-        assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD%2D1?done=refunded");
+        assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD-1?done=refunded");
         let order = staff.page("/orders/ORD-1").await;
-        assert!(!order.contains("/orders/ORD%2D1/refund"), "nothing is left: {order}");
+        assert!(!order.contains("/orders/ORD-1/refund"), "nothing is left: {order}");
+    }
+
+    /// An account that takes any sum took one won of what was ordered. PortOne would give back what was ordered.
+    async fn no_more_goes_back_than_came(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order("LESS").await;
+        let account = json!({ "pg_provider": "settle", "pay_method": "vbank", "vbank_name": "국민은행", "vbank_num": "123-456", "deposit_history": [{ "amount": 1, "transaction_at": 1_900_000_000 }] });
+        let transaction = app.pay("LESS", account);
+        assert_eq!(app.complete(&format!("imp_uid={transaction}&merchant_uid=LESS")).await.outcome(), "held");
+        let to = json!({ "bank": "KOOKMIN", "number": "110-123", "holder": "홍길동", "tel": "010-2222-3333" });
+        let ask = |key: &'static str, amount: Value| app.refund("LESS", key, json!({ "reason": "x", "transaction_id": transaction, "amount": amount, "refund_account": to }));
+        let refused = ask("1", json!(2)).await;
+        assert_eq!((refused.status, &refused.json()["refundable"]), (StatusCode::CONFLICT, &json!(1)), "{}", refused.text);
+        let staff = Staff::sign_in(&app).await;
+        let confirm = staff.page(&format!("/orders/LESS/refund?transaction_id={transaction}&amount=1")).await;
+        let fields = ["transaction_id", "amount", "left", "key"].map(|name| (name, hidden(&confirm, name)));
+        let account = [("bank", "KB국민은행"), ("number", "110123"), ("holder", "홍길동"), ("tel", "01022223333"), ("reason", "x")];
+        let form: Vec<_> = strs(&fields).into_iter().chain(account).collect();
+
+        assert_eq!(staff.post("/orders/LESS/refund", &form).await, "/orders/LESS?done=refunded");
+
+        assert_eq!(refunds(&app, "LESS").await, [(1, "done".to_owned())]);
+    }
+
+    /// The order's sum is no news to who is told it, and PortOne's is less.
+    async fn a_discount_is_told_before_it_is_given_back(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order_v2("SALE").await;
+        let transaction = app.pay_v2("SALE", json!({ "amount": { "total": 65_000, "discount": 5_000, "paid": 60_000 } })).await;
+        app.api(reqwest::Method::POST, "/api/v1/orders/SALE/sync", None).await;
+        let staff = Staff::sign_in(&app).await;
+        let confirm = staff.page(&format!("/orders/SALE/refund?transaction_id={transaction}&amount=65000")).await;
+        let send = |page: &str, amount: &str| {
+            let fields = ["transaction_id", "left", "key"].map(|name| (name, hidden(page, name)));
+            fields.into_iter().chain([("amount", amount.to_owned()), ("reason", "x".to_owned())]).collect::<Vec<_>>()
+        };
+
+        let page = given_back(&staff, "/orders/SALE/refund", &strs(&send(&confirm, "65000"))).await;
+
+        assert!(page.contains("환불할 수 있는 금액보다 많아요") && page.contains("60,000원까지"), "{page}");
+        let confirm = staff.page(&format!("/orders/SALE/refund?transaction_id={transaction}&amount=60000")).await;
+        assert_eq!(staff.post("/orders/SALE/refund", &strs(&send(&confirm, "60000"))).await, "/orders/SALE?done=refunded");
+        assert_eq!(refunds(&app, "SALE").await, [(60_000, "done".to_owned())]);
     }
 
     /// What was typed waits in the form until the other refund is over.
@@ -118,13 +161,13 @@ on_both_databases! {
         };
         let other = staff.page(&looks).await;
         app.sandbox.fault(json!({ "call": "cancel", "kind": "reset" })).unwrap();
-        assert_eq!(send(&page, None).await, "/orders/ORD%2D1?done=refund_under_way");
+        assert_eq!(send(&page, None).await, "/orders/ORD-1?done=refund_under_way");
 
         let waits = send(&other, Some(StatusCode::CONFLICT)).await;
 
         assert!(waits.contains("이 결제의 다른 환불이 진행되고 있어요") && tag(&waits, "id=\"reason\"").contains("value=\"한 벌 반품\""), "{waits}");
         assert_eq!(refunds(&app, "ORD-1").await, [(20_000, "in_doubt".to_owned())]);
-        assert_eq!(send(&page, None).await, "/orders/ORD%2D1?done=refund_under_way", "the form that was sent is the refund under way");
+        assert_eq!(send(&page, None).await, "/orders/ORD-1?done=refund_under_way", "the form that was sent is the refund under way");
     }
 
     /// Each of them decided on what the page said is left, and for the second it is not true any more.
@@ -136,7 +179,7 @@ on_both_databases! {
             let before = cancels();
             let transaction = paid(&app, portone, &id).await;
             let [first, second] = [Staff::of(&app, sign_in(&app, Role::Owner).await), Staff::of(&app, sign_in(&app, Role::Staff).await)];
-            let (path, done) = (format!("/orders/{id}/refund"), format!("/orders/TWO%2D{portone}?done=refunded"));
+            let (path, done) = (format!("/orders/{id}/refund"), format!("/orders/TWO-{portone}?done=refunded"));
             let form = |page: &str, reason: &str| {
                 let fields = ["transaction_id", "amount", "left", "key"].map(|name| (name, hidden(page, name)));
                 fields.into_iter().chain([("reason", reason.to_owned())]).collect::<Vec<_>>()
@@ -175,7 +218,7 @@ on_both_databases! {
             let looks = format!("{path}?transaction_id={transaction}&amount=5000");
             let (one, other) = (form(&first.page(&looks).await, "x"), form(&second.page(&looks).await, "y"));
             assert_eq!(first.post(&path, &strs(&one)).await, done);
-            assert_eq!(second.post(&path, &strs(&other)).await, format!("/orders/TWO%2D{portone}?error=nothing_left"));
+            assert_eq!(second.post(&path, &strs(&other)).await, format!("/orders/TWO-{portone}?error=nothing_left"));
         }
     }
 
@@ -183,7 +226,7 @@ on_both_databases! {
         let app = TestApp::start(&db).await;
         let transaction = paid(&app, "v1", "ORD-1").await;
         let staff = Staff::sign_in(&app).await;
-        let start = format!("/orders/ORD%2D1/refund?transaction_id={transaction}");
+        let start = format!("/orders/ORD-1/refund?transaction_id={transaction}");
         for (typed, words) in [("65001", "환불할 수 있는 금액보다 많아요"), ("0", "0보다 큰 금액"), ("%EB%A7%8C%EC%9B%90", "0보다 큰 금액"), ("1.5", "0보다 큰 금액")] {
             let page = staff.page(&format!("{start}&amount={typed}")).await;
             assert!(page.contains(words) && page.contains("aria-invalid=\"true\""), "{typed}: {page}");
@@ -211,9 +254,9 @@ on_both_databases! {
         }
 
         for (id, sent, leads) in [
-            (transaction.as_str(), "not a key", "/orders/ORD%2D1?error=unavailable".to_owned()),
-            ("imp_000000000000", key, "/orders/ORD%2D1?error=nothing_left".to_owned()),
-            ("a/b", key, "/orders/ORD%2D1?error=nothing_left".to_owned()),
+            (transaction.as_str(), "not a key", "/orders/ORD-1?error=unavailable".to_owned()),
+            ("imp_000000000000", key, "/orders/ORD-1?error=nothing_left".to_owned()),
+            ("a/b", key, "/orders/ORD-1?error=nothing_left".to_owned()),
         ] {
             let form = [("transaction_id", id), ("amount", "1000"), ("left", "65000"), ("key", sent), ("reason", "x")];
             assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, leads);
@@ -230,7 +273,7 @@ on_both_databases! {
         app.sandbox.clear_faults();
         let key = hidden(&page, "key");
         let form = [("transaction_id", transaction.as_str()), ("amount", &hidden(&page, "amount")), ("left", &hidden(&page, "left")), ("key", &key), ("reason", "한 벌 반품")];
-        assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD%2D1?done=refunded", "what was given back is sent as it is");
+        assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD-1?done=refunded", "what was given back is sent as it is");
     }
 
     async fn a_deposit_is_given_back_to_an_account_that_is_asked_for(db: TestDatabase) {
