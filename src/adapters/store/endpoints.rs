@@ -212,6 +212,14 @@ impl Change for ChangeEndpoint {
                 )?;
             }
             Some(true) => {
+                // What waited need not wait any longer. Of one that is enabled already nothing waits but for its turn.
+                execute!(
+                    tx,
+                    "UPDATE deliveries SET next_attempt_at = $2 WHERE endpoint_id = $1 AND status = 'pending' AND next_attempt_at > $2
+                    AND EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.endpoint_id = $1 AND e.status <> 'enabled')",
+                    self.id.as_str(),
+                    micros(self.at),
+                )?;
                 execute!(
                     tx,
                     "UPDATE webhook_endpoints SET status = 'enabled', resume_at = NULL, failing_since = NULL WHERE endpoint_id = $1",

@@ -90,6 +90,32 @@ on_both_databases! {
         assert_eq!(shop.read("/api/v1/deliveries?status=pending").await["deliveries"], json!([]));
     }
 
+    /// Its server is mended: nobody waits for the long gaps that it brought upon itself.
+    async fn what_waited_is_sent_as_soon_as_a_person_enables_an_endpoint(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::answering(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()).await;
+        let (id, _) = shop.endpoint(&receiver).await;
+        shop.happened("A", &[EventType::OrderPaid, EventType::OrderRefunded]).await;
+        shop.deliver().await;
+        shop.pass(HOUR, 20).await;
+        let path = format!("/api/v1/webhook-endpoints/{id}");
+        receiver.answer_with(StatusCode::OK);
+        let before = receiver.count();
+        let change = |enabled: bool| shop.app.api(Method::PATCH, &path, Some(json!({ "enabled": enabled })));
+
+        // Enabled already: what is next has its time, and perhaps is on its way.
+        assert_eq!(change(true).await.json()["status"], "enabled");
+        shop.deliver().await;
+        assert_eq!(receiver.count(), before);
+        assert_eq!(change(false).await.json()["status"], "disabled");
+        shop.deliver().await;
+        assert_eq!(receiver.count(), before);
+
+        assert_eq!(change(true).await.json()["status"], "enabled");
+        shop.deliver().await;
+        assert_eq!(receiver.kinds()[before..], ["order.paid", "order.refunded"]);
+    }
+
     async fn an_endpoint_that_answers_410_gets_nothing_until_a_person_enables_it(db: TestDatabase) {
         let shop = Shop::open(&db).await;
         let receiver = Receiver::answering(|_| StatusCode::GONE.into_response()).await;
