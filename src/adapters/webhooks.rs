@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,10 +34,14 @@ const POOL_IDLE_MAX: usize = 4;
 /// What is kept of an answer.
 const ANSWER_BYTES_MAX: usize = 1024;
 
+/// Says which addresses a name stands for, this time.
+type Names = fn(String) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
 /// Posts over HTTP, to where the policy lets it.
 #[derive(Debug, Clone)]
 pub struct HttpWebhooks {
     policy: Arc<TargetPolicy>,
+    names: Names,
     /// One for each of both, as what may be connected to differs.
     encrypted: Client,
     plain: Client,
@@ -48,11 +53,27 @@ impl HttpWebhooks {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new(policy: TargetPolicy, timeout: Duration) -> anyhow::Result<Self> {
+        Self::with_names(policy, timeout, |name| {
+            // The port is the address's own; this one is replaced.
+            Box::pin(async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) })
+        })
+    }
+
+    fn with_names(policy: TargetPolicy, timeout: Duration, names: Names) -> anyhow::Result<Self> {
         let policy = Arc::new(policy);
+        let client = |encrypted| {
+            let guarded = Guarded {
+                policy: Arc::clone(&policy),
+                names,
+                encrypted,
+            };
+            client(guarded, timeout)
+        };
         Ok(Self {
-            encrypted: client(&policy, true, timeout)?,
-            plain: client(&policy, false, timeout)?,
+            encrypted: client(true)?,
+            plain: client(false)?,
             policy,
+            names,
         })
     }
 
@@ -98,9 +119,8 @@ impl WebhookSender for HttpWebhooks {
         let Some(Host::Domain(name)) = url.host() else {
             return Ok(());
         };
-        let found =
-            tokio::time::timeout(LOOKUP_TIMEOUT, look_up(&self.policy, encrypted, name)).await;
-        match found {
+        let found = look_up(&self.policy, self.names, encrypted, name);
+        match tokio::time::timeout(LOOKUP_TIMEOUT, found).await {
             Ok(Err(LookupError::Refused)) => Err(TargetRefused::NotPublic),
             Ok(Ok(_) | Err(LookupError::Failed(_))) | Err(_) => Ok(()),
         }
@@ -123,11 +143,7 @@ impl WebhookSender for HttpWebhooks {
     }
 }
 
-fn client(
-    policy: &Arc<TargetPolicy>,
-    encrypted: bool,
-    timeout: Duration,
-) -> anyhow::Result<Client> {
+fn client(names: Guarded, timeout: Duration) -> anyhow::Result<Client> {
     if CryptoProvider::get_default().is_none() {
         // An error means that somebody else installed one in the meantime, which serves as well.
         let _installed = ring::default_provider().install_default();
@@ -141,10 +157,7 @@ fn client(
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .no_proxy()
-        .dns_resolver(Arc::new(Guarded {
-            policy: Arc::clone(policy),
-            encrypted,
-        }))
+        .dns_resolver(Arc::new(names))
         .build()
         .context("no client for webhooks can be made")
 }
@@ -152,14 +165,15 @@ fn client(
 /// Looks names up and refuses those that stand for anything that may not be connected to.
 struct Guarded {
     policy: Arc<TargetPolicy>,
+    names: Names,
     encrypted: bool,
 }
 
 impl Resolve for Guarded {
     fn resolve(&self, name: Name) -> Resolving {
-        let (policy, encrypted) = (Arc::clone(&self.policy), self.encrypted);
+        let (policy, names, encrypted) = (Arc::clone(&self.policy), self.names, self.encrypted);
         Box::pin(async move {
-            let found = look_up(&policy, encrypted, name.as_str()).await?;
+            let found = look_up(&policy, names, encrypted, name.as_str()).await?;
             Ok(Box::new(found.into_iter()) as Addrs)
         })
     }
@@ -176,11 +190,11 @@ enum LookupError {
 /// The addresses of a name, if every one of them may be connected to: which is used is not ours to say.
 async fn look_up(
     policy: &TargetPolicy,
+    names: Names,
     encrypted: bool,
     name: &str,
 ) -> Result<Vec<SocketAddr>, LookupError> {
-    // The port is the address's own; this one is replaced.
-    let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
+    let found = names(name.to_owned()).await?;
     if found.iter().all(|addr| policy.allows(encrypted, addr.ip())) {
         Ok(found)
     } else {
@@ -233,6 +247,7 @@ async fn beginning(mut response: Response) -> String {
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use jiff::Timestamp;
     use secrecy::SecretString;
@@ -278,10 +293,10 @@ mod tests {
     #[tokio::test]
     async fn a_name_is_judged_by_what_it_stands_for() {
         let live = webhooks(Mode::Live, PATIENT);
-        let found = look_up(&live.policy, true, "localhost").await;
+        let found = look_up(&live.policy, live.names, true, "localhost").await;
         assert!(matches!(found, Err(LookupError::Refused)), "{found:?}");
         let test = webhooks(Mode::Test, PATIENT);
-        let found = look_up(&test.policy, true, "localhost").await;
+        let found = look_up(&test.policy, test.names, true, "localhost").await;
         assert!(found.is_ok_and(|found| !found.is_empty()));
 
         // The client asks: it is the last to look a name up.
@@ -297,6 +312,39 @@ mod tests {
                 Some(Trouble::TargetRefused)
             );
         }
+        tokio::select! {
+            biased;
+            _ = listener.accept() => panic!("somebody connected"),
+            () = std::future::ready(()) => {}
+        }
+    }
+
+    /// Somebody's name server, asked again and again: everyone's address when the endpoint is checked, this machine's afterwards.
+    #[tokio::test]
+    async fn a_name_that_stands_for_another_address_later_is_judged_by_that() {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let policy = TargetPolicy {
+            mode: Mode::Live,
+            private: Vec::new(),
+        };
+        let webhooks = HttpWebhooks::with_names(policy, PATIENT, |_| {
+            let address = match ASKED.fetch_add(1, Ordering::Relaxed) {
+                0 => Ipv4Addr::new(93, 184, 215, 14),
+                _ => Ipv4Addr::LOCALHOST,
+            };
+            Box::pin(std::future::ready(Ok(vec![(address, 0).into()])))
+        })
+        .expect("a client");
+        let url = format!("https://shop.example:{port}/");
+
+        assert_eq!(webhooks.check(&url).await, Ok(()));
+        let sent = webhooks.send(&call(url.clone())).await;
+
+        assert_eq!(sent, Sent::Failed(Trouble::TargetRefused));
+        assert_eq!(ASKED.load(Ordering::Relaxed), 2);
+        assert_eq!(webhooks.check(&url).await, Err(TargetRefused::NotPublic));
         tokio::select! {
             biased;
             _ = listener.accept() => panic!("somebody connected"),
