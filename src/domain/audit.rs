@@ -51,6 +51,8 @@ pub enum Act {
     FactorOn,
     /// A person's second factor is asked for no more.
     FactorOff,
+    /// Somebody made recovery codes in the place of those that there were.
+    NewRecoveryCodes,
     /// A shop's server has a key.
     KeyMade,
     /// A key opens nothing any more.
@@ -95,6 +97,7 @@ words!(Act {
     SignedOut = "signed_out",
     FactorOn = "factor_on",
     FactorOff = "factor_off",
+    NewRecoveryCodes = "new_recovery_codes",
     KeyMade = "key_made",
     KeyRevoked = "key_revoked",
     OrderClosed = "order_closed",

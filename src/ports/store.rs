@@ -472,6 +472,8 @@ pub enum UserChange {
         /// SHA-256 of each recovery code.
         recovery: Vec<[u8; 32]>,
     },
+    /// SHA-256 of each recovery code, in the place of those that were there. Only who has a second factor has any.
+    RecoveryCodes(Vec<[u8; 32]>),
     /// The password alone is enough.
     DropSecondFactor,
 }

@@ -289,7 +289,8 @@ impl Gate {
     }
 
     fn enter(&self, request: &Request) -> Result<Place<'_>, Problem> {
-        let is_of_portone = [WEBHOOK_PATH, CONFIRM_PATH].contains(&request.uri().path());
+        let is_of_portone =
+            [WEBHOOK_PATH, CONFIRM_PATH].contains(&request.uri().path().trim_end_matches('/'));
         let client = self
             .client(request)
             .filter(|_| !is_of_portone && !is_of_the_shop(request));

@@ -49,6 +49,10 @@ pub fn routes() -> Router<App> {
             post(confirm_second_factor),
         )
         .route(
+            "/settings/account/second-factor/recovery-codes",
+            post(renew_recovery_codes),
+        )
+        .route(
             "/settings/account/second-factor/remove",
             post(remove_second_factor),
         )
@@ -430,6 +434,25 @@ async fn confirm_second_factor(
     }
 }
 
+/// `POST /settings/account/second-factor/recovery-codes`
+async fn renew_recovery_codes(
+    State(app): State<App>,
+    Extension(person): Extension<SignedIn>,
+    request: Request,
+) -> Response {
+    let asked = Asked::read(&request);
+    let Some(form) = form::<FactorForm>(request).await else {
+        return back(ACCOUNT_PATH, "error=unavailable");
+    };
+    match factor::renew_recovery(&app.core, &person.email, &form.code).await {
+        Ok(codes) => {
+            let shown = FactorShown::Recovery(codes);
+            asked.show(&app, ACCOUNT_PATH, person, shown).await
+        }
+        Err(error) => back(ACCOUNT_PATH, &code_failed(&error)),
+    }
+}
+
 /// `POST /settings/account/second-factor/remove`
 async fn remove_second_factor(
     State(app): State<App>,
@@ -441,9 +464,16 @@ async fn remove_second_factor(
             let page = format!("{ACCOUNT_PATH}?done=factor_removed");
             let_in(&app.network, &page, &came_in)
         }
-        Err(AccessError::Refused) => back(ACCOUNT_PATH, "error=code"),
-        Err(AccessError::Wait(_)) => back(ACCOUNT_PATH, "error=code_wait"),
-        Err(error) => back(ACCOUNT_PATH, &failed(&error)),
+        Err(error) => back(ACCOUNT_PATH, &code_failed(&error)),
+    }
+}
+
+/// What is wrong where a code of the second factor was asked for.
+fn code_failed(error: &AccessError) -> String {
+    match error {
+        AccessError::Refused => "error=code".to_owned(),
+        AccessError::Wait(_) => "error=code_wait".to_owned(),
+        error => failed(error),
     }
 }
 

@@ -52,6 +52,9 @@ pub fn router(app: App) -> Router {
         .merge(results)
         .route(WEBHOOK_PATH, post(webhook_route))
         .route(CONFIRM_PATH, post(confirm_route))
+        // So may what stands in PortOne's console, and PortOne sends again nothing that was answered 404.
+        .route("/payments/webhook/", post(webhook_route))
+        .route("/payments/confirm/", post(confirm_route))
         .route("/payments/complete/events", get(live::of_redirect))
         .route("/o/{token}/events", get(live::of_link))
         .route(

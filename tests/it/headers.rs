@@ -31,7 +31,7 @@ enum Class {
 
 /// Every route of `src/web/router.rs`, and of the files that it merges, as it is written there, with an address that it answers.
 /// A route that is missing here fails the test.
-const ROUTES: [(&str, &str, Class); 70] = [
+const ROUTES: [(&str, &str, Class); 73] = [
     (
         "COMPLETE_PATH",
         "/payments/complete?merchant_uid=ORD-1",
@@ -40,6 +40,8 @@ const ROUTES: [(&str, &str, Class); 70] = [
     ("/payments/complete/", "/payments/complete/", Class::Page),
     ("WEBHOOK_PATH", "/payments/webhook", Class::Bare),
     ("CONFIRM_PATH", "/payments/confirm", Class::Bare),
+    ("/payments/webhook/", "/payments/webhook/", Class::Bare),
+    ("/payments/confirm/", "/payments/confirm/", Class::Bare),
     ("/o/{token}", "/o/nobody", Class::Page),
     (
         "/payments/complete/events",
@@ -173,6 +175,11 @@ const ROUTES: [(&str, &str, Class); 70] = [
     (
         "/settings/account/second-factor/confirm",
         "/settings/account/second-factor/confirm",
+        Class::Bare,
+    ),
+    (
+        "/settings/account/second-factor/recovery-codes",
+        "/settings/account/second-factor/recovery-codes",
         Class::Bare,
     ),
     (

@@ -39,12 +39,12 @@ impl Browser<'_> {
 
     /// Sets an app up; its secret, and the recovery codes.
     async fn set_up(&mut self) -> (CodeSecret, Vec<String>) {
-        let shown = self
+        let page = self
             .post(&format!("{ACCOUNT}/second-factor"), &[])
             .await
             .text;
-        assert!(shown.contains("class=\"qr\""), "{shown}");
-        let (_, rest) = shown.split_once("name=\"secret\" value=\"").unwrap();
+        assert!(page.contains("class=\"qr\""), "{page}");
+        let (_, rest) = page.split_once("name=\"secret\" value=\"").unwrap();
         let text = rest.split('"').next().unwrap();
         let secret = CodeSecret::from_base32(text).unwrap();
         let code = now(self.app, &secret);
@@ -52,16 +52,21 @@ impl Browser<'_> {
         let on = self
             .post(&format!("{ACCOUNT}/second-factor/confirm"), &form)
             .await;
-        assert_eq!(on.status, StatusCode::OK, "{:?}", on.headers);
-        let (_, codes) = on.text.split_once("role=\"status\"").unwrap();
-        let codes = codes.split("<bdi>").skip(1);
-        let codes: Vec<String> = codes
-            .map(|rest| rest.split('<').next().unwrap().to_owned())
-            .filter(|code| code.contains('-'))
-            .collect();
-        assert_eq!(codes.len(), 10, "{codes:?}");
-        (secret, codes)
+        (secret, shown(&on))
     }
+}
+
+/// The recovery codes of a page.
+fn shown(page: &Answer) -> Vec<String> {
+    assert_eq!(page.status, StatusCode::OK, "{:?}", page.headers);
+    let (_, codes) = page.text.split_once("role=\"status\"").unwrap();
+    let codes = codes.split("<bdi>").skip(1);
+    let codes: Vec<String> = codes
+        .map(|rest| rest.split('<').next().unwrap().to_owned())
+        .filter(|code| code.contains('-'))
+        .collect();
+    assert_eq!(codes.len(), 10, "{codes:?}");
+    codes
 }
 
 fn location(answer: &Answer) -> String {
@@ -153,6 +158,30 @@ on_both_databases! {
         assert!(third.open(&format!("{ACCOUNT}?lang=en")).await.text.contains("9 recovery codes are left"));
         let stored = db.read("SELECT email || COALESCE(code_secret, '') FROM users").await.concat();
         assert!(codes.iter().all(|code| !stored.contains(code)));
+    }
+
+    async fn recovery_codes_are_made_anew_with_a_code(db: TestDatabase) {
+        let (app, clock) = start(&db).await;
+        let mut browser = Browser::new(&app);
+        browser.password().await;
+        let renew = format!("{ACCOUNT}/second-factor/recovery-codes");
+        assert_eq!(location(&browser.post(&renew, &[("code", "123456")]).await), format!("{ACCOUNT}?error=code"), "there is no second factor");
+        let (secret, first) = browser.set_up().await;
+        for wrong in ["123456", "", &now(&app, &secret)] {
+            assert_eq!(location(&browser.post(&renew, &[("code", wrong)]).await), format!("{ACCOUNT}?error=code"), "{wrong}");
+        }
+        clock.push(STEP);
+        let code = now(&app, &secret);
+        let second = shown(&browser.post(&renew, &[("code", &code)]).await);
+        assert!(second.iter().all(|code| !first.contains(code)) && browser.is_in().await);
+        assert_eq!(location(&browser.post(&renew, &[("code", &code)]).await), format!("{ACCOUNT}?error=code"), "pressed twice");
+        let mut other = Browser::new(&app);
+        assert_eq!(other.password().await, ASKED);
+        assert_eq!(other.code(&first[0]).await, "/login/code?error=refused&next=%2Fattention", "those from before do not count any longer");
+        assert_eq!(other.code(&second[0]).await, "/attention");
+        let third = shown(&other.post(&renew, &[("code", &second[1])]).await);
+        assert!(third.iter().all(|code| !second.contains(code)), "a recovery code makes others as well");
+        assert!(browser.open(ACCOUNT).await.text.contains("복구 코드가 10개"));
     }
 
     async fn half_a_sign_in_ends_by_time_and_with_everything_else(db: TestDatabase) {

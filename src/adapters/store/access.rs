@@ -545,6 +545,7 @@ fn told(change: &UserChange) -> (Act, Option<Role>) {
         UserChange::Password { until: Some(_), .. } => (Act::PasswordHanded, None),
         UserChange::SignOut => (Act::SignedOut, None),
         UserChange::SecondFactor { .. } => (Act::FactorOn, None),
+        UserChange::RecoveryCodes(_) => (Act::NewRecoveryCodes, None),
         UserChange::DropSecondFactor => (Act::FactorOff, None),
     }
 }
@@ -604,6 +605,12 @@ impl Change for ChangeUser {
                 *step,
                 at
             )?,
+            UserChange::RecoveryCodes(_) => execute!(
+                tx,
+                "UPDATE users SET updated_at = $2 WHERE id = $1 AND code_secret IS NOT NULL",
+                id,
+                at
+            )?,
             UserChange::DropSecondFactor => execute!(
                 tx,
                 "UPDATE users SET code_secret = NULL, code_step = NULL, updated_at = $2 WHERE id = $1",
@@ -618,7 +625,7 @@ impl Change for ChangeUser {
             return Ok(Verdict::Undo(UserChanged::NotFound));
         }
         match self.change {
-            UserChange::Role(_) => {}
+            UserChange::Role(_) | UserChange::RecoveryCodes(_) => {}
             UserChange::Disable
             | UserChange::Enable
             | UserChange::Password { .. }
@@ -627,7 +634,7 @@ impl Change for ChangeUser {
             | UserChange::SignOut => end_sessions(tx, id).await?,
         }
         match &self.change {
-            UserChange::SecondFactor { recovery, .. } => {
+            UserChange::SecondFactor { recovery, .. } | UserChange::RecoveryCodes(recovery) => {
                 put_recovery_codes(tx, id, recovery).await?;
             }
             UserChange::DropSecondFactor => put_recovery_codes(tx, id, &[]).await?,

@@ -136,11 +136,11 @@ pub async fn turn_on(
     }
     let step = secret.step_of(code, core.clock.now(), None);
     let step = step.ok_or(AccessError::Refused)?;
-    let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code(core)).collect();
+    let (codes, recovery) = recovery_codes(core);
     let change = UserChange::SecondFactor {
         secret,
         step,
-        recovery: codes.iter().map(|code| recovery_digest(code)).collect(),
+        recovery,
     };
     let by = Actor::Staff(user.email.clone());
     match change_user(core, user.id, &change, &by).await {
@@ -149,7 +149,25 @@ pub async fn turn_on(
         changed => changed?,
     }
     let came_in = open_session(core, &user, Opening::Again).await?;
-    Ok((came_in, codes.into_iter().map(SecretString::from).collect()))
+    Ok((came_in, codes))
+}
+
+/// Makes recovery codes in the place of those that there are, with a code of the second factor. They are shown this once.
+///
+/// # Errors
+/// [`AccessError::Refused`] for a wrong code, [`AccessError::Wait`] when there were too many.
+pub async fn renew_recovery(
+    core: &Core,
+    email: &str,
+    code: &str,
+) -> Result<Vec<SecretString>, AccessError> {
+    let found = core.access.find_user(email).await?;
+    let user = found.ok_or(AccessError::NotFound)?;
+    let by = Actor::Staff(user.email.clone());
+    take(core, &user, code, Key::code(user.id), &by).await?;
+    let (codes, recovery) = recovery_codes(core);
+    change_user(core, user.id, &UserChange::RecoveryCodes(recovery), &by).await?;
+    Ok(codes)
 }
 
 /// Turns the second factor off, with a code of it. Every session of the person ends, and a fresh one begins here.
@@ -174,6 +192,13 @@ pub async fn drop_of(core: &Core, email: &str) -> Result<(), AccessError> {
     let user = found.ok_or(AccessError::NotFound)?;
     let change = UserChange::DropSecondFactor;
     change_user(core, user.id, &change, &Actor::Command).await
+}
+
+/// Codes to show, and what is kept of them.
+fn recovery_codes(core: &Core) -> (Vec<SecretString>, Vec<[u8; 32]>) {
+    let codes: Vec<String> = (0..RECOVERY_CODES).map(|_| recovery_code(core)).collect();
+    let kept = codes.iter().map(|code| recovery_digest(code)).collect();
+    (codes.into_iter().map(SecretString::from).collect(), kept)
 }
 
 fn recovery_code(core: &Core) -> String {

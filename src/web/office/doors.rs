@@ -33,7 +33,7 @@ const fn form(path: &'static str, deed: Deed) -> Door {
 }
 
 /// Every address behind the sign-in.
-pub static DOORS: [Door; 38] = [
+pub static DOORS: [Door; 39] = [
     page("/overview", Deed::Look),
     page("/orders", Deed::Look),
     page("/orders.csv", Deed::Look),
@@ -88,6 +88,10 @@ pub static DOORS: [Door; 38] = [
     form("/settings/account/password", Deed::OwnAccount),
     form("/settings/account/second-factor", Deed::OwnAccount),
     form("/settings/account/second-factor/confirm", Deed::OwnAccount),
+    form(
+        "/settings/account/second-factor/recovery-codes",
+        Deed::OwnAccount,
+    ),
     form("/settings/account/second-factor/remove", Deed::OwnAccount),
     form("/settings/account/sign-out", Deed::OwnAccount),
 ];

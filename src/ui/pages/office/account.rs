@@ -152,19 +152,35 @@ fn recovery(text: &'static FactorText, codes: &[SecretString]) -> AnyView {
 }
 
 fn is_on(request: &Request, text: &'static FactorText, second: &SecondFactor) -> AnyView {
-    let action = format!("{ACCOUNT_PATH}/second-factor/remove");
-    let action = request.address.link(&action, &[]);
     view! {
         <p>{text.on}" "{(text.left)(second.recovery_left)}</p>
+        {with_code(request, text, "recovery-codes", text.renew, text.renew_hint)}
+        {with_code(request, text, "remove", text.remove, text.remove_hint)}
+    }
+    .into_any()
+}
+
+/// What is done to the second factor by who has a code of it.
+fn with_code(
+    request: &Request,
+    text: &'static FactorText,
+    what: &'static str,
+    name: &'static str,
+    hint: &'static str,
+) -> AnyView {
+    let action = format!("{ACCOUNT_PATH}/second-factor/{what}");
+    let action = request.address.link(&action, &[]);
+    let (field, hint_id) = (format!("code-{what}"), format!("code-{what}-hint"));
+    view! {
         <details class="office-careful">
-            <summary>{text.remove}</summary>
+            <summary>{name}</summary>
             <form class="office-settle" method="post" action=action>
                 <div class="office-field">
-                    <label for="factor-code">{text.code}</label>
-                    <input id="factor-code" name="code" type="text" autocomplete="one-time-code" required=true maxlength=CODE_CHARS_MAX.to_string() aria-describedby="factor-code-hint" />
-                    <p class="office-hint" id="factor-code-hint">{text.remove_hint}</p>
+                    <label for=field.clone()>{text.code}</label>
+                    <input id=field name="code" type="text" autocomplete="one-time-code" required=true maxlength=CODE_CHARS_MAX.to_string() aria-describedby=hint_id.clone() />
+                    <p class="office-hint" id=hint_id>{hint}</p>
                 </div>
-                <button class="button" type="submit">{text.remove}</button>
+                <button class="button" type="submit">{name}</button>
             </form>
         </details>
     }

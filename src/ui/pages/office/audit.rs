@@ -203,6 +203,7 @@ fn detail(
         | Act::SignedOut
         | Act::FactorOn
         | Act::FactorOff
+        | Act::NewRecoveryCodes
         | Act::OrderClosed
         | Act::EndpointAdded
         | Act::EndpointChanged
