@@ -78,7 +78,7 @@ pub struct RawSettings {
         long = "wanryo-addr",
         env = "WANRYO_ADDR",
         default_value = "127.0.0.1:3000",
-        value_name = "HOST:PORT",
+        value_name = "IP:PORT",
         help_heading = "Site"
     )]
     pub addr: String,

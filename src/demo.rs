@@ -56,18 +56,18 @@ pub struct Options {
         long = "wanryo-addr",
         env = "WANRYO_ADDR",
         default_value = "127.0.0.1:3000",
-        value_name = "HOST:PORT"
+        value_name = "IP:PORT"
     )]
     pub addr: SocketAddr,
     /// Where the sample shop listens
-    #[arg(long, default_value = "127.0.0.1:3001", value_name = "HOST:PORT")]
+    #[arg(long, default_value = "127.0.0.1:3001", value_name = "IP:PORT")]
     pub shop_addr: SocketAddr,
     /// Where the local PortOne listens
     #[arg(
         long,
         env = "PORTONE_SANDBOX_ADDR",
         default_value = "127.0.0.1:3900",
-        value_name = "HOST:PORT"
+        value_name = "IP:PORT"
     )]
     pub sandbox_addr: SocketAddr,
 }

@@ -10,7 +10,8 @@ use rand::rngs::OsRng;
 use crate::ports::clock::Clock;
 use crate::ports::entropy::Entropy;
 
-/// The machine's clock.
+/// The machine's clock, in whole microseconds: as exact as both databases keep a time, so what was just written and what is read
+/// later are the same.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;
 
@@ -18,7 +19,8 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock's one home")]
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        let now = Timestamp::now();
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 
     async fn sleep(&self, time: Duration) {

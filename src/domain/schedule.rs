@@ -19,8 +19,10 @@ const ACCOUNT_SECONDS: [i64; 6] = [60, 300, 900, 3_600, 10_800, 21_600];
 const IDLE_SECONDS: [i64; 6] = [120, 600, 3_600, 21_600, 43_200, 86_400];
 /// Paid orders: refunds made in PortOne's console or at the gateway send no message here.
 const SETTLED_SECONDS: [i64; 4] = [3_600, 86_400, 259_200, 604_800];
-/// Pause before an order is asked about again that PortOne did not answer for. It does not grow: when PortOne is back, every
-/// order that waited is to be known within a minute, as far as the budget for asking about so many goes.
+/// Pause after PortOne did not answer somebody who came between the checks, such as a buyer: mostly it was one call.
+const BLIP_SECONDS: i64 = 8;
+/// Pause before an order is asked about again that PortOne did not answer for in its turn either. It does not grow: when PortOne
+/// is back, every order that waited is to be known within a minute, as far as the budget for asking about so many goes.
 const OUTAGE_SECONDS: i64 = 40;
 /// How long after PortOne did not know an attempt the order is asked about again at the latest.
 const UNKNOWN_SECONDS: i64 = 3_600;
@@ -135,10 +137,11 @@ pub fn after_unknown(next: Option<Timestamp>, now: Timestamp, draw: u16) -> Time
 /// its last look fell into an outage.
 #[must_use]
 pub fn after_outage(order: &Order, turn: Turn, now: Timestamp, draw: u16) -> Timestamp {
-    let next = spread(now, OUTAGE_SECONDS, draw).unwrap_or(Timestamp::MAX);
+    let after = |gap| spread(now, gap, draw).unwrap_or(Timestamp::MAX);
     match (turn, order.next_check_at) {
-        (Turn::Between, Some(due)) => next.min(due),
-        (Turn::Between, None) | (Turn::Due, _) => next,
+        (Turn::Between, Some(due)) => after(BLIP_SECONDS).min(due),
+        (Turn::Between, None) => after(BLIP_SECONDS),
+        (Turn::Due, _) => after(OUTAGE_SECONDS),
     }
 }
 
@@ -270,9 +273,10 @@ mod tests {
 
         assert_eq!(next(Turn::Due, None), at(48));
         assert_eq!(next(Turn::Due, Some(1)), at(48));
-        assert_eq!(next(Turn::Between, None), at(48));
+        let soon = at(0) + SignedDuration::from_millis(9_600);
+        assert_eq!(next(Turn::Between, None), soon);
         assert_eq!(next(Turn::Between, Some(1)), at(1));
-        assert_eq!(next(Turn::Between, Some(100)), at(48));
+        assert_eq!(next(Turn::Between, Some(100)), soon);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct Question {
     pub portone: Portone,
     /// For which order.
     pub payment_id: PaymentId,
+    /// In which of PortOne's stores, when it says so.
+    pub store_id: Option<String>,
     /// By which transaction.
     pub transaction_id: Option<TransactionId>,
     /// Over how much, in the generation's unit.
@@ -63,6 +65,11 @@ pub async fn confirm(core: &Arc<Core>, question: Question) -> Result<(), Stopped
     let Some(Snapshot { order, .. }) = found else {
         return Err(stopped(Stop::UnknownOrder, None));
     };
+    // What another store is paid is not accepted afterwards.
+    let ours = core.settings.expected.v2_store_id.as_deref();
+    if question.store_id.is_some() && question.store_id.as_deref() != ours {
+        return Err(stopped(Stop::UnknownOrder, order.locale));
+    }
     let answer = may_go_on(&order, question.portone, question.amount, core.clock.now());
     keep_for_the_record(core, question, answer);
     answer.map_err(|why| stopped(why, order.locale))

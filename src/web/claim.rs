@@ -136,6 +136,7 @@ mod tests {
             br#"{"imp_uid":"imp_1","merchant_uid":"ORD-1","success":true,"paid_amount":100}"#,
         )
         .await;
+        let typed_only = read_post("?merchant_uid=ORD-1", "application/json", b"").await;
         let query_only = read_post(
             "?merchant_uid=ORD-1",
             "application/x-www-form-urlencoded",
@@ -146,6 +147,7 @@ mod tests {
         assert_eq!(ids(&form), (Some("ORD-1"), None, false));
         assert_eq!(ids(&json), (Some("ORD-1"), Some("imp_1"), false));
         assert_eq!(ids(&query_only), (Some("ORD-1"), None, false));
+        assert_eq!(ids(&typed_only), (Some("ORD-1"), None, false));
     }
 
     #[tokio::test]

@@ -57,6 +57,7 @@ fn question(content_type: Option<&str>, body: &[u8]) -> Result<Question, Option<
             asked.merchant_uid.as_str(),
             asked.imp_uid.as_ref().map(ImpUid::as_str),
             Figure::Major(asked.amount),
+            None,
         );
     }
     let Ok(asked) = webhook::v2::parse_confirm(content_type, body) else {
@@ -67,6 +68,7 @@ fn question(content_type: Option<&str>, body: &[u8]) -> Result<Question, Option<
         asked.payment_id.as_str(),
         asked.transaction_id.as_ref().map(v2::TransactionId::as_str),
         Figure::Minor(asked.total_amount),
+        asked.store_id,
     )
 }
 
@@ -75,9 +77,11 @@ fn ids(
     payment_id: &str,
     transaction_id: Option<&str>,
     amount: Figure,
+    store_id: Option<String>,
 ) -> Result<Question, Option<Portone>> {
     Ok(Question {
         portone,
+        store_id,
         payment_id: PaymentId::parse(payment_id).map_err(|_| Some(portone))?,
         transaction_id: transaction_id
             .map(TransactionId::parse)

@@ -180,7 +180,8 @@ pub fn parse_json(body: &[u8]) -> Result<Redirect, RedirectError> {
 /// # Errors
 /// As of [`parse_json`] and [`parse_form`].
 pub fn parse_body(content_type: Option<&str>, body: &[u8]) -> Result<Redirect, RedirectError> {
-    if content_type.is_some_and(fields::is_json) {
+    // Scripts name the type of a body that they do not send.
+    if content_type.is_some_and(fields::is_json) && !body.trim_ascii().is_empty() {
         parse_json(body)
     } else {
         parse_form(body)

@@ -254,10 +254,16 @@ fn buyer(object: &Map<String, Value>) -> Result<Buyer, Refusal> {
     {
         return Err(Refusal::Field("buyer", "has name, email and tel only"));
     }
+    let text = |name, field| {
+        text(buyer, name, TEXT_CHARS_MAX).map_err(|refusal| match refusal {
+            Refusal::Field(_, why) => Refusal::Field(field, why),
+            refusal => refusal,
+        })
+    };
     Ok(Buyer {
-        name: text(buyer, "name", TEXT_CHARS_MAX)?,
-        email: text(buyer, "email", TEXT_CHARS_MAX)?,
-        tel: text(buyer, "tel", TEXT_CHARS_MAX)?,
+        name: text("name", "buyer.name")?,
+        email: text("email", "buyer.email")?,
+        tel: text("tel", "buyer.tel")?,
     })
 }
 

@@ -842,6 +842,7 @@ impl<'c> Story<'c> {
         let question = Question {
             portone,
             payment_id: payment_id.clone(),
+            store_id: None,
             transaction_id: self.some_transaction(chance),
             amount: match portone {
                 Portone::V1 => Figure::Major(amount.into()),
