@@ -6,11 +6,13 @@
 mod actions;
 mod config;
 mod payments;
+mod scenarios;
 mod webhooks;
 
 pub(crate) use actions::{approve, cancel, close, deposit, fail};
 pub(crate) use config::{change_config, config, configure};
 pub(crate) use payments::{create, create_payment, patch, patch_payment, payment, payments};
+pub(crate) use scenarios::{run_scenario, scenarios};
 pub(crate) use webhooks::{held_webhooks, release_webhooks, test_webhook, webhook};
 
 use std::time::Duration;

@@ -154,6 +154,8 @@ fn control_plane() -> Router<App> {
             "/_sandbox/journal",
             get(control::journal).delete(control::clear_journal),
         )
+        .route("/_sandbox/scenarios", get(control::scenarios))
+        .route("/_sandbox/scenarios/{name}", post(control::run_scenario))
         .route("/_sandbox/reset", post(control::reset))
         .layer(from_fn(refuse_other_origins))
 }

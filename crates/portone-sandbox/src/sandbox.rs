@@ -192,7 +192,11 @@ impl Builder {
         let addr = listener.local_addr().map_err(bind)?;
         let app = self.app(addr)?;
         let server = tokio::spawn(run(app.clone(), listener, std::future::pending()));
-        Ok(Sandbox { app, addr, server })
+        Ok(Sandbox {
+            app,
+            addr,
+            server: Some(server),
+        })
     }
 
     /// Serves on a listener until `shutdown` ends and the requests under way are answered.
@@ -250,7 +254,8 @@ async fn run(
 pub struct Sandbox {
     pub(crate) app: App,
     addr: SocketAddr,
-    server: JoinHandle<Result<(), Error>>,
+    /// None in a hand on a sandbox that somebody else holds.
+    server: Option<JoinHandle<Result<(), Error>>>,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -264,9 +269,11 @@ impl std::fmt::Debug for Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        // Ends waiting answers and idle connections; aborting alone would only stop new ones.
-        self.app.stop();
-        self.server.abort();
+        if let Some(server) = &self.server {
+            // Ends waiting answers and idle connections; aborting alone would only stop new ones.
+            self.app.stop();
+            server.abort();
+        }
     }
 }
 
@@ -275,6 +282,17 @@ impl Sandbox {
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// A hand on a sandbox that runs: dropping it stops nothing.
+    pub(crate) fn of(app: &App) -> Self {
+        // The address was made of one.
+        let port = app.base.port_or_known_default().unwrap_or_default();
+        Self {
+            app: app.clone(),
+            addr: (Ipv4Addr::LOCALHOST, port).into(),
+            server: None,
+        }
     }
 
     /// Serves with default settings on a listener, until `shutdown` ends.

@@ -241,6 +241,8 @@ pub(crate) struct Shared {
     pub(crate) sender: Sender,
     /// A permit for each timer that waits.
     pub(crate) timers: Arc<Semaphore>,
+    /// Held while a scenario is acted out: each has the settings, the faults and the clock to itself.
+    pub(crate) scenario_turn: Arc<tokio::sync::Mutex<()>>,
     state: Mutex<State>,
     /// The number of the run, for those who must not outlive it.
     runs: watch::Sender<u64>,
@@ -258,6 +260,7 @@ impl Shared {
             clock: Clock::default(),
             sender,
             timers: Arc::new(Semaphore::new(timer::WAITING_MAX)),
+            scenario_turn: Arc::default(),
             runs: watch::Sender::new(state.run),
             state: Mutex::new(state),
             changes: watch::Sender::new(0),

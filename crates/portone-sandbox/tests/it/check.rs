@@ -10,7 +10,7 @@ use portone_sandbox::check::{Rules, RulesTarget, select};
 use portone_sandbox::scenario::{
     self, Answer, Feature, Options, Order, OrderState, Report, Target, TargetError, Verdict, Visit,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::Command;
 use url::Url;
 
@@ -347,4 +347,75 @@ async fn the_program_lists_the_scenarios() {
     let list: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(list[17]["name"], "tampered-amount");
     assert_eq!(list[17]["generation"], "v1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scenario_is_run_by_its_name_over_http() {
+    let bench = Bench::start().await;
+    let rules = std::fs::read_to_string(Path::new(RULES)).unwrap();
+    let config = json_of(bench.get("/_sandbox/config").send().await.unwrap(), 200).await;
+    let run = async |name: &str, body: Value, status: u16| {
+        let path = format!("/_sandbox/scenarios/{name}");
+        json_of(bench.post(&path).json(&body).send().await.unwrap(), status).await
+    };
+
+    let all = json_of(bench.get("/_sandbox/scenarios").send().await.unwrap(), 200).await;
+    let (all, crowd) = (all.as_array().unwrap(), &all[29]);
+    assert_eq!(
+        (all.len(), &crowd["number"], &crowd["name"]),
+        (58, &json!(30), &json!("crowd"))
+    );
+    let careful = check_shop::careful(bench.sandbox.url()).await;
+    let careful = careful.as_str();
+    let naive = check_shop::naive().await;
+    let against = |shop: &str| json!({"target": shop, "rules": rules, "patience_seconds": 0});
+    for name in ["crowd", "30"] {
+        let passed = run(name, against(careful), 200).await;
+        assert_eq!(
+            (&passed["name"], &passed["verdict"]),
+            (&json!("crowd"), &json!("passed")),
+            "{passed}"
+        );
+    }
+    let failed = run("crowd", against(naive.as_str()), 200).await;
+    assert_eq!(failed["verdict"], "failed", "{failed}");
+    assert!(failed["reason"].is_string() && !failed["steps"].as_array().unwrap().is_empty());
+
+    run("no-such", against(careful), 404).await;
+    for body in [
+        json!({}),
+        json!({"target": "shop", "api_key": "k"}),
+        json!({"target": careful}),
+        json!({"target": careful, "api_key": "k", "rules": rules}),
+        json!({"target": careful, "rules": "x"}),
+        json!({"target": careful, "rules": rules, "webhook_url": "ftp://shop"}),
+        json!({"target": careful, "rules": rules, "patience_seconds": 601}),
+        json!({"target": careful, "rules": rules, "x": 1}),
+    ] {
+        run("crowd", body, 400).await;
+    }
+    let after = json_of(bench.get("/_sandbox/config").send().await.unwrap(), 200).await;
+    assert_eq!(after, config, "settings are as before");
+}
+
+/// Each changes settings, faults and clock.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_scenarios_at_once_one_is_run() {
+    let bench = Bench::start().await;
+    let rules = std::fs::read_to_string(Path::new(RULES)).unwrap();
+    // Takes the buyer, and answers when it is told to.
+    let shop = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}/", shop.local_addr().unwrap());
+    let body = json!({"target": target, "rules": rules, "patience_seconds": 0});
+    let ask = || bench.post("/_sandbox/scenarios/crowd").json(&body).send();
+
+    let first = tokio::spawn(ask());
+    let (visitor, _) = shop.accept().await.unwrap();
+    json_of(ask().await.unwrap(), 409).await;
+    drop((visitor, shop));
+    let first = json_of(first.await.unwrap().unwrap(), 200).await;
+
+    assert_eq!(first["verdict"], "failed", "{first}");
+    let next = json_of(ask().await.unwrap(), 200).await;
+    assert_eq!(next["verdict"], "failed", "its turn is over");
 }
