@@ -25,7 +25,7 @@ use crate::ports::deliveries::WebhookSender;
 use crate::ports::gateway::Gateway;
 use crate::ports::requests::RequestStore;
 use crate::service::{Core, ServiceSettings, Stores, live};
-use crate::telemetry::{Counted, Metrics, Shelf};
+use crate::telemetry::{Counted, Metrics, Shelf, lag};
 use crate::ui::context::{Site, V1Sdk, V2Sdk};
 use crate::web::limits::Limits;
 use crate::web::live::Streams;
@@ -146,10 +146,10 @@ pub async fn start_within(
         .clone()
         .unwrap_or_else(|| format!("http://{addr}"));
     let operations = operations(&database);
-    let metrics = operations.metrics();
+    let metrics = Arc::clone(operations.metrics());
     let mut ports = Ports::new(&settings, &database, clock)?;
-    ports.gateway = Arc::new(Counted::new(ports.gateway, Arc::clone(metrics)));
-    let core = core(&settings, &public_url, ports).observed_by(Arc::clone(metrics) as _);
+    ports.gateway = Arc::new(Counted::new(ports.gateway, Arc::clone(&metrics)));
+    let core = core(&settings, &public_url, ports).observed_by(Arc::clone(&metrics) as _);
     let core = Arc::new(core);
     let stop = CancellationToken::new();
     let app = app(
@@ -177,6 +177,8 @@ pub async fn start_within(
         )),
         Rounds::ByHand => tokio::spawn(stop.clone().cancelled_owned()),
     };
+    let (watching, unwatched) = (lag::watch(Arc::clone(&metrics)), stop.clone());
+    tokio::spawn(async move { unwatched.run_until_cancelled(watching).await });
     let (relaying, signals, stopped) = (Arc::clone(&core), Arc::clone(&database), stop.clone());
     tokio::spawn(async move {
         tokio::select! {

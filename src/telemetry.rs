@@ -5,6 +5,7 @@
 //! ([`Shelf`]).
 
 mod gateway;
+pub mod lag;
 mod text;
 mod untraced;
 
@@ -39,6 +40,9 @@ const WEBHOOK_SECONDS: [f64; 10] = [
     0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0, 3_600.0, 86_400.0,
 ];
 
+/// Bounds of the buckets for how late a task goes on, in seconds.
+const LAG_SECONDS: [f64; 6] = [0.01, 0.05, 0.25, 1.0, 2.0, 5.0];
+
 /// One label: its name, and one of its words.
 type Label = (&'static str, &'static str);
 type Counters<const N: usize> = Family<[Label; N], Counter>;
@@ -62,6 +66,7 @@ pub struct Metrics {
     attention: Gauge,
     orders: Gauges<1>,
     database_up: Gauge,
+    lag: Histogram,
 }
 
 impl Default for Metrics {
@@ -86,6 +91,7 @@ impl Default for Metrics {
             attention: Gauge::default(),
             orders: Family::default(),
             database_up: Gauge::default(),
+            lag: Histogram::new(LAG_SECONDS),
             registry,
         };
         metrics.registered()
@@ -118,6 +124,7 @@ impl Metrics {
             attention,
             orders,
             database_up,
+            lag,
         } = &mut self;
         registry.register(
             "completions",
@@ -172,6 +179,11 @@ impl Metrics {
             "Whether the database answered; when not, the numbers from it are those of its last answer",
             database_up.clone(),
         );
+        registry.register(
+            "runtime_lag_seconds",
+            "How late a task of the server went on that waited for the time alone, looked at every second",
+            lag.clone(),
+        );
         self
     }
 
@@ -181,6 +193,10 @@ impl Metrics {
         self.webhooks
             .get_or_create(&[("portone", portone.as_str()), ("result", result)])
             .inc();
+    }
+
+    fn lagged(&self, late: Duration) {
+        self.lag.observe(late.as_secs_f64());
     }
 
     fn call(&self, portone: Portone, call: &'static str, result: &'static str, time: Duration) {

@@ -474,7 +474,8 @@ pub fn body(event: &Event, amount: Money) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::decision::fixtures::at;
+    use crate::domain::decision::fixtures::{at, order};
+    use crate::domain::order::OrderStatus;
 
     fn answered(code: u16, retry_after: Option<RetryAfter>) -> Sent {
         Sent::Answered {
@@ -489,6 +490,42 @@ mod tests {
             Next::Again(time) => Some(time.as_second() - at(0).as_second()),
             Next::Delivered | Next::GivenUp => None,
         }
+    }
+
+    #[test]
+    fn an_endpoints_id_is_written_as_it_is() {
+        let id = EndpointId::parse("we_00112233445566778899aabbccddeeff").unwrap();
+        assert_eq!(format!("{id} {id:?}"), [id.as_str(), id.as_str()].join(" "));
+    }
+
+    #[test]
+    fn what_is_posted_has_ids_status_and_amounts_and_nothing_else() {
+        let order = order();
+        let mut event = Event {
+            id: "evt_1".to_owned(),
+            event_type: EventType::OrderPartiallyRefunded,
+            payment_id: order.payment_id,
+            transaction_id: Some(TransactionId::parse("imp_1").unwrap()),
+            status: OrderStatus::PartiallyRefunded,
+            refunded_minor: 1_000,
+            at: at(0),
+        };
+        let told = json!({
+            "type": "order.partially_refunded",
+            "timestamp": "2023-11-14T22:13:20Z",
+            "data": {
+                "payment_id": "ORD-1", "transaction_id": "imp_1", "status": "partially_refunded",
+                "amount": 65_000, "currency": "KRW", "refunded_amount": 1_000,
+            },
+        });
+        assert_eq!(body(&event, order.amount), told.to_string());
+
+        event.transaction_id = None;
+        let told: serde_json::Value = serde_json::from_str(&body(&event, order.amount)).unwrap();
+        assert!(
+            told["data"]["transaction_id"].is_null()
+                && told["data"].get("transaction_id").is_some()
+        );
     }
 
     #[test]

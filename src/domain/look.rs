@@ -9,8 +9,8 @@ use std::sync::Arc;
 const CONTRAST_MIN: f64 = 4.5;
 /// Steps between a colour and black or white.
 const STEPS: u8 = 64;
-/// Largest logo. It is sent beside a page that has fourteen kilobytes.
-pub const LOGO_BYTES_MAX: usize = 128 * 1024;
+/// Largest logo, 128 KiB. It is sent beside a page that has fourteen kilobytes.
+pub const LOGO_BYTES_MAX: usize = 131_072;
 
 /// A colour of sRGB, eight bits each of red, green and blue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,6 +186,21 @@ mod tests {
         let (both, _) = rest.split_once(')').unwrap();
         let (light, dark) = both.split_once(',').unwrap();
         [light, dark].map(|text| Color::parse(text).unwrap())
+    }
+
+    /// Both sides of the place where the definition changes.
+    #[test]
+    fn dark_colours_have_the_luminance_of_the_definition() {
+        for (grey, luminance) in [
+            (0, 0.0),
+            (10, 0.003_035),
+            (11, 0.003_347),
+            (128, 0.215_861),
+            (255, 1.0),
+        ] {
+            let found = Color([grey; 3]).luminance();
+            assert!((found - luminance).abs() < 0.000_001, "{grey}: {found}");
+        }
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl CodeSecret {
         let letters = self.0.chunks(5).flat_map(|chunk| {
             let bits = chunk
                 .iter()
-                .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+                .fold(0_u64, |bits, byte| (bits << 8) + u64::from(*byte));
             (0..8).rev().map(move |place| {
                 let letter = (bits >> (5 * place)) & 31;
                 char::from(BASE32[usize::try_from(letter).unwrap_or_default()])
@@ -60,7 +60,7 @@ impl CodeSecret {
             let mut bits = 0_u64;
             for letter in letters {
                 let place = BASE32.iter().position(|one| one == letter)?;
-                bits = bits << 5 | u64::try_from(place).ok()?;
+                bits = (bits << 5) + u64::try_from(place).ok()?;
             }
             five.copy_from_slice(&bits.to_be_bytes()[3..]);
         }
@@ -164,6 +164,11 @@ mod tests {
         ] {
             assert_eq!(found(code, 1_111_111_109, None), None, "{code}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_not_told_by_its_debug_form() {
+        assert_eq!(format!("{:?}", secret()), "CodeSecret(…)");
     }
 
     #[test]
