@@ -145,6 +145,27 @@ on_both_databases! {
         }
     }
 
+    /// PortOne says `cancelled` at once, and PayPal carries it out later, or does not.
+    async fn what_a_gateway_gives_back_later_has_gone_back_when_it_says_so(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order("ORD-1").await;
+        let imp_uid = app.pay("ORD-1", json!({ "pg_provider": "paypal_v2" }));
+        assert_eq!(app.complete(&query(&imp_uid, "ORD-1")).await.outcome(), "paid");
+        let asked = async |fields: Value| {
+            app.sandbox.patch_payment(&imp_uid, fields).unwrap();
+            let order = app.api(Method::POST, "/api/v1/orders/ORD-1/sync", None).await.json();
+            (order["status"].as_str().unwrap().to_owned(), order["refunded_amount"].as_i64().unwrap())
+        };
+        let entry = |amount: i64| json!({ "pg_tid": "t", "amount": amount, "cancelled_at": 1_900_000_000, "reason": "x", "cancellation_id": format!("c-{amount}") });
+
+        assert_eq!(asked(json!({ "status": "cancelled", "cancel_amount": 65_000, "cancel_history": [] })).await, ("paid".to_owned(), 0));
+        assert_eq!(asked(json!({ "status": "paid", "cancel_amount": 0 })).await, ("paid".to_owned(), 0), "it refused");
+        assert_eq!(app.told("ORD-1").await, ["order.paid"]);
+        let part = json!({ "status": "cancelled", "cancel_amount": 65_000, "cancel_history": [entry(5_000)] });
+        assert_eq!(asked(part).await, ("partially_refunded".to_owned(), 5_000));
+        assert_eq!(asked(json!({ "cancel_history": [entry(5_000), entry(60_000)] })).await, ("refunded".to_owned(), 65_000));
+    }
+
     /// A gateway that takes no deadline keeps the account open for days, and the order is over in an hour.
     async fn a_deposit_is_asked_for_while_the_order_is_open(db: TestDatabase) {
         let app = TestApp::start(&db).await;

@@ -17,6 +17,10 @@ use crate::domain::sweep::Listing;
 use crate::domain::transaction::{TransactionStatus, VirtualAccount};
 use crate::ports::gateway::{Attempts, CancelCall, GatewayError, Page};
 
+/// Gateways of which a cancel is done only once `cancel_history` has it.
+/// <https://developers.portone.io/opi/ko/integration/pg/v1/spb>
+const LATE_GATEWAYS: [&str; 1] = ["paypal_v2"];
+
 /// PortOne V1.
 #[derive(Debug, Clone)]
 pub struct PortoneV1 {
@@ -288,6 +292,7 @@ impl TryFrom<v1::Payment> for Record {
             TransactionId::parse(payment.imp_uid.as_str()).map_err(|_| GatewayError::Garbled)?;
         let virtual_account = virtual_account(&payment);
         let amount = payment.amount.min(deposited(&payment));
+        let cancelled = cancelled(&payment);
         Ok(Self {
             portone: Some(Portone::V1),
             store_id: None,
@@ -301,10 +306,7 @@ impl TryFrom<v1::Payment> for Record {
                 v1::Status::Cancelled => Some(TransactionStatus::Cancelled),
                 v1::Status::Unrecognized(_) => None,
             },
-            reported: Reported::Major {
-                amount,
-                cancelled: payment.cancel_amount,
-            },
+            reported: Reported::Major { amount, cancelled },
             currency: payment.currency.and_then(currency_code),
             test: payment.sandbox,
             method_name: payment.card_name.or(payment.bank_name).and_then(text),
@@ -326,6 +328,18 @@ fn deposited(payment: &v1::Payment) -> Decimal {
     deposits
         .reduce(|sum, amount| sum.saturating_add(amount))
         .unwrap_or(Decimal::MAX)
+}
+
+/// What went back. Of a gateway that carries a cancel out later, what `cancel_history` has: the sum says what was asked for, and
+/// the gateway may still refuse.
+fn cancelled(payment: &v1::Payment) -> Decimal {
+    let gateway = payment.pg_provider.as_deref().unwrap_or_default();
+    if !LATE_GATEWAYS.contains(&gateway) {
+        return payment.cancel_amount;
+    }
+    let done = payment.cancel_history.iter().map(|entry| entry.amount);
+    let done = done.fold(Decimal::ZERO, Decimal::saturating_add);
+    payment.cancel_amount.min(done)
 }
 
 fn virtual_account(payment: &v1::Payment) -> Option<VirtualAccount> {

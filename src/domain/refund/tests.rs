@@ -914,3 +914,15 @@ fn neither_reason_nor_account_leaves_the_refund() {
     assert_eq!(debug, "Some(RefundAccount(..))");
     assert!(!data.contains("단순 변심"));
 }
+
+#[test]
+fn a_field_of_an_account_has_some_text_and_not_too_much() {
+    let longest = "가".repeat(ACCOUNT_CHARS_MAX);
+    for typed in ["1", " 110-123 ", longest.as_str()] {
+        assert!(is_account_field(typed), "{typed:?}");
+    }
+    let too_long = format!("{longest}가");
+    for typed in ["", "  ", "110\u{0}123", "110\n123", too_long.as_str()] {
+        assert!(!is_account_field(typed), "{typed:?}");
+    }
+}
