@@ -309,6 +309,8 @@ fn may_deposit(order: &Order, transaction: &Transaction, now: Timestamp) -> bool
 #[must_use]
 pub fn failure_reason(text: Option<&str>) -> FailureReason {
     const WORDS: &[(&str, FailureReason)] = &[
+        ("자동취소", FailureReason::Unknown),
+        ("자동 취소", FailureReason::Unknown),
         ("고객사 요청에 의해", FailureReason::RefusedByShop),
         ("가맹점 요청에 의해", FailureReason::RefusedByShop),
         ("한도", FailureReason::LimitExceeded),
@@ -334,6 +336,7 @@ pub fn failure_reason(text: Option<&str>) -> FailureReason {
         ("인증실패", FailureReason::Declined),
         ("인증 실패", FailureReason::Declined),
         ("declin", FailureReason::Declined),
+        ("창을 닫", FailureReason::BuyerCancelled),
         ("결제창", FailureReason::WindowError),
         ("모듈", FailureReason::WindowError),
         ("결제포기", FailureReason::BuyerCancelled),
@@ -345,10 +348,43 @@ pub fn failure_reason(text: Option<&str>) -> FailureReason {
         return FailureReason::Unknown;
     };
     let text = text.to_lowercase();
+    if is_in_doubt(&text) {
+        return FailureReason::Unknown;
+    }
     WORDS
         .iter()
         .find(|(word, _)| text.contains(word))
         .map_or(FailureReason::Unknown, |(_, reason)| *reason)
+}
+
+/// Whether a gateway's own words, in lower case, say that it does not know how the payment ended, or that it went through and was
+/// not undone: KCP's and Inicis' among them, in the tables of errors that PortOne publishes for each of them.
+fn is_in_doubt(text: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "결제 성공",
+        "결제성공",
+        "처리결과 확인이 불가",
+        "거래내역",
+        "잔액조회",
+        "통장잔액",
+        "무응답",
+        "승인취소시",
+        "망취소",
+    ];
+    WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Whether a failed attempt may have taken money all the same, or may yet: the gateway's words leave it open, or it is one that
+/// approves after it failed.
+/// <https://developers.portone.io/opi/ko/integration/pg/v2/eximbay-v2>,
+/// <https://developers.portone.io/opi/ko/integration/pg/v2/payletter-global>
+#[must_use]
+pub fn may_have_charged(transaction: &Transaction) -> bool {
+    const LATE: [&str; 4] = ["eximbay", "payletter", "paypal", "paymentwall"];
+    let provider = transaction.pg_provider.as_deref().unwrap_or_default();
+    let provider = provider.to_ascii_lowercase();
+    let text = transaction.fail_reason.as_deref().unwrap_or_default();
+    LATE.iter().any(|late| provider.starts_with(late)) || is_in_doubt(&text.to_lowercase())
 }
 
 #[cfg(test)]
@@ -599,6 +635,41 @@ mod tests {
         assert!(!may_pay_again(&order(), &[failed.clone(), review], at(10)));
     }
 
+    /// Some gateways approve after they failed, and some say themselves that they do not know.
+    #[test]
+    fn a_failure_that_nobody_is_sure_of_is_told_apart() {
+        let failed = |provider: Option<&str>, text: Option<&str>| Transaction {
+            pg_provider: provider.map(str::to_owned),
+            fail_reason: text.map(str::to_owned),
+            ..attempt(TransactionStatus::Failed, Verdict::Failed, 0)
+        };
+        for text in [
+            "결제 성공 했으나 DB 저장 오류로 승인취소시 오류가 발생하였습니다",
+            "처리결과 확인이 불가하오니 통장잔액 또는 거래내역을 반드시 확인 바랍니다",
+            "처리시간초과(잔액조회요망)",
+            "카드사 무응답",
+        ] {
+            assert!(may_have_charged(&failed(None, Some(text))), "{text}");
+            assert_eq!(failure_reason(Some(text)), FailureReason::Unknown, "{text}");
+        }
+        for provider in ["eximbay_v2", "PAYPAL", "paymentwall", "payletter_global"] {
+            assert!(
+                may_have_charged(&failed(Some(provider), None)),
+                "{provider}"
+            );
+        }
+        for text in [
+            None,
+            Some("계좌 잔액이 부족합니다"),
+            Some("사용자가 결제를 취소하셨습니다"),
+        ] {
+            assert!(
+                !may_have_charged(&failed(Some("html5_inicis"), text)),
+                "{text:?}"
+            );
+        }
+    }
+
     #[test]
     fn gateways_words_become_ours() {
         for (text, reason) in [
@@ -624,7 +695,15 @@ mod tests {
                 "고객사 요청에 의해 결제를 중단합니다. (상세사유 : 재고 없음)",
                 FailureReason::RefusedByShop,
             ),
+            (
+                "사용자가 결제창을 닫았습니다",
+                FailureReason::BuyerCancelled,
+            ),
             ("알 수 없는 이유로 중단되었습니다", FailureReason::Unknown),
+            (
+                "시간 지연으로 결제가 자동취소되었습니다",
+                FailureReason::Unknown,
+            ),
             ("", FailureReason::Unknown),
         ] {
             assert_eq!(failure_reason(Some(text)), reason, "{text}");

@@ -69,8 +69,6 @@ const REQUESTED_GAPS_SECONDS: [i64; 9] = [2, 10, 30, 60, 300, 900, 3600, 10_800,
 pub const CANCELLATION_FAILED: &str = "cancellation_failed";
 /// Code of a refund that ended by a person's word.
 pub const SETTLED: &str = "settled";
-/// The gateway that gives deposits back without being told an account. <https://developers.portone.io/opi/ko/integration/cancel/v1/virtual-account>
-const KNOWS_ITS_ACCOUNTS: &str = "tosspayments";
 
 /// What becomes of a payment that is bound to its order and fails a check. Comes from the deployment's settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -447,13 +445,10 @@ pub fn has_one_under_way(balance: &Balance) -> bool {
 }
 
 /// Whether the money was deposited to an account, so that the gateway has to be told where it goes back to.
+/// <https://developers.portone.io/opi/ko/integration/cancel/v1/virtual-account>
 #[must_use]
 pub fn needs_account(transaction: &Transaction) -> bool {
-    let knows = transaction
-        .pg_provider
-        .as_ref()
-        .is_some_and(|provider| provider.eq_ignore_ascii_case(KNOWS_ITS_ACCOUNTS));
-    transaction.virtual_account.is_some() && !knows
+    transaction.virtual_account.is_some()
 }
 
 /// Whether this can be a field of the account that money goes back to.

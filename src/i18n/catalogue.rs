@@ -87,6 +87,8 @@ pub struct Messages {
     pub failure: fn(FailureReason) -> &'static FailureText,
     /// What is known of the money.
     pub failed_money: &'static str,
+    /// The same where that is not sure.
+    pub failed_in_doubt: &'static str,
     /// Approvals can come late, and notices of them as well.
     pub failed_but_charged: &'static str,
     /// Why there is no link to try again.

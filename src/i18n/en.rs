@@ -59,6 +59,7 @@ pub(super) static MESSAGES: Messages = Messages {
 
     failure,
     failed_money: "No money has been taken.",
+    failed_in_doubt: "No payment is known so far. Rarely, one is approved later: if you were told of an approval, do not pay again.",
     failed_but_charged: "If you were notified of a charge, please ask us before you pay again.",
     order_is_over: "This order can no longer be paid. If you still want it, please order again at the shop.",
     account_waits: "An account for this order is waiting for its deposit. If you have deposited, please don’t pay again and wait: banks sometimes report late.",

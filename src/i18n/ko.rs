@@ -69,6 +69,7 @@ pub(super) static MESSAGES: Messages = Messages {
 
     failure,
     failed_money: "돈은 빠져나가지 않았어요.",
+    failed_in_doubt: "지금까지 확인된 결제는 없어요. 드물게 나중에 승인되기도 하니, 승인 알림을 받았다면 다시 결제하지 마세요.",
     failed_but_charged: "결제됐다는 알림을 받았다면, 다시 결제하기 전에 먼저 문의해 주세요.",
     order_is_over: "이 주문은 결제할 수 있는 시간이 끝났어요. 필요하면 쇼핑몰에서 새로 주문해 주세요.",
     account_waits: "이 주문에는 입금을 기다리는 계좌가 있어요. 입금했다면 다시 결제하지 말고 기다려 주세요. 은행이 늦게 알려 줄 때도 있어요.",

@@ -54,6 +54,7 @@ pub(super) static MESSAGES: Messages = Messages {
 
     failure,
     failed_money: "没有扣款。",
+    failed_in_doubt: "目前没有查到付款。少数情况下会稍后获得批准，如果收到批准通知，请不要再次付款。",
     failed_but_charged: "如果您收到了扣款通知，请先咨询，再重新付款。",
     order_is_over: "该订单的付款时间已结束。如仍需要，请在商店重新下单。",
     account_waits: "此订单有一个等待入账的账户。如果您已转账，请不要再次付款并稍候。银行的通知有时会延迟。",

@@ -15,7 +15,9 @@ use crate::domain::history::{Actor, Entry, EntryKind};
 use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
-use crate::domain::outcome::{Outcome, awaits_deposit, may_pay_again, outcome_of};
+use crate::domain::outcome::{
+    Outcome, awaits_deposit, may_have_charged, may_pay_again, outcome_of,
+};
 use crate::domain::text::clean;
 use crate::domain::transaction::{Transaction, TransactionStatus, Verdict, VirtualAccount};
 use crate::ports::clock::within;
@@ -148,6 +150,8 @@ pub struct TransactionFacts {
     pub amount: Option<Money>,
     /// The buyer has done everything, and the gateway takes its time to approve it.
     pub in_review: bool,
+    /// It failed, and may have taken money all the same, see [`may_have_charged`].
+    pub may_have_charged: bool,
     /// Test money.
     pub test: Option<bool>,
     /// `card`, `vbank`, …
@@ -449,6 +453,7 @@ fn facts(
             currency: price.currency,
         }),
         in_review: transaction.status == TransactionStatus::PayPending,
+        may_have_charged: may_have_charged(transaction),
         test: transaction.test,
         pay_method: transaction.pay_method.clone(),
         method_name: transaction.method_name.clone().filter(|_| proven),

@@ -158,7 +158,13 @@ fn say_of_payment(
             } else {
                 Step::BackToShop
             };
-            let mut said = Said::new(Mark::Cross, &text, words.failed_money, step);
+            let in_doubt = transaction.is_some_and(|own| own.may_have_charged);
+            let money = if in_doubt {
+                words.failed_in_doubt
+            } else {
+                words.failed_money
+            };
+            let mut said = Said::new(Mark::Cross, &text, money, step);
             said.why = Some(failure.why);
             said.next.push(words.failed_but_charged);
             said
@@ -419,6 +425,7 @@ mod tests {
                     transaction_id: TransactionId::parse("imp_1").ok(),
                     amount: Some(won(64_900)),
                     in_review: false,
+                    may_have_charged: false,
                     test: Some(false),
                     pay_method: None,
                     method_name: None,
@@ -495,6 +502,20 @@ mod tests {
                 "{outcome:?} says {}",
                 said.money
             );
+        }
+    }
+
+    /// It failed in PortOne's words, and in the gateway's own nobody knows.
+    #[test]
+    fn a_failure_that_may_have_charged_promises_nothing() {
+        for reason in FailureReason::ALL.iter().copied() {
+            let mut view = view(Outcome::Failed(reason));
+            let own = payment(&mut view).transaction.as_mut().expect("an attempt");
+            own.may_have_charged = true;
+            for locale in Locale::ALL {
+                let said = say(&view, locale, Arrival::Redirect);
+                assert_eq!(said.money, locale.messages().failed_in_doubt);
+            }
         }
     }
 

@@ -271,6 +271,7 @@ impl Stage {
             transaction_id: Some(self.transaction_id.clone()),
             amount: Some(self.amount),
             in_review: false,
+            may_have_charged: false,
             test: Some(false),
             pay_method: Some("card".to_owned()),
             method_name: Some("신한카드".to_owned()),

@@ -486,6 +486,7 @@ mod tests {
             transaction_id: TransactionId::parse("imp_448280090638").ok(),
             amount: Some(amount),
             in_review: false,
+            may_have_charged: false,
             test: Some(false),
             pay_method: Some("card".to_owned()),
             method_name: Some("신한카드".to_owned()),

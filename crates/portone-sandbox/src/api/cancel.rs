@@ -68,7 +68,7 @@ impl<'f> Request<'f> {
         if self.checksum.is_some() && self.checksum != left {
             return Err(business_error(CHECKSUM_MISMATCH));
         }
-        if record::has_vbank(record) && gateway != "tosspayments" && !self.names_refund_account {
+        if record::has_vbank(record) && !self.names_refund_account {
             return Err(business_error(NO_REFUND_ACCOUNT));
         }
         if gateway == "naverpay" && self.reason.is_none() {
