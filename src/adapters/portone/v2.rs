@@ -286,7 +286,7 @@ impl TryFrom<Payment> for Record {
             },
             asked: None,
             transaction_id,
-            status: status(&payment.state),
+            status: status(&payment.state, method),
             reported: reported(&payment),
             test: match channel.map(|channel| &channel.channel_type) {
                 Some(ChannelType::Live) => Some(false),
@@ -312,8 +312,13 @@ impl TryFrom<Payment> for Record {
     }
 }
 
-fn status(state: &State) -> Option<TransactionStatus> {
+fn status(state: &State, method: Option<&Method>) -> Option<TransactionStatus> {
     match state {
+        // Issued, and not said what to: a number to pay with at a store, perhaps. The buyer has done everything, and nobody is to
+        // be asked to pay once more.
+        State::VirtualAccountIssued if virtual_account(state, method).is_none() => {
+            Some(TransactionStatus::PayPending)
+        }
         State::Ready | State::VirtualAccountIssued => Some(TransactionStatus::Ready),
         State::PayPending => Some(TransactionStatus::PayPending),
         State::Paid { .. } => Some(TransactionStatus::Paid),
@@ -501,7 +506,10 @@ mod tests {
         for (word, status) in [
             ("READY", Some(TransactionStatus::Ready)),
             ("PAY_PENDING", Some(TransactionStatus::PayPending)),
-            ("VIRTUAL_ACCOUNT_ISSUED", Some(TransactionStatus::Ready)),
+            (
+                "VIRTUAL_ACCOUNT_ISSUED",
+                Some(TransactionStatus::PayPending),
+            ),
             ("PAID", Some(TransactionStatus::Paid)),
             ("FAILED", Some(TransactionStatus::Failed)),
             ("PARTIAL_CANCELLED", Some(TransactionStatus::Cancelled)),
@@ -579,9 +587,9 @@ mod tests {
         let account = json!({ "type": "PaymentMethodVirtualAccount", "bank": "SHINHAN", "accountNumber": "123-456", "remitteeName": "완료상점", "expiredAt": "2026-01-03T00:00:00Z" });
         let with = |status: &str| read(json!({ "status": status, "method": account }));
 
-        let issued = with("VIRTUAL_ACCOUNT_ISSUED")
-            .virtual_account
-            .expect("an account");
+        let issued = with("VIRTUAL_ACCOUNT_ISSUED");
+        assert_eq!(issued.status, Some(TransactionStatus::Ready));
+        let issued = issued.virtual_account.expect("an account");
         assert_eq!(
             (
                 issued.bank.as_str(),
