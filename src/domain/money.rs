@@ -122,17 +122,34 @@ impl Money {
         Self::new(minor.to_i64().ok_or(InvalidMoney::Range)?, currency)
     }
 
-    /// Reads an amount in the major unit as a person types it: `64,900`, `14.20`.
+    /// Reads an amount in the major unit as a person types it: `64,900`, `14.20`. Commas and spaces stand between thousands alone:
+    /// elsewhere `14,20` means a fraction, and a point means thousands.
     ///
     /// # Errors
-    /// [`InvalidMoney::Unreadable`] when it is anything but digits, commas, spaces and a point; else as [`Money::from_major`].
+    /// [`InvalidMoney::Unreadable`] when it is written in any other way; [`InvalidMoney::Fraction`] when it has a fraction and the
+    /// currency has none; else as [`Money::from_major`].
     pub fn typed(text: &str, currency: Currency) -> Result<Self, InvalidMoney> {
-        let plain: String = text.chars().filter(|c| !matches!(c, ',' | ' ')).collect();
+        let text = text.trim();
+        let (whole, fraction) = match text.split_once('.') {
+            Some((whole, fraction)) => (whole, Some(fraction)),
+            None => (text, None),
+        };
+        let is_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        let mut groups = whole.split([',', ' ']);
+        let first = groups.next().unwrap_or_default();
+        let rest: Vec<&str> = groups.collect();
+        let is_grouped = rest.is_empty()
+            || ((1..=3).contains(&first.len()) && rest.iter().all(|group| group.len() == 3));
+        let parts = || std::iter::once(first).chain(rest.iter().copied());
         // A decimal's own reader takes signs and exponents, which nobody types on purpose.
-        let major = Some(&plain)
-            .filter(|plain| plain.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
-            .and_then(|plain| Decimal::from_str(plain).ok())
-            .ok_or(InvalidMoney::Unreadable)?;
+        if first.is_empty() || !is_grouped || !parts().chain(fraction).all(is_digits) {
+            return Err(InvalidMoney::Unreadable);
+        }
+        if fraction.is_some() && currency.exponent() == 0 {
+            return Err(InvalidMoney::Fraction);
+        }
+        let plain = parts().collect::<String>() + "." + fraction.unwrap_or("0");
+        let major = Decimal::from_str(&plain).map_err(|_| InvalidMoney::Unreadable)?;
         Self::from_major(major, currency)
     }
 
@@ -184,7 +201,18 @@ mod tests {
             ("20000", Currency::KRW, Ok(20_000)),
             (" 64,900 ", Currency::KRW, Ok(64_900)),
             ("14.2", usd(), Ok(1420)),
+            ("1,234,567", Currency::KRW, Ok(1_234_567)),
+            ("1 234 567.89", usd(), Ok(123_456_789)),
             ("0", Currency::KRW, Ok(0)),
+            ("14,20", usd(), Err(InvalidMoney::Unreadable)),
+            ("1,4", usd(), Err(InvalidMoney::Unreadable)),
+            ("10,00", Currency::KRW, Err(InvalidMoney::Unreadable)),
+            ("1234,567", Currency::KRW, Err(InvalidMoney::Unreadable)),
+            ("1,,000", Currency::KRW, Err(InvalidMoney::Unreadable)),
+            (",000", Currency::KRW, Err(InvalidMoney::Unreadable)),
+            ("1,000,", Currency::KRW, Err(InvalidMoney::Unreadable)),
+            ("1.000,00", usd(), Err(InvalidMoney::Unreadable)),
+            ("1.000", Currency::KRW, Err(InvalidMoney::Fraction)),
             ("1.5", Currency::KRW, Err(InvalidMoney::Fraction)),
             ("9007199254740992", Currency::KRW, Err(InvalidMoney::Range)),
             ("", Currency::KRW, Err(InvalidMoney::Unreadable)),

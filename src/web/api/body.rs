@@ -317,10 +317,34 @@ fn locale(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
     }
 }
 
+/// Whether a number may not be the one that was written: what no 64-bit integer holds is read as the nearest double, and beyond
+/// 2^53 that is another number.
+fn has_inexact_number(value: &Value) -> bool {
+    const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Number(number) => {
+            number.is_f64()
+                && number
+                    .as_f64()
+                    .is_none_or(|number| number.abs() >= EXACT_BELOW)
+        }
+        // Bodies are looked at for their depth before.
+        Value::Array(values) => values.iter().any(has_inexact_number),
+        Value::Object(object) => object.values().any(has_inexact_number),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
+}
+
 fn metadata(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
     let Some(value) = present(object, "metadata") else {
         return Ok(None);
     };
+    if has_inexact_number(value) {
+        return Err(Refusal::Field(
+            "metadata",
+            "has a number of more digits than are kept; write it as text",
+        ));
+    }
     let text = value.to_string();
     if value.is_object() && text.len() <= METADATA_BYTES_MAX {
         Ok(Some(text))
@@ -474,6 +498,14 @@ mod tests {
             (with(r#""expires_at":"tomorrow""#), "expires_at"),
             (with(r#""locale":"fr""#), "locale"),
             (with(r#""metadata":[1]"#), "metadata"),
+            (
+                with(r#""metadata":{"a":[18446744073709551616]}"#),
+                "metadata",
+            ),
+            (
+                with(r#""metadata":{"a":-12345678901234567890.5}"#),
+                "metadata",
+            ),
             (with(r#""pay_method":"card; drop""#), "pay_method"),
             (with(r#""buyer":{"ssn":"1"}"#), "buyer"),
         ] {
