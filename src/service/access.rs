@@ -381,14 +381,19 @@ pub async fn hand_password(
     let users = core.access.users(core.clock.now(), USERS_MAX).await?;
     let person = users.into_iter().find(|person| person.id == id);
     let email = person.ok_or(AccessError::NotFound)?.email;
+    let user = core.access.find_user(&email).await?;
+    let before = user.ok_or(AccessError::NotFound)?.password_hash;
     let password = handed_password(core);
     let change = UserChange::Password {
         hash: hashed(core, password.clone()).await?,
-        before: None,
+        before: Some(before),
         until: core.clock.now().checked_add(HANDED_PASSWORD_LASTS).ok(),
     };
-    change_user(core, id, &change, by).await?;
-    Ok((email, password))
+    match change_user(core, id, &change, by).await {
+        // Pressed twice: the one that was made meanwhile counts, and this one must not be shown.
+        Err(AccessError::NotFound) => Err(AccessError::Busy),
+        changed => changed.map(|()| (email, password)),
+    }
 }
 
 /// Changes a person.

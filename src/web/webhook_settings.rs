@@ -243,6 +243,7 @@ async fn redeliver_given_up(
     };
     let asked = endpoints::redeliver(&app.core, &again, &person.actor()).await;
     match asked {
+        Ok(again) if again.is_empty() => back("done=nothing_redelivered"),
         Ok(_) => back("done=redelivered"),
         Err(error) => refused(failed(&error)),
     }

@@ -243,7 +243,7 @@ on_both_databases! {
         secrets.push(format!("whsec_{}", whsec.split('<').next().unwrap()));
         let endpoints = app.running.core.deliveries.endpoints().await.unwrap();
         let endpoint = endpoints[0].id.as_str();
-        for (action, done) in [("disable", "endpoint_disabled"), ("enable", "endpoint_enabled"), ("redeliver", "redelivered")] {
+        for (action, done) in [("disable", "endpoint_disabled"), ("enable", "endpoint_enabled"), ("redeliver", "nothing_redelivered")] {
             assert_eq!(owner.leads(&format!("{WEBHOOKS}/{endpoint}/{action}"), &[]).await, format!("{WEBHOOKS}?done={done}"));
         }
         app.order("ORD-5").await;

@@ -170,6 +170,36 @@ on_both_databases! {
         assert_eq!(send(&page, None).await, "/orders/ORD-1?done=refund_under_way", "the form that was sent is the refund under way");
     }
 
+    /// A form that comes again is its own refund, whatever became of that.
+    async fn a_form_that_is_sent_again_is_no_other_refund(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let transaction = paid(&app, "v1", "ORD-1").await;
+        let staff = Staff::sign_in(&app).await;
+        let page = staff.page(&format!("/orders/ORD-1/refund?transaction_id={transaction}&amount=20000")).await;
+        let fields = ["transaction_id", "amount", "left", "key"].map(|name| (name, hidden(&page, name)));
+        let with = |reason: &'static str| strs(&fields).into_iter().chain([("reason", reason)]).collect::<Vec<_>>();
+        let (once, other) = (with("단순 변심"), with("한 벌 반품"));
+        app.sandbox.fault(json!({ "call": "cancel", "kind": "stall", "times": 1 })).unwrap();
+
+        let first = staff.post("/orders/ORD-1/refund", &once);
+        let second = async {
+            // The call is under way.
+            while app.sandbox.calls("cancel") == 0 {
+                tokio::task::yield_now().await;
+            }
+            let second = staff.post("/orders/ORD-1/refund", &once).await;
+            app.sandbox.clear_faults();
+            second
+        };
+        let (first, second) = tokio::join!(first, second);
+
+        assert_eq!((first.as_str(), second.as_str()), ("/orders/ORD-1?done=refund_under_way", "/orders/ORD-1?done=refund_under_way"));
+        let before = staff.post("/orders/ORD-1/refund", &other).await;
+        assert_eq!(before, "/orders/ORD-1?error=refund_before", "another reason in the same form");
+        assert!(staff.page(&before).await.contains("더 환불하지 않았어요"));
+        assert_eq!((refunds(&app, "ORD-1").await.len(), app.sandbox.calls("cancel")), (1, 1));
+    }
+
     /// Each of them decided on what the page said is left, and for the second it is not true any more.
     async fn of_two_people_who_refund_at_once_the_second_decides_anew(db: TestDatabase) {
         let app = TestApp::start(&db).await;

@@ -213,7 +213,8 @@ fn not_refunded(error: AskError) -> Result<&'static str, RefundFault> {
         AskError::UnderWay => Err(RefundFault::UnderWay),
         AskError::Unavailable => Err(RefundFault::Unasked),
         // Of this very form: given back with a new key, it would be another refund.
-        AskError::KeyReused | AskError::KeyInUse => Ok("error=other_refund"),
+        AskError::KeyInUse => Ok("done=refund_under_way"),
+        AskError::KeyReused => Ok("error=refund_before"),
         AskError::Store(error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,

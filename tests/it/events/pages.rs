@@ -157,6 +157,8 @@ on_both_databases! {
         assert_eq!(staff.leads(&format!("{path}/enable"), &[]).await, format!("{PAGE}?done=endpoint_enabled"));
         receiver.answer_with(StatusCode::OK);
         assert_eq!(staff.leads(&format!("{path}/redeliver"), &[]).await, format!("{PAGE}?done=redelivered"));
+        assert_eq!(staff.leads(&format!("{path}/redeliver"), &[]).await, format!("{PAGE}?done=nothing_redelivered"));
+        assert!(staff.open(&format!("{PAGE}?done=nothing_redelivered")).await.contains("다시 보낼 이벤트가 없어요"));
         shop.deliver().await;
         assert_eq!(receiver.kinds(), ["order.paid", "order.held", "order.held"]);
         assert_eq!(staff.leads(&format!("/settings/deliveries/{id}/redeliver"), &[]).await, format!("{PAGE}?done=redelivered"));

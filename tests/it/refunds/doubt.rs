@@ -240,6 +240,8 @@ on_both_databases! {
             let id = format!("BESIDE-{portone}");
             make_order(&app, portone, &id).await;
             let transaction_id = if portone == "v1" { app.pay(&id, json!({ "pg_provider": "paypal_v2" })) } else { pay(&app, portone, &id).await };
+            app.api(Method::POST, &format!("/api/v1/orders/{id}/sync"), None).await;
+            assert_eq!(app.read_order(&id).await["status"], "paid");
             cancel_in_console(&app, portone, &id, &transaction_id, 5_000).await;
 
             let beside = app.refund(&id, "1", json!({ "reason": "x", "amount": 5_000 })).await;

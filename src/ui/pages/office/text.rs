@@ -48,7 +48,7 @@ pub(super) enum Notice {
     /// PortOne or the gateway said no.
     RefundRefused,
     /// Another refund of the transaction is on its way.
-    OtherRefund,
+    RefundBefore,
     /// Nothing is left to give back.
     NothingLeft,
     /// What was done has to be said.
@@ -88,7 +88,7 @@ impl Notice {
         match code {
             "unconfirmed" => Some(Self::Unconfirmed),
             "refund_refused" => Some(Self::RefundRefused),
-            "other_refund" => Some(Self::OtherRefund),
+            "refund_before" => Some(Self::RefundBefore),
             "nothing_left" => Some(Self::NothingLeft),
             "paid" => Some(Self::Paid),
             "no_note" => Some(Self::NoNote),
@@ -112,7 +112,7 @@ impl Notice {
             | Self::RefundUnderWay => false,
             Self::NoNote
             | Self::RefundRefused
-            | Self::OtherRefund
+            | Self::RefundBefore
             | Self::NothingLeft
             | Self::BadNote
             | Self::TooManyNotes

@@ -540,8 +540,8 @@ pub(super) const TEXT: Text = Text {
         Notice::Refunded => "The money was refunded.",
         Notice::RefundUnderWay => "The refund is on its way. Below you see when it is done.",
         Notice::RefundRefused => "The refund was refused, and no money moved. Below you see why.",
-        Notice::OtherRefund => {
-            "Another refund of this payment is on its way. Please try again when it is over."
+        Notice::RefundBefore => {
+            "This form was sent before, and nothing more was refunded. Its refund stands below."
         }
         Notice::NothingLeft => "Nothing is left to refund.",
         Notice::NoNote => "Please say what was done, in at most 500 characters.",

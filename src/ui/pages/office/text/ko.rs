@@ -522,7 +522,9 @@ pub(super) const TEXT: Text = Text {
         Notice::RefundRefused => {
             "환불이 거절됐어요. 돈은 움직이지 않았어요. 이유는 아래 환불 목록에 있어요."
         }
-        Notice::OtherRefund => "이 결제의 다른 환불이 진행되고 있어요. 끝난 뒤에 다시 해 주세요.",
+        Notice::RefundBefore => {
+            "이미 보낸 양식이에요. 더 환불하지 않았어요. 아래에서 그 환불을 확인해 주세요."
+        }
         Notice::NothingLeft => "환불할 수 있는 금액이 없어요.",
         Notice::NoNote => "처리한 내용을 500자 안으로 적어 주세요.",
         Notice::BadNote => "메모를 1자에서 500자 사이로 적어 주세요.",

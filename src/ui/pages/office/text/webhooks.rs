@@ -11,6 +11,7 @@ pub(in super::super) enum Report {
     Disabled,
     Deleted,
     Redelivered,
+    NothingRedelivered,
     Target,
     Types,
     Again,
@@ -30,6 +31,7 @@ impl Report {
             "endpoint_disabled" => (Self::Disabled, false),
             "endpoint_deleted" => (Self::Deleted, false),
             "redelivered" => (Self::Redelivered, false),
+            "nothing_redelivered" => (Self::NothingRedelivered, false),
             "target" => (Self::Target, true),
             "types" => (Self::Types, true),
             "again" => (Self::Again, true),
@@ -184,6 +186,7 @@ static EN: WebhooksText = WebhooksText {
         Report::Disabled => "The endpoint is disabled.",
         Report::Deleted => "The endpoint is deleted.",
         Report::Redelivered => "It is sent again in a moment.",
+        Report::NothingRedelivered => "There was nothing to send again.",
         Report::Target => {
             "Nothing may be sent to this address. It must be a public https address without a user name or a password."
         }
@@ -304,6 +307,7 @@ static KO: WebhooksText = WebhooksText {
         Report::Disabled => "이 주소로 보내지 않아요.",
         Report::Deleted => "주소를 삭제했어요.",
         Report::Redelivered => "곧 다시 보내요.",
+        Report::NothingRedelivered => "다시 보낼 이벤트가 없어요.",
         Report::Target => {
             "이 주소로는 보낼 수 없어요. 사용자 이름과 비밀번호가 없는 공개된 https 주소여야 해요."
         }
