@@ -105,7 +105,7 @@ async fn a_visitor_finds_orders_in_every_state_and_can_buy() {
         .app
         .core
         .orders
-        .find_order(&crate::domain::ids::PaymentId::parse(&order_id).unwrap())
+        .find_order(&crate::domain::ids::PaymentId::parse(order_id).unwrap())
         .await
         .unwrap()
         .unwrap()

@@ -299,7 +299,10 @@ fn only_http_without_credentials_is_an_address() {
     ] {
         assert_eq!(live.parse(url), Err(refused), "{url:?}");
     }
-    let long = format!("https://shop.example.com/{}", "a".repeat(URL_BYTES_MAX));
+    let host = "https://shop.example.com/";
+    let longest = host.to_owned() + &"a".repeat(URL_BYTES_MAX - host.len());
+    assert!(live.parse(&longest).is_ok());
+    let long = longest + "a";
     assert_eq!(live.parse(&long), Err(TargetRefused::Malformed));
 }
 
