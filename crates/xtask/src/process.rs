@@ -6,11 +6,17 @@ use anyhow::{Context, Result, bail};
 
 /// Runs a program to its end; anything but success is an error that names the command.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
+    run_or(command, None)
+}
+
+/// The same, where one more exit code is no failure.
+pub(crate) fn run_or(command: &mut Command, also: Option<i32>) -> Result<()> {
     let status = command
         .stdin(Stdio::null())
         .status()
         .with_context(|| format!("starting {}", line(command)))?;
-    if !status.success() {
+    let is_fine = status.success() || (also.is_some() && status.code() == also);
+    if !is_fine {
         bail!("{} ended with {status}", line(command));
     }
     Ok(())
