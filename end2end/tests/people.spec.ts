@@ -90,7 +90,7 @@ test("a person is added, chooses a password, sees what the role allows, and is s
   await expect(article).toHaveAttribute("data-user", "staff");
   await article.getByText("변경").click();
   await article.getByRole("button", { name: "사용 중지" }).click();
-  await expect(page.getByRole("status")).toHaveText("이제 로그인할 수 없어요.");
+  await expect(page.getByRole("status")).toHaveText("이 사용자는 이제 로그인할 수 없어요.");
   await expectAccessible(page);
   await theirs.goto("/orders");
   await expect(theirs).toHaveURL(/\/login/);

@@ -329,7 +329,7 @@ async fn staff_search_the_list_and_act_on_an_order() {
 
     let (_, all) = staff.open("/orders").await;
     assert_eq!(links(&all), 20);
-    assert!(all.contains("확인이 필요한 주문이 3건 있어요."));
+    assert!(all.contains("보류된 주문이 3건 있어요."));
     let (_, held) = staff.open("/orders?status=held").await;
     assert_eq!(links(&held), 3);
     let (_, found) = staff.open("/orders?q=DEMO-100&status=paid").await;

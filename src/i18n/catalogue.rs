@@ -47,6 +47,8 @@ pub struct TimeLeftText {
 pub struct Messages {
     /// Above every page where money is not real.
     pub test_notice: &'static str,
+    /// The server takes test money.
+    pub test_mode: &'static str,
     /// Names the links that change the language.
     pub languages: &'static str,
     /// The most important sentence we have.

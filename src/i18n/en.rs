@@ -13,6 +13,7 @@ fn sum(amount: Money) -> String {
 
 pub(super) static MESSAGES: Messages = Messages {
     test_notice: "This is a test payment. No real money has been taken.",
+    test_mode: "Payments of this shop are in test mode.",
     languages: "Language",
     do_not_pay_again: "Please don’t pay again.",
 

@@ -13,6 +13,7 @@ fn sum(amount: Money) -> String {
 
 pub(super) static MESSAGES: Messages = Messages {
     test_notice: "テスト決済です。実際の請求は発生していません。",
+    test_mode: "このショップの決済は現在テストモードです。",
     languages: "言語",
     do_not_pay_again: "もう一度お支払いにならないでください。",
 

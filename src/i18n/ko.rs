@@ -22,6 +22,7 @@ fn object(amount: Money) -> String {
 
 pub(super) static MESSAGES: Messages = Messages {
     test_notice: "테스트 결제예요. 실제로 돈이 빠져나가지 않았어요.",
+    test_mode: "이 쇼핑몰의 결제는 지금 테스트 모드예요.",
     languages: "언어",
     do_not_pay_again: "다시 결제하지 마세요.",
 

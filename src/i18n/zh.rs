@@ -13,6 +13,7 @@ fn sum(amount: Money) -> String {
 
 pub(super) static MESSAGES: Messages = Messages {
     test_notice: "这是测试付款，没有实际扣款。",
+    test_mode: "本店的付款目前为测试模式。",
     languages: "语言",
     do_not_pay_again: "请不要重复付款。",
 

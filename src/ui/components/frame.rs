@@ -74,7 +74,7 @@ pub fn Frame(
     locale: Locale,
     /// What the page says first, for tabs, histories and screen readers.
     title: &'static str,
-    /// Whether the payment was made with test money.
+    /// Whether the payment was made with test money, and the page may say so.
     #[prop(default = false)]
     test: bool,
     /// Path of the same page without a language; `None` where the address cannot be repeated.
@@ -107,7 +107,7 @@ pub fn Furniture(
     around: Surroundings,
     /// The page's language.
     locale: Locale,
-    /// Whether the payment was made with test money.
+    /// Whether the payment was made with test money, and the page may say so.
     #[prop(default = false)]
     test: bool,
     /// Path of the same page without a language; `None` where the address cannot be repeated.
@@ -129,7 +129,12 @@ pub fn Furniture(
             None => view! { <span class="shop">{logo}{name}</span> }.into_any(),
         }
     });
-    let test = test || site.mode == Mode::Test;
+    // A server in test mode says so on every page. What a payment there was made with it need not know: a live one is held.
+    let notice = if test {
+        Some(words.test_notice)
+    } else {
+        (site.mode == Mode::Test).then_some(words.test_mode)
+    };
     let help = site
         .support_url
         .clone()
@@ -142,7 +147,7 @@ pub fn Furniture(
     });
     view! {
         <header class="site-header">{shop}</header>
-        {test.then(|| view! { <p class="test-notice">{words.test_notice}</p> })}
+        {notice.map(|notice| view! { <p class="test-notice">{notice}</p> })}
         {children()}
         <footer class="site-footer">{help} {languages}</footer>
     }

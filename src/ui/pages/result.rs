@@ -68,9 +68,11 @@ fn page(
     let payment = view.payment.as_ref();
     let outcome = view.outcome;
     let reason = outcome.reason().map(|reason| reason.as_str());
-    let test = payment
-        .and_then(|payment| payment.transaction.as_ref())
-        .is_some_and(|transaction| transaction.test == Some(true));
+    // Of a payment that is held the page never says which check it failed, and this is one.
+    let test = outcome != Outcome::Held
+        && payment
+            .and_then(|payment| payment.transaction.as_ref())
+            .is_some_and(|transaction| transaction.test == Some(true));
     let same_page = payment.map(|payment| status_path(around, payment));
     let account = payment
         .and_then(|payment| payment.transaction.as_ref())
@@ -601,19 +603,35 @@ mod tests {
 
     #[test]
     fn test_money_is_called_so_by_payment_or_by_site() {
-        let notice = Locale::Ko.messages().test_notice;
-        let mut tested = view(Outcome::Paid);
-        if let Some(transaction) = tested
-            .payment
-            .as_mut()
-            .and_then(|payment| payment.transaction.as_mut())
-        {
-            transaction.test = Some(true);
+        let [of_payment, of_site] = [
+            Locale::Ko.messages().test_notice,
+            Locale::Ko.messages().test_mode,
+        ];
+        for (mode, outcome, test, notice) in [
+            (Mode::Live, Outcome::Paid, true, Some(of_payment)),
+            (Mode::Test, Outcome::Paid, true, Some(of_payment)),
+            (Mode::Live, Outcome::Paid, false, None),
+            (Mode::Test, Outcome::Paid, false, Some(of_site)),
+            // It may be held for this very reason, and on a test server real money may be.
+            (Mode::Live, Outcome::Held, true, None),
+            (Mode::Test, Outcome::Held, true, Some(of_site)),
+            (Mode::Test, Outcome::Held, false, Some(of_site)),
+        ] {
+            let mut view = view(outcome);
+            let own = view
+                .payment
+                .as_mut()
+                .and_then(|payment| payment.transaction.as_mut());
+            own.expect("an attempt").test = Some(test);
+            let page = html(&around(mode), &view, Arrival::Link);
+            for text in [of_payment, of_site] {
+                assert_eq!(
+                    page.contains(text),
+                    notice == Some(text),
+                    "{mode:?} {outcome:?} {test}: {text}"
+                );
+            }
         }
-
-        assert!(html(&around(Mode::Live), &tested, Arrival::Link).contains(notice));
-        assert!(html(&around(Mode::Test), &view(Outcome::Paid), Arrival::Link).contains(notice));
-        assert!(!html(&around(Mode::Live), &view(Outcome::Paid), Arrival::Link).contains(notice));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::address::order_path;
 use super::parts::{
     button, empty, fact, fact_if_known, fault, foreign, form_fault, form_key, id, table, time,
 };
+use super::text::Text;
 use super::text::webhooks::{Report, WebhooksText, of};
 use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
@@ -78,7 +79,7 @@ async fn page(
                 <p>{text.lead}</p>
                 {endpoints}
                 {add}
-                {found.one.map(|(delivery, attempts)| one_delivery(text, &delivery, attempts))}
+                {found.one.map(|(delivery, attempts)| one_delivery(request.text(), text, &delivery, attempts))}
                 {deliveries(&request, text, found.deliveries, found.next)}
                 <p class="office-note">{request.text().frame.times}</p>
             }
@@ -350,7 +351,7 @@ fn deliveries(
     ];
     let next = next.map(|last| {
         let href = deliveries_link(request, ("after", &last.to_string()));
-        view! { <nav class="office-pages" aria-label=text.deliveries><a class="button" href=href rel="next">{office.attention.next}</a></nav> }
+        view! { <nav class="office-pages" aria-label=text.deliveries><a class="button" href=href rel="next">{text.older}</a></nav> }
     });
     view! {
         <section class="office-section">
@@ -372,6 +373,7 @@ fn deliveries_link(request: &Request, parameter: (&str, &str)) -> String {
 }
 
 fn one_delivery(
+    office: &'static Text,
     text: &'static WebhooksText,
     delivery: &Delivery,
     attempts: Vec<Attempt>,
@@ -390,7 +392,7 @@ fn one_delivery(
     let rows = rows.collect_view().into_any();
     let heads = [
         text.attempts,
-        text.created,
+        office.order.time,
         text.duration,
         text.status_head,
         text.answer,

@@ -66,12 +66,12 @@ pub(super) const TEXT: Text = Text {
         reset: "조건 지우기",
         held: |count, more| {
             if more {
-                format!("확인이 필요한 주문이 {count}건 넘게 있어요.")
+                format!("보류된 주문이 {count}건 넘게 있어요.")
             } else {
-                format!("확인이 필요한 주문이 {count}건 있어요.")
+                format!("보류된 주문이 {count}건 있어요.")
             }
         },
-        show_held: "확인이 필요한 주문 보기",
+        show_held: "보류된 주문 보기",
         table: "주문 목록, 최근 것부터",
         payment_id: "주문번호",
         name: "상품",

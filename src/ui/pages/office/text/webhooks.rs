@@ -55,6 +55,7 @@ pub(in super::super) struct WebhooksText {
     pub(in super::super) new_secret_hint: &'static str,
     pub(in super::super) status: fn(EndpointStatus) -> &'static str,
     pub(in super::super) meaning: fn(EndpointStatus) -> &'static str,
+    pub(in super::super) older: &'static str,
     pub(in super::super) status_head: &'static str,
     pub(in super::super) types: &'static str,
     pub(in super::super) all_types: &'static str,
@@ -136,6 +137,7 @@ static EN: WebhooksText = WebhooksText {
             "It answered 410, so nothing is sent. What happens meanwhile is not for it."
         }
     },
+    older: "Older deliveries",
     status_head: "Status",
     types: "Events",
     all_types: "All",
@@ -257,6 +259,7 @@ static KO: WebhooksText = WebhooksText {
             "410으로 응답해서 보내지 않아요. 그동안 생긴 일은 이 주소로 가지 않아요."
         }
     },
+    older: "이전 전송 더 보기",
     status_head: "상태",
     types: "이벤트",
     all_types: "전체",
