@@ -250,6 +250,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_address_has_what_must_be_encoded_encoded_and_nothing_else() {
+        for (id, segment) in [
+            ("ORD-1_a.b~c", "ORD-1_a.b~c"),
+            ("a b+c&d=e", "a%20b%2Bc%26d%3De"),
+            ("주문;1", "%EC%A3%BC%EB%AC%B8%3B1"),
+        ] {
+            let id = PaymentId::parse(id).expect("an id");
+            assert_eq!(id.to_segment(), segment);
+        }
+    }
+
+    #[test]
     fn payment_ids_of_shops_are_taken() {
         for text in [
             "ORD-1",
