@@ -10,6 +10,8 @@ const doors = readFileSync(new URL("../../src/web/office/doors.rs", import.meta.
 const pages = [...doors.matchAll(/\bpage\(\s*"(\/[^"]+)"/g)].map(([, path = ""]) => path).filter((path) => !path.endsWith(".csv"));
 
 test("axe finds nothing on any page of the back office, light or dark", async ({ page, stack }) => {
+  // A dozen pages, twice each.
+  test.slow();
   expect(pages.length).toBeGreaterThan(8);
   const order = await stack.createOrder({ amount: 64_900 });
   expect(await comeBack(stack, completePath(order, await pay(stack, order)))).toBe("paid");
