@@ -6,8 +6,10 @@
 mod http;
 mod rules;
 mod select;
+mod server;
 mod wanryo;
 
 pub use rules::{Rules, RulesError, RulesTarget};
 pub use select::{SelectError, select};
-pub use wanryo::Wanryo;
+pub use server::{Server, ServerError, ServerKind};
+pub use wanryo::{PATIENCE, Wanryo};

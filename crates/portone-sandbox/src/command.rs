@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use portone_sandbox::Builder;
-use portone_sandbox::check::{Rules, RulesTarget, Wanryo, select};
+use portone_sandbox::check::{PATIENCE, Rules, Server, ServerKind, select};
 use portone_sandbox::scenario::{
     self, Generation, Options, Scenario, ScenarioResult, Target, Verdict,
 };
@@ -67,7 +67,7 @@ pub(crate) struct CheckArguments {
     #[arg(long)]
     v2_only: bool,
     /// How long to wait for what the server does by itself, in seconds.
-    #[arg(long, default_value_t = 180)]
+    #[arg(long, default_value_t = PATIENCE.as_secs())]
     patience: u64,
     /// The report as JSON.
     #[arg(long)]
@@ -171,33 +171,25 @@ fn selected(arguments: &CheckArguments) -> Result<Vec<Scenario>, Box<dyn std::er
 }
 
 fn target(arguments: &CheckArguments) -> Result<Box<dyn Target>, Box<dyn std::error::Error>> {
-    let patience = Duration::from_secs(arguments.patience);
-    if let Some(path) = &arguments.rules {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-        let mut rules = Rules::parse(&text)?;
-        if let Some(url) = &arguments.redirect_url {
-            rules.set_redirect_url(url);
+    let kind = match &arguments.rules {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+            ServerKind::Other(Box::new(Rules::parse(&text)?))
         }
-        if let Some(url) = &arguments.webhook_url {
-            rules.set_webhook_url(url);
-        }
-        return Ok(Box::new(RulesTarget::new(
-            &arguments.target,
-            rules,
-            patience,
-        )?));
-    }
-    // clap has seen to it that there is a key when there are no rules.
-    let key = arguments.api_key.clone().unwrap_or_default();
-    let mut wanryo = Wanryo::new(&arguments.target, key)?.patience(patience);
-    if let Some(url) = &arguments.redirect_url {
-        wanryo = wanryo.redirect_url(url.clone());
-    }
-    if let Some(url) = &arguments.webhook_url {
-        wanryo = wanryo.webhook_url(url.clone());
-    }
-    Ok(Box::new(wanryo))
+        // clap has seen to it that there is a key when there are no rules.
+        None => ServerKind::Wanryo {
+            api_key: arguments.api_key.clone().unwrap_or_default(),
+        },
+    };
+    let server = Server {
+        base: arguments.target.clone(),
+        kind,
+        redirect_url: arguments.redirect_url.clone(),
+        webhook_url: arguments.webhook_url.clone(),
+        patience: Duration::from_secs(arguments.patience),
+    };
+    Ok(server.target()?)
 }
 
 /// A result as the scoreboard shows it, its first word coloured for people.

@@ -194,7 +194,6 @@ impl Builder {
         let server = tokio::spawn(run(app.clone(), listener, std::future::pending()));
         Ok(Sandbox {
             app,
-            addr,
             server: Some(server),
         })
     }
@@ -228,7 +227,7 @@ impl Builder {
         let base = Url::parse(&format!("http://{named}/"))
             .map_err(|error| Error::Refused(error.to_string()))?;
         let sender = Sender::new().map_err(Error::Client)?;
-        Ok(Shared::new(self.settings, base, sender))
+        Ok(Shared::new(self.settings, addr, base, sender))
     }
 }
 
@@ -253,7 +252,6 @@ async fn run(
 /// A running local PortOne. It stops when it is dropped.
 pub struct Sandbox {
     pub(crate) app: App,
-    addr: SocketAddr,
     /// None in a hand on a sandbox that somebody else holds.
     server: Option<JoinHandle<Result<(), Error>>>,
 }
@@ -262,7 +260,7 @@ impl std::fmt::Debug for Sandbox {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
             .debug_struct("Sandbox")
-            .field("addr", &self.addr)
+            .field("addr", &self.app.addr)
             .finish_non_exhaustive()
     }
 }
@@ -286,11 +284,8 @@ impl Sandbox {
 
     /// A hand on a sandbox that runs: dropping it stops nothing.
     pub(crate) fn of(app: &App) -> Self {
-        // The address was made of one.
-        let port = app.base.port_or_known_default().unwrap_or_default();
         Self {
             app: app.clone(),
-            addr: (Ipv4Addr::LOCALHOST, port).into(),
             server: None,
         }
     }
@@ -312,7 +307,7 @@ impl Sandbox {
     /// Where it listens.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.app.addr
     }
 
     /// Makes a payment from any subset of a V1 payment's fields, like `POST /_sandbox/payments`, and returns its

@@ -1,6 +1,7 @@
 //! Everything the sandbox knows, behind one lock that is never held over an await.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -236,6 +237,9 @@ pub(crate) type App = Arc<Shared>;
 
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
+    /// Where it listens.
+    pub(crate) addr: SocketAddr,
+    /// The address to give to a client.
     pub(crate) base: Url,
     pub(crate) clock: Clock,
     pub(crate) sender: Sender,
@@ -252,10 +256,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(settings: Settings, base: Url, sender: Sender) -> App {
+    pub(crate) fn new(settings: Settings, addr: SocketAddr, base: Url, sender: Sender) -> App {
         let state = State::new(settings.seed, settings.config.clone());
         Arc::new(Shared {
             settings,
+            addr,
             base,
             clock: Clock::default(),
             sender,

@@ -40,9 +40,9 @@ impl std::fmt::Debug for Wanryo {
     }
 }
 
-/// How long [`Wanryo`] waits for what wanryo does by itself: it looks at an order that nobody has told it anything of
-/// after two minutes or a little more.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long to wait for what a server does by itself when nothing is said: wanryo looks at an order that nobody has told
+/// it anything of after two minutes or a little more.
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 impl Wanryo {
     /// The wanryo at `base`, asked with a key from `wanryo key create`.
@@ -81,7 +81,7 @@ impl Wanryo {
         self
     }
 
-    /// How long to wait for what wanryo does by itself; 180 s if nothing is said.
+    /// How long to wait for what wanryo does by itself; [`PATIENCE`] if nothing is said.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -12,13 +12,12 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Refusal, parse};
-use crate::check::{Rules, RulesTarget, Wanryo};
+use crate::check::{PATIENCE, Rules, Server, ServerKind};
 use crate::sandbox::Sandbox;
 use crate::scenario::{self, Options, Scenario, ScenarioResult, Target};
 use crate::state::App;
 
-/// How long the server is waited for, in seconds, when nothing is said; and at the most.
-const PATIENCE_SECONDS: u64 = 180;
+/// How long the server may be waited for, in seconds.
 const PATIENCE_SECONDS_MAX: u64 = 600;
 
 pub(crate) async fn scenarios() -> Json<Vec<Scenario>> {
@@ -41,7 +40,7 @@ struct Against {
 }
 
 fn patience_seconds() -> u64 {
-    PATIENCE_SECONDS
+    PATIENCE.as_secs()
 }
 
 fn url(name: &str, text: &str) -> Result<Url, Refusal> {
@@ -53,47 +52,38 @@ fn url(name: &str, text: &str) -> Result<Url, Refusal> {
 
 impl Against {
     fn target(self) -> Result<Box<dyn Target>, Refusal> {
-        let unusable =
-            |error: &dyn std::error::Error| Refusal::bad_request(format!("target: {error}"));
         if self.patience_seconds > PATIENCE_SECONDS_MAX {
             return Err(Refusal::bad_request(format!(
                 "patience_seconds is {PATIENCE_SECONDS_MAX} at the most"
             )));
         }
-        let at = url("target", &self.target)?;
+        let base = url("target", &self.target)?;
         let named = |name, text: Option<&String>| text.map(|text| url(name, text)).transpose();
         let redirect_url = named("redirect_url", self.redirect_url.as_ref())?;
         let webhook_url = named("webhook_url", self.webhook_url.as_ref())?;
-        let patience = Duration::from_secs(self.patience_seconds);
-        match (self.api_key, self.rules) {
-            (Some(key), None) => {
-                let wanryo = Wanryo::new(&at, key).map_err(|error| unusable(&error))?;
-                let mut wanryo = wanryo.patience(patience);
-                if let Some(url) = redirect_url {
-                    wanryo = wanryo.redirect_url(url);
-                }
-                if let Some(url) = webhook_url {
-                    wanryo = wanryo.webhook_url(url);
-                }
-                Ok(Box::new(wanryo))
-            }
+        let kind = match (self.api_key, self.rules) {
+            (Some(api_key), None) => ServerKind::Wanryo { api_key },
             (None, Some(text)) => {
-                let mut rules = Rules::parse(&text)
+                let rules = Rules::parse(&text)
                     .map_err(|error| Refusal::bad_request(format!("rules: {error}")))?;
-                if let Some(url) = &redirect_url {
-                    rules.set_redirect_url(url);
-                }
-                if let Some(url) = &webhook_url {
-                    rules.set_webhook_url(url);
-                }
-                let target =
-                    RulesTarget::new(&at, rules, patience).map_err(|error| unusable(&error))?;
-                Ok(Box::new(target))
+                ServerKind::Other(Box::new(rules))
             }
-            (Some(_), Some(_)) | (None, None) => Err(Refusal::bad_request(
-                "api_key is expected for wanryo, or rules for any other server",
-            )),
-        }
+            (Some(_), Some(_)) | (None, None) => {
+                return Err(Refusal::bad_request(
+                    "api_key is expected for wanryo, or rules for any other server",
+                ));
+            }
+        };
+        let server = Server {
+            base,
+            kind,
+            redirect_url,
+            webhook_url,
+            patience: Duration::from_secs(self.patience_seconds),
+        };
+        server
+            .target()
+            .map_err(|error| Refusal::bad_request(format!("target: {error}")))
     }
 }
 
