@@ -1,22 +1,24 @@
 //! Running other programs. Their output goes straight to ours unless it is asked for.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
 /// Runs a program to its end; anything but success is an error that names the command.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    run_or(command, None)
+    run_if(command, |status| status.success())
 }
 
-/// The same, where one more exit code is no failure.
-pub(crate) fn run_or(command: &mut Command, also: Option<i32>) -> Result<()> {
+/// The same, where `is_fine` says what is no failure.
+pub(crate) fn run_if(
+    command: &mut Command,
+    is_fine: impl FnOnce(ExitStatus) -> bool,
+) -> Result<()> {
     let status = command
         .stdin(Stdio::null())
         .status()
         .with_context(|| format!("starting {}", line(command)))?;
-    let is_fine = status.success() || (also.is_some() && status.code() == also);
-    if !is_fine {
+    if !is_fine(status) {
         bail!("{} ended with {status}", line(command));
     }
     Ok(())
