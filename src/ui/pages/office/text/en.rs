@@ -464,18 +464,14 @@ pub(super) const TEXT: Text = Text {
         }
         Outcome::Pending => "The page says that the payment is awaited or being checked.",
         Outcome::Failed(reason) => match reason {
-            FailureReason::BuyerCancelled => {
-                "The page says that the payment was cancelled and no money was taken."
-            }
+            FailureReason::BuyerCancelled => "The page says that the payment was cancelled.",
             FailureReason::Declined => "The page says that the card company declined.",
             FailureReason::LimitExceeded => "The page says that the card's limit was exceeded.",
             FailureReason::InsufficientBalance => "The page says that the balance was too low.",
             FailureReason::InvalidCard => "The page says that the card cannot be used.",
             FailureReason::WindowError => "The page says that the payment window did not work.",
             FailureReason::RefusedByShop => "The page says that the shop stopped the payment.",
-            FailureReason::Unknown => {
-                "The page says that the payment failed and no money was taken."
-            }
+            FailureReason::Unknown => "The page says that the payment failed.",
         },
         Outcome::Refunded => "The page says that the payment was refunded.",
         Outcome::PartiallyRefunded => "The page says that a part was refunded.",
