@@ -52,12 +52,12 @@ impl Browser<'_> {
         let on = self
             .post(&format!("{ACCOUNT}/second-factor/confirm"), &form)
             .await;
-        (secret, shown(&on))
+        (secret, recovery_codes(&on))
     }
 }
 
-/// The recovery codes of a page.
-fn shown(page: &Answer) -> Vec<String> {
+/// The recovery codes that a page shows, all of them.
+pub(crate) fn recovery_codes(page: &Answer) -> Vec<String> {
     assert_eq!(page.status, StatusCode::OK, "{:?}", page.headers);
     let (_, codes) = page.text.split_once("role=\"status\"").unwrap();
     let codes = codes.split("<bdi>").skip(1);
@@ -172,14 +172,14 @@ on_both_databases! {
         }
         clock.push(STEP);
         let code = now(&app, &secret);
-        let second = shown(&browser.post(&renew, &[("code", &code)]).await);
+        let second = recovery_codes(&browser.post(&renew, &[("code", &code)]).await);
         assert!(second.iter().all(|code| !first.contains(code)) && browser.is_in().await);
         assert_eq!(location(&browser.post(&renew, &[("code", &code)]).await), format!("{ACCOUNT}?error=code"), "pressed twice");
         let mut other = Browser::new(&app);
         assert_eq!(other.password().await, ASKED);
         assert_eq!(other.code(&first[0]).await, "/login/code?error=refused&next=%2Fattention", "those from before do not count any longer");
         assert_eq!(other.code(&second[0]).await, "/attention");
-        let third = shown(&other.post(&renew, &[("code", &second[1])]).await);
+        let third = recovery_codes(&other.post(&renew, &[("code", &second[1])]).await);
         assert!(third.iter().all(|code| !second.contains(code)), "a recovery code makes others as well");
         assert!(browser.open(ACCOUNT).await.text.contains("복구 코드가 10개"));
     }

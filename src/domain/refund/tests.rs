@@ -866,10 +866,10 @@ fn what_holds_money_of_the_order_may_be_given_back() {
 }
 
 #[test]
-fn a_deposit_goes_back_to_an_account_whichever_gateway_took_it() {
-    let with = |provider: Option<&str>, deposited: bool| Transaction {
-        pg_provider: provider.map(str::to_owned),
-        virtual_account: deposited.then(|| VirtualAccount {
+fn a_deposit_goes_back_to_an_account() {
+    let card = left_open("imp_1");
+    let deposit = Transaction {
+        virtual_account: Some(VirtualAccount {
             bank: "국민은행".to_owned(),
             account_number: "1".to_owned(),
             holder: None,
@@ -877,18 +877,9 @@ fn a_deposit_goes_back_to_an_account_whichever_gateway_took_it() {
         }),
         ..left_open("imp_1")
     };
-    for (provider, deposited, needed) in [
-        (Some("html5_inicis"), true, true),
-        (None, true, true),
-        (Some("tosspayments"), true, true),
-        (Some("html5_inicis"), false, false),
-    ] {
-        assert_eq!(
-            needs_account(&with(provider, deposited)),
-            needed,
-            "{provider:?}"
-        );
-    }
+
+    assert!(!needs_account(&card));
+    assert!(needs_account(&deposit));
 }
 
 #[test]

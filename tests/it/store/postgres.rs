@@ -2,6 +2,7 @@
 
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
+use wanryo::adapters::store::Database;
 use wanryo::domain::history::EntryKind;
 use wanryo::ports::store::{Commit, Committed, InboxStore, OrderStore, StoreError};
 
@@ -9,7 +10,7 @@ use super::fixtures::{accepted, at, commit, entry, order, payment, webhook};
 use super::{created, found};
 use crate::app::PATIENCE;
 use crate::support::proxy::{Cut, Proxy};
-use crate::support::with_postgres;
+use crate::support::{TestDatabase, with_postgres};
 
 #[tokio::test]
 async fn a_change_that_postgres_wants_again_is_run_again_and_not_for_ever() {
@@ -98,14 +99,18 @@ async fn a_change_that_is_a_deadlocks_victim_is_run_again() {
     .await;
 }
 
+/// The database as a server has it whose wire can be cut.
+async fn behind_a_proxy(test: &TestDatabase) -> (Proxy, Database) {
+    let proxy = Proxy::start(&test.url).await;
+    let database = Database::open(&proxy.url).await.unwrap();
+    (proxy, database)
+}
+
 #[tokio::test]
 async fn a_connection_lost_during_a_commit_leaves_no_doubt() {
     with_postgres(|test| async move {
         let direct = test.open().await;
-        let proxy = Proxy::start(&test.url).await;
-        let database = wanryo::adapters::store::Database::open(&proxy.url)
-            .await
-            .unwrap();
+        let (proxy, database) = behind_a_proxy(&test).await;
         for (n, cut) in [Cut::BeforeTheServer, Cut::BeforeTheAnswer]
             .into_iter()
             .enumerate()
@@ -174,10 +179,7 @@ async fn a_connection_lost_during_a_commit_leaves_no_doubt() {
 async fn a_connection_lost_while_the_server_commits_is_waited_for() {
     with_postgres(|test| async move {
         let direct = test.open().await;
-        let proxy = Proxy::start(&test.url).await;
-        let database = wanryo::adapters::store::Database::open(&proxy.url)
-            .await
-            .unwrap();
+        let (proxy, database) = behind_a_proxy(&test).await;
         let order = created(&database, order("A")).await;
         test.run(
             "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
