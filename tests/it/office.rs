@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use wanryo::domain::access::Role;
+use wanryo::service::reconciliation;
 
 use crate::app::TestApp;
 use crate::attention::Staff;
@@ -92,6 +93,7 @@ on_both_databases! {
         assert_eq!(refunds(&app, "ORD-1").await, [(20_000, "done".to_owned())], "sent twice, made once");
         assert_eq!(app.read_order("ORD-1").await["refunded_amount"], 20_000);
         let order = staff.page("/orders/ORD-1").await;
+        assert!(order.contains("<dd>카드<") && order.contains("<bdi>card</bdi></code>"), "{order}");
         assert!(order.contains("단순 변심") && order.contains("data-refund=\"done\""), "{order}");
 
         let rest = hidden(&staff.page(&format!("{start}&amount=45000")).await, "key");
@@ -99,6 +101,24 @@ on_both_databases! {
         assert_eq!(staff.post("/orders/ORD-1/refund", &form).await, "/orders/ORD-1?done=refunded");
         let order = staff.page("/orders/ORD-1").await;
         assert!(!order.contains("/orders/ORD-1/refund"), "nothing is left: {order}");
+    }
+
+    /// Nothing is paid on either, and the buyer reads why not.
+    async fn the_page_of_an_order_that_is_over_tells_what_its_buyer_reads(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let sees = [("OPEN", "결제를 기다리거나 확인하고 있다고 보여요"), ("CLOSED", "쇼핑몰이 주문을 마감했다고 보여요"), ("OVER", "결제할 수 있는 시간이 지났다고 보여요")];
+        for (id, _) in sees {
+            app.order_with(id, json!({ "expires_at": "2027-01-01T00:00:00Z" })).await;
+        }
+        assert_eq!(app.api(reqwest::Method::POST, "/api/v1/orders/CLOSED/close", None).await.status, StatusCode::OK);
+        db.run("UPDATE orders SET expires_at = created_at, next_check_at = 0 WHERE payment_id = 'OVER'").await;
+        assert_eq!(reconciliation::reconcile_due(&app.running.core, 10).await.unwrap(), 1);
+        let staff = Staff::sign_in(&app).await;
+
+        for (id, words) in sees {
+            let page = staff.page(&format!("/orders/{id}")).await;
+            assert!(page.contains(words), "{id}: {page}");
+        }
     }
 
     /// An account that takes any sum took one won of what was ordered. PortOne would give back what was ordered.

@@ -5,7 +5,7 @@ use leptos_router::hooks::use_params_map;
 
 use super::address::order_path;
 use super::parts::{
-    fact, fact_if_known, fault, foreign, form_key, id, status_chip, table, time, written,
+    fact, fact_if_known, fault, foreign, form_key, id, method, status_chip, table, time, written,
     written_down,
 };
 use super::refund::refunds_section;
@@ -19,9 +19,9 @@ use crate::domain::ids::PaymentId;
 use crate::domain::money::Money;
 use crate::domain::note::NOTE_CHARS_MAX;
 use crate::domain::order::{Order, OrderStatus, Portone};
-use crate::domain::outcome::outcome_of;
+use crate::domain::outcome::{Outcome, outcome_of};
 use crate::domain::refund::Refund;
-use crate::domain::transaction::{Transaction, Verdict};
+use crate::domain::transaction::{Transaction, TransactionStatus, Verdict};
 use crate::i18n::{Locale, money};
 use crate::ports::deliveries::DeliveryFilter;
 use crate::ports::notes::KeptNote;
@@ -306,14 +306,21 @@ fn notes_section(
 
 fn buyer_sees(text: &'static Text, core: &Core, order: &Order, all: &[Transaction]) -> AnyView {
     // As if PortOne confirmed what is stored: the page itself asks again when it is opened.
-    let (outcome, _) = outcome_of(order, all, None, true, core.clock.now());
+    let (outcome, spoken_of) = outcome_of(order, all, None, true, core.clock.now());
+    let in_review = spoken_of.is_some_and(|one| one.status == TransactionStatus::PayPending);
+    let seen = match (outcome, order.status) {
+        (Outcome::Pending, _) if in_review => (text.outcome)(outcome),
+        (Outcome::Pending, OrderStatus::Expired) => text.order.seen_expired,
+        (Outcome::Pending, OrderStatus::Closed) => text.order.seen_closed,
+        (outcome, _) => (text.outcome)(outcome),
+    };
     let pay_page = order.status.is_payable().then(
         || view! { <li><a href=core.pay_url(&order.payment_id)>{text.order.pay_page}</a></li> },
     );
     view! {
         <section class="office-section">
             <h2>{text.order.buyer_sees}</h2>
-            <p>{(text.outcome)(outcome)}</p>
+            <p>{seen}</p>
             <ul class="office-links">
                 <li><a href=core.status_url(&order.status_token)>{text.order.status_page}</a></li>
                 {pay_page}
@@ -375,7 +382,7 @@ fn facts(text: &'static Text, locale: Locale, order: Order) -> AnyView {
                 {fact(text.order.name, foreign(&order.name))}
                 {fact(text.order.amount, money(locale, order.amount))}
                 {fact(text.order.portone, order.portone.as_str().to_uppercase())}
-                {fact_if_known(text.order.asked_method, order.pay_method.as_deref().map(foreign))}
+                {fact_if_known(text.order.asked_method, order.pay_method.as_deref().map(|word| method(locale, word)))}
                 {fact_if_known(text.order.channel_key, order.channel_key.as_deref().map(id))}
                 {fact(text.order.prepared, prepared)}
                 {fact(text.order.created, time(order.created_at))}

@@ -106,6 +106,17 @@ pub(super) fn foreign(text: &str) -> AnyView {
     view! { <bdi class="office-foreign">{text}</bdi> }.into_any()
 }
 
+/// A way to pay, beside PortOne's word for it.
+pub(super) fn method(locale: Locale, word: &str) -> AnyView {
+    match (locale.messages().pay_method)(word) {
+        Some(name) => {
+            let word = word.to_owned();
+            view! { {name}" "<code><bdi>{word}</bdi></code> }.into_any()
+        }
+        None => foreign(word),
+    }
+}
+
 /// A person's words, or that they were erased.
 pub(super) fn written_down(text: &'static Text, note: Option<&str>) -> AnyView {
     match note {

@@ -508,7 +508,8 @@ pub(super) fn refunds_section(request: &Request, refunds: Vec<Refund>) -> Option
     ];
     let rows = refunds.into_iter().rev().map(|refund| {
         let trouble = refund.trouble.map(|trouble| {
-            let words = (text.history.trouble)(&trouble.code);
+            let code = trouble.code.as_str();
+            let words = (text.history.trouble)(code).or_else(|| (text.gateway_error)(code));
             let told = trouble.message.unwrap_or(trouble.code);
             match words {
                 Some(words) => words.into_any(),

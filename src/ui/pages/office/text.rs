@@ -208,6 +208,7 @@ pub(super) struct Text {
     pub(super) transaction_status: fn(TransactionStatus) -> &'static str,
     pub(super) verdict: fn(Verdict) -> &'static str,
     pub(super) verdict_meaning: fn(Verdict) -> &'static str,
+    /// What the buyer's page says, if the order can still be paid.
     pub(super) outcome: fn(Outcome) -> &'static str,
     pub(super) check: fn(CheckName) -> &'static str,
     /// Words for a check's value; `None` when the value speaks for itself.
@@ -305,6 +306,9 @@ pub(super) struct OrderText {
     /// How much of what was given back.
     pub(super) refunded: fn(&str, &str) -> String,
     pub(super) buyer_sees: &'static str,
+    /// What the buyer's page says of an order whose time ran out, and of one that was closed.
+    pub(super) seen_expired: &'static str,
+    pub(super) seen_closed: &'static str,
     pub(super) status_page: &'static str,
     pub(super) pay_page: &'static str,
     pub(super) personal_link: &'static str,

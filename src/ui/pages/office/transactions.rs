@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::Request;
 use super::checks::checks_table;
-use super::parts::{fact, fact_if_known, foreign, id, stored_money, time};
+use super::parts::{fact, fact_if_known, foreign, id, method, stored_money, time};
 use super::refund::refund_link;
 use super::text::Text;
 use crate::domain::ids::PaymentId;
@@ -56,7 +56,7 @@ fn card(request: &Request, payment_id: &PaymentId, one: Transaction, is_accepted
                 {fact_if_known(text.order.fail_reason, one.fail_reason.as_deref().map(foreign))}
                 {fact_if_known(text.order.account, one.virtual_account.as_ref().map(|one| account(locale, one)))}
                 {fact_if_known(text.order.account_deadline, one.virtual_account.as_ref().and_then(|account| account.expires_at).map(time))}
-                {fact_if_known(text.order.method, one.pay_method.as_deref().map(foreign))}
+                {fact_if_known(text.order.method, one.pay_method.as_deref().map(|word| method(locale, word)))}
                 {fact_if_known(text.order.method_name, one.method_name.as_deref().map(|name| foreign(institution(locale, name))))}
                 {fact_if_known(text.order.approval_number, one.approval_number.as_deref().map(id))}
                 {fact_if_known(text.order.gateway, one.pg_provider.as_deref().map(foreign))}

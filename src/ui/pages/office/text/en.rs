@@ -187,6 +187,8 @@ pub(super) const TEXT: Text = Text {
         },
         refunded: |part, whole| format!("{part} of {whole} refunded"),
         buyer_sees: "What the buyer sees",
+        seen_expired: "The page says that nothing is paid and that the time to pay has run out.",
+        seen_closed: "The page says that nothing is paid and that the shop has closed the order.",
         status_page: "Open the result page",
         pay_page: "Open the pay page",
         personal_link: "Whoever has the link to the result page can see the result. Send it to the buyer only.",

@@ -180,6 +180,8 @@ pub(super) const TEXT: Text = Text {
         },
         refunded: |part, whole| format!("{whole} 가운데 {part} 환불"),
         buyer_sees: "구매자에게 보이는 화면",
+        seen_expired: "결제된 금액이 없고, 결제할 수 있는 시간이 지났다고 보여요.",
+        seen_closed: "결제된 금액이 없고, 쇼핑몰이 주문을 마감했다고 보여요.",
         status_page: "결제 결과 페이지 열기",
         pay_page: "결제 페이지 열기",
         personal_link: "결제 결과 링크를 가진 사람은 누구나 결과를 볼 수 있어요. 구매자에게만 보내 주세요.",
