@@ -77,7 +77,7 @@ test.describe("inside other apps", { tag: "@phone" }, () => {
         await expect(main).toHaveAttribute("data-outcome", "paid", { timeout: 15_000 });
 
         await page.goto(await scene("virtual_account_issued").play(stack));
-        await page.getByRole("button", { name: "계좌 번호 복사" }).click();
+        await page.getByRole("button", { name: "계좌번호 복사" }).click();
         await expect(page.locator(".copy")).toContainText(/복사했어요|길게 눌러/);
         expect(seen.errors).toEqual([]);
         expect(cookies).toEqual([]);
@@ -128,7 +128,7 @@ test.describe("by keyboard alone", { tag: "@desktop" }, () => {
 
   test("every target of the account's page is reached in the order it is read in", async ({ page, stack }) => {
     await page.goto(await scene("virtual_account_issued").play(stack));
-    await expect(page.getByRole("button", { name: "계좌 번호 복사" })).toBeVisible();
+    await expect(page.getByRole("button", { name: "계좌번호 복사" })).toBeVisible();
     const targets = await page.locator("main").locator("a[href], button, summary").evaluateAll((all) => all.map((target) => target.textContent?.trim()));
 
     const reached: (string | undefined)[] = [];

@@ -76,6 +76,6 @@ test("the deadline is saved to a calendar, and the page opens on another device"
   await page.getByText("다른 기기에서 이 화면 보기").click();
   await expect(code).toBeVisible();
   if (javaScriptEnabled) {
-    await expect(account.getByRole("button", { name: "계좌 번호 복사" })).toBeVisible();
+    await expect(account.getByRole("button", { name: "계좌번호 복사" })).toBeVisible();
   }
 });

@@ -144,6 +144,7 @@ test.describe("with scripts", { tag: "@scripts" }, () => {
     await payButton(page).click();
 
     await expect(page.getByRole("main").getByRole("status")).toContainText("결제창이 열리지 않았어요");
+    await expect(page.getByRole("link", { name: "결제 상태 보기" })).toBeVisible();
     await expect(payButton(page)).toBeEnabled();
     await expect(page).toHaveURL(order.pay_url);
   });

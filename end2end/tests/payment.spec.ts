@@ -153,7 +153,7 @@ test.describe("with scripts", { tag: "@scripts" }, () => {
     await choose(await openWindow(page, stack, order, { isMobile, javaScriptEnabled }), "issue_vbank");
     const account = page.getByRole("region", { name: /계좌/ });
 
-    await account.getByRole("button", { name: "계좌 번호 복사" }).click();
+    await account.getByRole("button", { name: "계좌번호 복사" }).click();
 
     await expect(account.getByRole("status")).toHaveText("복사했어요");
     const copied = await page.evaluate(() => navigator.clipboard.readText());

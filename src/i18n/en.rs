@@ -53,9 +53,9 @@ pub(super) static MESSAGES: Messages = Messages {
 
     left: StoryText {
         heading: "Your payment isn’t finished",
-        next: "If you closed the payment window, you can continue. If you did finish paying, please don’t pay again and wait a moment.",
+        next: "If you closed the payment window, you can continue. If you did finish paying, please wait a moment and don’t pay again.",
     },
-    left_without_link: "If you have just finished paying, please don’t pay again and wait a moment.",
+    left_without_link: "If you have just finished paying, please wait a moment and don’t pay again.",
     nothing_paid: "We checked: nothing has been paid so far.",
 
     failure,
@@ -63,7 +63,7 @@ pub(super) static MESSAGES: Messages = Messages {
     failed_in_doubt: "No payment is known so far. Rarely, one is approved later: if you were told of an approval, do not pay again.",
     failed_but_charged: "If you were notified of a charge, please ask us before you pay again.",
     order_is_over: "This order can no longer be paid. If you still want it, please order again at the shop.",
-    account_waits: "An account for this order is waiting for its deposit. If you have deposited, please don’t pay again and wait: banks sometimes report late.",
+    account_waits: "An account for the deposit has been issued for this order. If you have deposited, please wait and don’t pay again: banks sometimes report late.",
 
     stopped: |why| match why {
         Stop::UnknownOrder => "The payment was stopped: the order was not found.",
@@ -137,12 +137,12 @@ pub(super) static MESSAGES: Messages = Messages {
 
     not_found: StoryText {
         heading: "We can’t find this order",
-        next: "If you paid, please don’t pay again and contact the shop.",
+        next: "If you paid, please contact the shop and don’t pay again.",
     },
     not_found_why: "The address is wrong or no longer in use.",
     invalid: StoryText {
         heading: "We can’t read the payment’s details",
-        next: "If you paid, please don’t pay again and contact the shop.",
+        next: "If you paid, please contact the shop and don’t pay again.",
     },
     invalid_why: "This address has no number by which to find a payment.",
     our_error: StoryText {
@@ -244,7 +244,7 @@ pub(super) static MESSAGES: Messages = Messages {
         opening: "Opening the payment window.",
         preparing: "Preparing the payment window. If the button does not wake up, reload the page.",
         sdk_missing: "The payment window could not be loaded. Turn off content blockers for this page, or try again in a moment. No money has been taken.",
-        window_failed: "The payment window did not open. No money has been taken. Please try again.",
+        window_failed: "The payment window did not open. Unless you were notified of a charge, please try again.",
         already_paid: "This order has already been paid. Please don’t pay again.",
         see_status: "See the payment’s status",
         no_script: "The payment window needs JavaScript. Please turn it on in your browser’s settings and reload this page.",
@@ -265,8 +265,8 @@ pub(super) static MESSAGES: Messages = Messages {
             next: "Please don’t pay again.",
         },
         awaits_deposit: StoryText {
-            heading: "An account is waiting for your deposit",
-            next: "If you have deposited already, please don’t pay again and wait. To pay in another way, come back once the account’s deadline has passed.",
+            heading: "Your account for the deposit has been issued",
+            next: "If you have deposited, please wait and don’t pay again. If you have not, and would rather pay in another way, please order again at the shop.",
         },
         in_review: StoryText {
             heading: "Your earlier payment is being reviewed",

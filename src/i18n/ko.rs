@@ -47,7 +47,7 @@ pub(super) static MESSAGES: Messages = Messages {
         Some(deadline) => format!("{deadline}\u{2060}까지 {} 입금해 주세요.", object(amount)),
         None => format!("아래 계좌로 {} 입금해 주세요.", object(amount)),
     },
-    account_deadline: "기한이 지나면 이 계좌로 입금할 수 없어요. 그 전에는 돈이 빠져나가지 않아요.",
+    account_deadline: "기한이 지나면 이 계좌로 입금할 수 없어요. 직접 입금하기 전에는 돈이 빠져나가지 않아요.",
     account_exact: "금액이 다르면 입금되지 않을 수 있어요.",
 
     approving: StoryText {
@@ -73,7 +73,7 @@ pub(super) static MESSAGES: Messages = Messages {
     failed_in_doubt: "지금까지 확인된 결제는 없어요. 드물게 나중에 승인되기도 하니, 승인 알림을 받았다면 다시 결제하지 마세요.",
     failed_but_charged: "결제됐다는 알림을 받았다면, 다시 결제하기 전에 먼저 문의해 주세요.",
     order_is_over: "이 주문은 결제할 수 있는 시간이 끝났어요. 필요하면 쇼핑몰에서 새로 주문해 주세요.",
-    account_waits: "이 주문에는 입금을 기다리는 계좌가 있어요. 입금했다면 다시 결제하지 말고 기다려 주세요. 은행이 늦게 알려 줄 때도 있어요.",
+    account_waits: "이 주문에는 이미 발급된 입금 계좌가 있어요. 입금했다면 다시 결제하지 말고 기다려 주세요. 은행이 늦게 알려 줄 때도 있어요.",
 
     stopped: |why| match why {
         Stop::UnknownOrder => "주문을 찾지 못해 결제를 멈췄어요.",
@@ -118,7 +118,7 @@ pub(super) static MESSAGES: Messages = Messages {
 
     duplicate: StoryText {
         heading: "결제가 두 번 됐어요",
-        next: "주문은 한 번만 진행돼요. 한 번 더 결제된 금액은 쇼핑몰이 확인할 수 있게 기록해 두었어요. 환불은 아래 번호로 문의해 주세요.",
+        next: "주문은 한 번만 진행돼요. 한 번 더 결제된 금액은 쇼핑몰이 확인할 수 있게 기록해 두었어요. 환불받으려면 쇼핑몰에 아래 번호를 알려 주세요.",
     },
     duplicate_money: |amount| {
         format!(
@@ -129,7 +129,7 @@ pub(super) static MESSAGES: Messages = Messages {
 
     late: StoryText {
         heading: "주문이 마감된 뒤에 결제됐어요",
-        next: "쇼핑몰이 확인할 수 있게 기록해 두었어요. 주문을 진행할지 환불할지는 아래 번호로 문의해 주세요.",
+        next: "쇼핑몰이 확인할 수 있게 기록해 두었어요. 주문을 진행하거나 환불받으려면 쇼핑몰에 아래 번호를 알려 주세요.",
     },
     late_money: |amount| format!("{} 결제됐지만 주문은 진행되지 않았어요.", subject(amount)),
 
@@ -174,21 +174,21 @@ pub(super) static MESSAGES: Messages = Messages {
     amount_due: "주문 금액",
     order_name: "주문 내용",
     method: "결제 수단",
-    approval_number: "승인 번호",
+    approval_number: "승인번호",
     paid_at: "결제 시각",
     refunded_amount: "환불 금액",
-    payment_id: "주문 번호",
-    transaction_id: "거래 번호",
+    payment_id: "주문번호",
+    transaction_id: "거래번호",
     quote_these: "문의할 때 이 번호를 알려 주세요.",
     pay_method,
 
     account_panel: "입금할 계좌",
     bank: "은행",
-    account_number: "계좌 번호",
+    account_number: "계좌번호",
     holder: "예금주",
     amount_to_deposit: "입금할 금액",
     deadline: "입금 기한",
-    copy_account_number: "계좌 번호 복사",
+    copy_account_number: "계좌번호 복사",
     copied: "복사했어요",
     copy_refused: "복사하지 못했어요. 번호를 길게 눌러 복사해 주세요.",
 
@@ -249,7 +249,7 @@ pub(super) static MESSAGES: Messages = Messages {
         opening: "결제창을 열고 있어요.",
         preparing: "결제창을 준비하고 있어요. 버튼이 켜지지 않으면 화면을 새로고침해 주세요.",
         sdk_missing: "결제창을 불러오지 못했어요. 광고 차단 기능을 끄거나, 잠시 뒤 다시 눌러 주세요. 돈은 빠져나가지 않았어요.",
-        window_failed: "결제창이 열리지 않았어요. 돈은 빠져나가지 않았어요. 다시 눌러 주세요.",
+        window_failed: "결제창이 열리지 않았어요. 결제됐다는 알림을 받지 않았다면 다시 눌러 주세요.",
         already_paid: "이미 결제된 주문이에요. 다시 결제하지 마세요.",
         see_status: "결제 상태 보기",
         no_script: "결제창을 열려면 자바스크립트가 필요해요. 브라우저 설정에서 켠 뒤 이 화면을 새로고침해 주세요.",
@@ -270,8 +270,8 @@ pub(super) static MESSAGES: Messages = Messages {
             next: "다시 결제하지 마세요.",
         },
         awaits_deposit: StoryText {
-            heading: "입금을 기다리는 계좌가 있어요",
-            next: "이미 입금했다면 다시 결제하지 말고 기다려 주세요. 다른 방법으로 결제하려면 계좌의 입금 기한이 지난 뒤에 다시 열어 주세요.",
+            heading: "이미 발급된 입금 계좌가 있어요",
+            next: "입금했다면 다시 결제하지 말고 기다려 주세요. 아직 입금하지 않았고 다른 방법으로 결제하고 싶다면 쇼핑몰에서 새로 주문해 주세요.",
         },
         in_review: StoryText {
             heading: "먼저 하신 결제를 심사하고 있어요",
@@ -305,7 +305,7 @@ fn failure(reason: FailureReason) -> &'static FailureText {
         FailureReason::InvalidCard => &FailureText {
             heading: "결제하지 못했어요",
             why: "이 카드로는 결제할 수 없어요.",
-            next: "카드 번호와 유효 기간을 확인하거나 다른 카드를 써 주세요.",
+            next: "카드번호와 유효 기간을 확인하거나 다른 카드를 써 주세요.",
         },
         FailureReason::WindowError => &FailureText {
             heading: "결제하지 못했어요",

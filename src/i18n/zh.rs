@@ -48,9 +48,9 @@ pub(super) static MESSAGES: Messages = Messages {
 
     left: StoryText {
         heading: "付款尚未完成",
-        next: "如果您关闭了付款窗口，可以继续付款。如果已经付款，请不要重复付款，并稍等片刻。",
+        next: "如果您关闭了付款窗口，可以继续付款。如果已经付款，请稍等片刻，不要重复付款。",
     },
-    left_without_link: "如果您刚刚完成付款，请不要重复付款，并稍等片刻。",
+    left_without_link: "如果您刚刚完成付款，请稍等片刻，不要重复付款。",
     nothing_paid: "经确认，目前没有任何付款。",
 
     failure,
@@ -58,7 +58,7 @@ pub(super) static MESSAGES: Messages = Messages {
     failed_in_doubt: "目前没有查到付款。少数情况下会稍后获得批准，如果收到批准通知，请不要再次付款。",
     failed_but_charged: "如果您收到了扣款通知，请先咨询，再重新付款。",
     order_is_over: "该订单的付款时间已结束。如仍需要，请在商店重新下单。",
-    account_waits: "此订单有一个等待入账的账户。如果您已转账，请不要再次付款并稍候。银行的通知有时会延迟。",
+    account_waits: "此订单已分配转账账户。如果您已转账，请耐心等待，不要再次付款。银行的通知有时会延迟。",
 
     stopped: |why| match why {
         Stop::UnknownOrder => "未找到订单，已停止付款。",
@@ -227,7 +227,7 @@ pub(super) static MESSAGES: Messages = Messages {
         opening: "正在打开付款窗口。",
         preparing: "正在准备付款窗口。如果按钮无法点击，请刷新页面。",
         sdk_missing: "无法加载付款窗口。请关闭广告拦截功能，或稍后再次点击。没有扣款。",
-        window_failed: "付款窗口未能打开。没有扣款。请再次点击。",
+        window_failed: "付款窗口未能打开。如果没有收到扣款通知，请再次点击。",
         already_paid: "该订单已经付款，请不要重复付款。",
         see_status: "查看付款状态",
         no_script: "付款窗口需要JavaScript。请在浏览器设置中启用后刷新页面。",
@@ -248,8 +248,8 @@ pub(super) static MESSAGES: Messages = Messages {
             next: "请不要重复付款。",
         },
         awaits_deposit: StoryText {
-            heading: "有一个账户正在等待入账",
-            next: "如果您已转账，请不要再次付款并稍候。如需使用其他方式付款，请在账户的转账期限过后重新打开本页。",
+            heading: "此订单已分配转账账户",
+            next: "如果您已转账，请耐心等待，不要再次付款。如果尚未转账并希望使用其他方式付款，请在商店重新下单。",
         },
         in_review: StoryText {
             heading: "您之前的付款正在审核",

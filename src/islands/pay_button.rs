@@ -168,7 +168,7 @@ pub fn PayButton(
                 {label}
             </button>
             <p class="pay-said" role="status">{said}</p>
-            <a class="button" href=status_url hidden=move || phase.get() != Phase::AlreadyPaid>{see_status}</a>
+            <a class="button" href=status_url hidden=move || !matches!(phase.get(), Phase::AlreadyPaid | Phase::WindowFailed)>{see_status}</a>
         </div>
     }
 }

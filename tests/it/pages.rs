@@ -29,7 +29,7 @@ on_both_databases! {
         let tx_id = app.pay_v2("REVIEW", json!({ "status": "PAY_PENDING" })).await;
         app.complete(&format!("txId={tx_id}&paymentId=REVIEW")).await;
 
-        for (id, words) in [("DEPOSIT", "입금을 기다리는 계좌가 있어요"), ("REVIEW", "먼저 하신 결제를 심사하고 있어요")] {
+        for (id, words) in [("DEPOSIT", "이미 발급된 입금 계좌가 있어요"), ("REVIEW", "먼저 하신 결제를 심사하고 있어요")] {
             let page = app.page(&format!("/pay/{id}")).await;
             assert_eq!(page.status, StatusCode::OK);
             assert!(page.text.contains(words) && !opens_a_window(&page.text), "{id}: {}", page.text);

@@ -469,7 +469,7 @@ on_both_databases! {
         let app = TestApp::start(&db).await;
         let now = app.running.core.clock.now().as_second();
         let account = |deadline: i64| json!({ "status": "ready", "pay_method": "vbank", "vbank_name": "국민은행", "vbank_num": "123-456", "vbank_date": deadline });
-        let words = "입금을 기다리는 계좌가 있어요";
+        let words = "이미 발급된 입금 계좌가 있어요";
 
         app.order("JUST-OVER").await;
         let over = app.pay("JUST-OVER", account(now - 60));

@@ -15,6 +15,9 @@ pub fn NoPage() -> impl IntoView {
     let around = Surroundings::take();
     let locale = around.visitor.locale(None);
     let words = locale.messages();
+    let back = around.site.shop_url.clone().map(|url| {
+        view! { <div class="actions"><a class="button" href=url>{words.back_to_shop}</a></div> }
+    });
     view! {
         <Frame around locale title=words.no_page.heading>
             <main class="slip">
@@ -24,6 +27,7 @@ pub fn NoPage() -> impl IntoView {
                     <p class="money">{words.no_page_why}</p>
                     <p class="next">{words.no_page.next}</p>
                 </section>
+                {back}
             </main>
         </Frame>
     }
