@@ -180,6 +180,22 @@ on_both_databases! {
         assert_eq!(told.as_second(), over.as_second());
     }
 
+    /// Who pays at a store in Japan has no account, and PortOne gives its number as "unknown".
+    async fn what_is_paid_at_a_store_is_waited_for(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order("ORD-1").await;
+        let imp_uid = app.pay("ORD-1", json!({ "status": "ready", "pg_provider": "eximbay", "pay_method": "vbank", "vbank_name": "Econtext", "vbank_num": "unknown" }));
+
+        let issued = app.complete(&query(&imp_uid, "ORD-1")).await;
+
+        assert_eq!((issued.outcome().as_str(), &issued.json()["virtual_account"]), ("pending", &Value::Null));
+        let pay = app.page("/pay/ORD-1").await.text;
+        assert!(pay.contains("먼저 하신 결제를 심사하고 있어요") && !pay.contains("<script src="), "{pay}");
+        app.sandbox.patch_payment(&imp_uid, json!({ "status": "paid", "paid_at": 1_900_000_000 })).unwrap();
+        assert_eq!(app.complete(&query(&imp_uid, "ORD-1")).await.outcome(), "paid");
+        assert_eq!(app.told("ORD-1").await, ["order.paid"]);
+    }
+
     async fn an_issued_account_waits_for_its_deposit(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         app.order("ORD-1").await;

@@ -20,6 +20,9 @@ use crate::ports::gateway::{Attempts, CancelCall, GatewayError, Page};
 /// Gateways of which a cancel is done only once `cancel_history` has it.
 /// <https://developers.portone.io/opi/ko/integration/pg/v1/spb>
 const LATE_GATEWAYS: [&str; 1] = ["paypal_v2"];
+/// Number of the account of who pays at a store in Japan, for there is none.
+/// <https://developers.portone.io/opi/ko/integration/pg/v1/eximbay>
+const NO_ACCOUNT: &str = "unknown";
 
 /// PortOne V1.
 #[derive(Debug, Clone)]
@@ -300,6 +303,10 @@ impl TryFrom<v1::Payment> for Record {
             transaction_id,
             payment_id: payment.merchant_uid,
             status: match payment.status {
+                // The buyer has all there is to pay with, and nobody is to be asked to pay once more.
+                v1::Status::Ready if payment.vbank_num.as_deref() == Some(NO_ACCOUNT) => {
+                    Some(TransactionStatus::PayPending)
+                }
                 v1::Status::Ready => Some(TransactionStatus::Ready),
                 v1::Status::Paid => Some(TransactionStatus::Paid),
                 v1::Status::Failed => Some(TransactionStatus::Failed),
@@ -343,7 +350,10 @@ fn cancelled(payment: &v1::Payment) -> Decimal {
 }
 
 fn virtual_account(payment: &v1::Payment) -> Option<VirtualAccount> {
-    let account_number = payment.vbank_num.clone().and_then(text)?;
+    let number = payment.vbank_num.clone();
+    let account_number = number
+        .filter(|number| number != NO_ACCOUNT)
+        .and_then(text)?;
     let bank = payment
         .vbank_name
         .clone()
