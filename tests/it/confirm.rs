@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{Answer, TestApp, WEBHOOK_SECRET};
+use crate::app::{Answer, STORE_ID, TestApp, WEBHOOK_SECRET};
 use crate::support::{TestDatabase, on_both_databases};
 
 const PATH: &str = "/payments/confirm";
@@ -94,6 +94,21 @@ on_both_databases! {
 
         assert_eq!((of_v2.status, of_v1.status), (StatusCode::NOT_FOUND, StatusCode::NOT_FOUND));
         assert!(of_v2.json()["reason"].is_string() && of_v1.json()["errorMessage"].is_string());
+    }
+
+    /// What another store is paid would be held afterwards.
+    async fn another_store_knows_no_such_order(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order_v2("V2").await;
+        let of = |store: &str| {
+            let mut body = v2("V2", json!(65_000));
+            body["data"]["storeId"] = json!(store);
+            body
+        };
+
+        assert_eq!(ask(&app, of(STORE_ID)).await.status, StatusCode::OK);
+        let stopped = ask(&app, of("store-of-somebody-else")).await;
+        assert_eq!((stopped.status, stopped.json()["errorMessage"].is_string()), (StatusCode::NOT_FOUND, true), "{}", stopped.text);
     }
 
     async fn the_answer_is_in_the_orders_language(db: TestDatabase) {

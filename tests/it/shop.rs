@@ -100,6 +100,11 @@ on_both_databases! {
 
         assert_eq!((unknown.status, unknown.json()["status"].as_u64()), (StatusCode::NOT_FOUND, Some(404)));
         assert_eq!((field.status, field.json()["field"].as_str()), (StatusCode::UNPROCESSABLE_ENTITY, Some("amount")));
+        for name in ["name", "email", "tel"] {
+            let buyer = json!({ "payment_id": "A", "name": "x", "amount": 1, "buyer": { name: 1 } });
+            let inner = app.api(Method::POST, "/api/v1/orders", Some(buyer)).await;
+            assert_eq!((inner.status, inner.json()["field"].as_str()), (StatusCode::UNPROCESSABLE_ENTITY, Some(format!("buyer.{name}").as_str())));
+        }
         assert_eq!(v2.json()["type"], "/problems/portone-not-configured");
         assert_eq!((nowhere.status, nowhere.headers["content-type"].to_str().unwrap()), (StatusCode::NOT_FOUND, "application/problem+json"));
         for answer in [unknown, field, v2] {
