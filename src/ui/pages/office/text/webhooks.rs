@@ -187,7 +187,7 @@ static EN: WebhooksText = WebhooksText {
         Report::Enabled => "The endpoint is enabled.",
         Report::Disabled => "The endpoint is disabled.",
         Report::Deleted => "The endpoint is deleted.",
-        Report::Redelivered => "It is sent again in a moment.",
+        Report::Redelivered => "It is sent again, after whatever still waits of the same order.",
         Report::NothingRedelivered => "There was nothing to send again.",
         Report::Target => {
             "Nothing may be sent to this address. It must be a public https address without a user name or a password."
@@ -309,7 +309,9 @@ static KO: WebhooksText = WebhooksText {
         Report::Enabled => "이 주소로 다시 보내요.",
         Report::Disabled => "이 주소로 보내지 않아요.",
         Report::Deleted => "주소를 삭제했어요.",
-        Report::Redelivered => "곧 다시 보내요.",
+        Report::Redelivered => {
+            "다시 보내요. 같은 주문의 앞선 이벤트가 남아 있으면 그다음에 보내요."
+        }
         Report::NothingRedelivered => "다시 보낼 이벤트가 없어요.",
         Report::Target => {
             "이 주소로는 보낼 수 없어요. 사용자 이름과 비밀번호가 없는 공개된 https 주소여야 해요."
