@@ -134,6 +134,8 @@ pub struct Settlement {
     pub delivery: Leased,
     /// For whom.
     pub endpoint_id: EndpointId,
+    /// Where it was sent. What it says of the endpoint counts only while the endpoint is there.
+    pub url: String,
     /// What happened.
     pub attempt: Attempt,
     /// What becomes of it.

@@ -184,6 +184,7 @@ async fn send(core: &Core, endpoint: &Endpoint, delivery: Leased) {
         attempt: attempt(&delivery, sent, began_at, at),
         delivery,
         endpoint_id: endpoint.id.clone(),
+        url: endpoint.url.clone(),
         next,
         news,
         at,

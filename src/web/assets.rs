@@ -53,12 +53,41 @@ pub(crate) async fn asset_route(request: Request) -> Response {
     response
 }
 
-/// Whether the client takes an encoding.
+/// Whether the client takes an encoding. One that weighs nothing it does not (RFC 9110, section 12.4.2).
 pub(super) fn takes_encoding(headers: &HeaderMap, name: &str) -> bool {
     headers
         .get_all(ACCEPT_ENCODING)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|part| part.split(';').next().unwrap_or_default().trim() == name)
+        .any(|part| {
+            let (encoding, weight) = part.split_once(';').unwrap_or((part, ""));
+            let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
+            encoding.trim() == name && weight != Some(Ok(0.0))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoding_is_taken_unless_it_weighs_nothing() {
+        for (accepts, takes) in [
+            ("br", true),
+            ("gzip, br;q=0.5", true),
+            ("gzip;q=0, br", true),
+            ("br;q=0", false),
+            ("br ; q=0.000, gzip", false),
+            ("brotli", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(
+                ACCEPT_ENCODING,
+                HeaderValue::from_str(accepts).expect("a value"),
+            )]);
+
+            assert_eq!(takes_encoding(&headers, "br"), takes, "{accepts:?}");
+        }
+    }
 }

@@ -151,14 +151,16 @@ fn known(method: &Method) -> &'static str {
     }
 }
 
-/// Refuses what has no one meaning: two lengths, no host, two hosts (RFC 9112, sections 3.2 and 6.1), or more of anything
+/// Refuses what has no one meaning: two lengths, no host, two hosts, no path (RFC 9112, sections 3.2 and 6.1), or more of anything
 /// than anybody needs. A proxy in front could read it in another way than we do.
 pub async fn well_formed(request: Request, next: Next) -> Response {
     let has_two_lengths = request
         .extensions()
         .get::<Ambiguity>()
         .is_some_and(Ambiguity::was_seen);
-    if has_two_lengths || !names_one_host(&request) {
+    // `CONNECT` names a host alone, and so does what somebody mistypes: routes and pages begin with a path.
+    let has_no_path = request.uri().path_and_query().is_none();
+    if has_two_lengths || has_no_path || !names_one_host(&request) {
         return last_answer(Problem::MalformedRequest);
     }
     // hyper's own limit is that of a buffer, which grows ahead of it.

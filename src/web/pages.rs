@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{ACCEPT, ACCEPT_LANGUAGE, REFERER};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Uri};
 use leptos::prelude::{AnyView, provide_context};
 
 use super::App;
@@ -20,6 +20,27 @@ use crate::ui::context::{SignedIn, Visitor};
 /// Every page route.
 pub async fn page_route(State(app): State<App>, request: Request) -> Response {
     render(&app, request).await
+}
+
+/// What no route takes: a page of that name with a slash behind it, or none.
+///
+/// The pages' own router takes no offence at the slash, and would render them without what their routes do first.
+pub async fn no_route(State(app): State<App>, request: Request) -> Response {
+    match without_slash(request.uri()).filter(|_| request.method().is_safe()) {
+        Some(address) => Redirect::permanent(&address).into_response(),
+        None => render(&app, request).await,
+    }
+}
+
+/// The address without slashes at its end. It begins with exactly one: two, and to a browser a backslash is one, would name
+/// another site.
+fn without_slash(address: &Uri) -> Option<String> {
+    let path = address.path().strip_suffix('/')?.trim_matches(['/', '\\']);
+    if path.is_empty() {
+        return None;
+    }
+    let query = address.query().map(|query| format!("?{query}"));
+    Some(format!("/{path}{}", query.unwrap_or_default()))
 }
 
 /// Renders the page at the request's path. What handlers put into the request's extensions, the page finds there.

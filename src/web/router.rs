@@ -17,7 +17,7 @@ use tower_http::csrf::CsrfLayer;
 use super::complete::{complete_route, status_route};
 use super::confirm::confirm_route;
 use super::logo::{LOGO_PATH, logo_route};
-use super::pages::{page_route, server_function_route};
+use super::pages::{self, page_route, server_function_route};
 use super::refusals::Refusals;
 use super::webhook::webhook_route;
 use super::{
@@ -148,7 +148,7 @@ pub fn router(app: App) -> Router {
         site = site.route_service(&path, site_pkg_dir_service(options));
     }
     let gate = Arc::new(layers::Gate::new(Arc::clone(&app.network)));
-    site.fallback(page_route)
+    site.fallback(pages::no_route)
         .layer(from_fn(layers::say_wrong_method))
         .layer(CompressionLayer::new().quality(CompressionLevel::Precise(6)))
         .layer(from_fn_with_state(app.clone(), layers::time_limit))

@@ -164,20 +164,25 @@ struct Hint {
 }
 
 fn from_v1(content_type: Option<&str>, body: &[u8]) -> Result<Option<Hint>, Problem> {
-    let Ok(event) = webhook::v1::parse(content_type, body) else {
+    let event = match webhook::v1::parse(content_type, body) {
+        Ok(event) => event,
+        // A payment of another system of the shop may have an id that no order here can have.
+        Err(BodyError::Invalid("merchant_uid")) => return Ok(None),
         // A message of V2 has other names, and counts only with a signature.
-        return Err(match webhook::v2::parse(content_type, body) {
-            Ok(_) => Problem::InvalidSignature,
-            Err(_) => Problem::MalformedBody,
-        });
+        Err(_) => {
+            return Err(match webhook::v2::parse(content_type, body) {
+                Ok(_) => Problem::InvalidSignature,
+                Err(_) => Problem::MalformedBody,
+            });
+        }
     };
-    let payment_id = PaymentId::parse(event.merchant_uid.as_str());
     let transaction_id = event
         .imp_uid
         .map(|id| TransactionId::parse(id.as_str()))
-        .transpose();
-    let (Ok(payment_id), Ok(transaction_id)) = (payment_id, transaction_id) else {
-        return Err(Problem::MalformedBody);
+        .transpose()
+        .map_err(|_| Problem::MalformedBody)?;
+    let Ok(payment_id) = PaymentId::parse(event.merchant_uid.as_str()) else {
+        return Ok(None);
     };
     Ok(Some(Hint {
         portone: Portone::V1,

@@ -368,6 +368,8 @@ async fn requests_without_one_meaning_are_refused() {
             "GET /healthz HTTP/2.0\r\nhost: x\r\n\r\n",
             "GET  /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
             "GET /health\0z HTTP/1.1\r\nhost: x\r\n\r\n",
+            "GET healthz HTTP/1.1\r\nhost: x\r\n\r\n",
+            "CONNECT x:443 HTTP/1.1\r\nhost: x\r\n\r\n",
         ] {
             let said = send(app.running.addr, &format!("{head}{chunk}{second}")).await;
             assert!(said.is_empty() || said.starts_with("HTTP/1.1 400 "), "{head}: {said}");
@@ -448,6 +450,38 @@ async fn a_stop_takes_less_than_ten_seconds_whatever_hangs() {
         assert!(took < Duration::from_secs(10), "{took:?}");
         rest(&mut hanging).await;
         drop(sandbox);
+    })
+    .await;
+}
+
+/// The pages' own router would take them, past what their routes do first.
+#[tokio::test]
+async fn a_slash_behind_a_pages_name_is_taken_away() {
+    with_sqlite(|db| async move {
+        let app = TestApp::start(&db).await;
+        let get = async |path: &str| {
+            let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+            send(app.running.addr, &request).await
+        };
+
+        for (path, to) in [
+            ("/orders/", "/orders"),
+            ("/orders/ORD-1/?lang=en", "/orders/ORD-1?lang=en"),
+            ("/settings/keys//", "/settings/keys"),
+            ("/o/abc/", "/o/abc"),
+            ("/no-such-page/", "/no-such-page"),
+            ("//evil.example/", "/evil.example"),
+            ("/\\evil.example/", "/evil.example"),
+        ] {
+            let answer = get(path).await;
+            let location = format!("\r\nlocation: {to}\r\n");
+            assert!(
+                answer.starts_with("HTTP/1.1 308 ") && answer.contains(&location),
+                "{path}: {answer}"
+            );
+        }
+        let slashes = get("//").await;
+        assert!(slashes.starts_with("HTTP/1.1 404 "), "{slashes}");
     })
     .await;
 }

@@ -322,6 +322,7 @@ impl AccessStore for Database {
             user_id: user.id,
             email: user.email.clone(),
             password_hash: user.password_hash.clone(),
+            has_second_factor: user.second_factor.is_some(),
             opening,
             at,
             expires_at,
@@ -901,6 +902,7 @@ struct PutSession {
     user_id: i64,
     email: String,
     password_hash: String,
+    has_second_factor: bool,
     opening: Opening,
     at: Timestamp,
     expires_at: Timestamp,
@@ -915,14 +917,20 @@ impl Change for PutSession {
             insert_for_password!(
                 "sessions (token_hash, user_id, created_at, expires_at, seen_at)",
                 "$1, id, $4, $5, $4",
-                ""
+                " AND ($6 IS NULL OR (code_secret IS NOT NULL) = $6)"
             ),
             insert_for_password!(
                 "sessions (token_hash, user_id, created_at, expires_at, seen_at)",
                 "$1, id, $4, $5, $4",
-                " FOR SHARE"
+                " AND ($6 IS NULL OR (code_secret IS NOT NULL) = $6) FOR SHARE"
             ),
         );
+        // A sign-in that was under way when the second factor was turned on has given no code. Whoever changes the factor has, and
+        // comes in again as the person was before.
+        let has_second_factor = match self.opening {
+            Opening::SignIn => Some(self.has_second_factor),
+            Opening::Again => None,
+        };
         let put = execute!(
             tx,
             sql,
@@ -931,6 +939,7 @@ impl Change for PutSession {
             &self.password_hash,
             micros(self.at),
             micros(self.expires_at),
+            has_second_factor,
         )?;
         if put == 0 {
             return Ok(Verdict::Undo(false));

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::endpoints::{
-    AddEndpoint, ChangeEndpoint, DeleteEndpoint, RotateSecret, endpoint_id, note_news,
+    AddEndpoint, ChangeEndpoint, DeleteEndpoint, RotateSecret, endpoint_id, has_moved, note_news,
 };
 use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
 use super::retention::has_to_be_erased;
@@ -18,7 +18,8 @@ use super::write::{Change, Verdict};
 use super::{Database, Tx, audit};
 use crate::domain::audit::{Act, Entry};
 use crate::domain::delivery::{
-    Attempt, Delivery, DeliveryStatus, Endpoint, EndpointId, EndpointStatus, Leased, Next, Trouble,
+    Attempt, Delivery, DeliveryStatus, Endpoint, EndpointId, EndpointStatus, Leased, News, Next,
+    Trouble,
 };
 use crate::domain::event::EventType;
 use crate::domain::history::Actor;
@@ -507,12 +508,17 @@ impl Change for SettleDelivery {
         let Settlement {
             delivery,
             endpoint_id,
+            url,
             attempt,
             next,
             news,
             at,
         } = &self.0;
         let (status, next_attempt_at) = match next {
+            // Somebody gave the endpoint another address meanwhile, which has not refused it.
+            Next::GivenUp if *news == News::Gone && has_moved(tx, endpoint_id, url).await? => {
+                (DeliveryStatus::Pending, Some(*at))
+            }
             Next::Delivered => (DeliveryStatus::Delivered, None),
             Next::Again(at) => (DeliveryStatus::Pending, Some(*at)),
             Next::GivenUp => (DeliveryStatus::GivenUp, None),
@@ -567,7 +573,7 @@ impl Change for SettleDelivery {
                 micros(*at),
             )?,
         };
-        let Some((before, after)) = note_news(tx, endpoint_id, *news, *at).await? else {
+        let Some((before, after)) = note_news(tx, endpoint_id, url, *news, *at).await? else {
             return Ok(Verdict::Keep(Settled::Written));
         };
         if before.status == after.status {

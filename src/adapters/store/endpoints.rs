@@ -362,25 +362,35 @@ impl StandingRow {
     }
 }
 
-/// Writes what an attempt says about its endpoint; returns how it stood and how it stands, when that differs. Most attempts change
+/// Whether the endpoint has another address than this one.
+pub(super) async fn has_moved(tx: &mut Tx, id: &EndpointId, url: &str) -> Result<bool, Failure> {
+    let found: Option<(String,)> = fetch_optional!(
+        tx,
+        "SELECT url FROM webhook_endpoints WHERE endpoint_id = $1",
+        id.as_str()
+    )?;
+    Ok(found.is_some_and(|(now,)| now != url))
+}
+
+/// Writes what an attempt at this address says about its endpoint; returns how it stood and how it stands, when that differs. Most attempts change
 /// nothing, and those do not wait for each other.
 pub(super) async fn note_news(
     tx: &mut Tx,
     id: &EndpointId,
+    url: &str,
     news: News,
     at: Timestamp,
 ) -> Result<Option<(Standing, Standing)>, Failure> {
-    let unlocked =
-        "SELECT status, failing_since, resume_at FROM webhook_endpoints WHERE endpoint_id = $1";
-    let seen = standing(tx, unlocked, id).await?;
+    let unlocked = "SELECT status, failing_since, resume_at FROM webhook_endpoints WHERE endpoint_id = $1 AND url = $2";
+    let seen = standing(tx, unlocked, id, url).await?;
     if seen.is_none_or(|seen| seen.after(news, at) == seen) {
         return Ok(None);
     }
     let locked = tx.text(
         unlocked,
-        "SELECT status, failing_since, resume_at FROM webhook_endpoints WHERE endpoint_id = $1 FOR NO KEY UPDATE",
+        "SELECT status, failing_since, resume_at FROM webhook_endpoints WHERE endpoint_id = $1 AND url = $2 FOR NO KEY UPDATE",
     );
-    let Some(before) = standing(tx, locked, id).await? else {
+    let Some(before) = standing(tx, locked, id, url).await? else {
         return Ok(None);
     };
     let after = before.after(news, at);
@@ -402,7 +412,8 @@ async fn standing(
     tx: &mut Tx,
     sql: &'static str,
     id: &EndpointId,
+    url: &str,
 ) -> Result<Option<Standing>, Failure> {
-    let row: Option<StandingRow> = fetch_optional!(tx, sql, id.as_str())?;
+    let row: Option<StandingRow> = fetch_optional!(tx, sql, id.as_str(), url)?;
     Ok(row.map(StandingRow::into_domain).transpose()?.flatten())
 }

@@ -5,14 +5,15 @@ use std::time::Instant;
 
 use axum::response::IntoResponse;
 use http::StatusCode;
+use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use wanryo::adapters::webhooks::SEND_TIMEOUT;
-use wanryo::domain::delivery::{DeliveryStatus, EndpointId};
+use wanryo::domain::delivery::{Attempt, DeliveryStatus, EndpointId, News, Next, Trouble};
 use wanryo::domain::event::EventType;
 use wanryo::domain::history::Actor;
-use wanryo::ports::deliveries::Again;
+use wanryo::ports::deliveries::{Again, Settled, Settlement};
 use wanryo::service::{deliveries, endpoints};
 
 use super::receiver::Receiver;
@@ -143,6 +144,26 @@ on_both_databases! {
         assert_eq!(shop.post(&many, None).await, (StatusCode::ACCEPTED, json!({ "redelivered": 1, "more": false, "next_cursor": null })));
         shop.deliver().await;
         assert_eq!(receiver.kinds(), ["order.paid", "order.paid", "order.refunded"]);
+    }
+
+    /// The shop gave its endpoint another address while an event was on its way to the old one.
+    async fn what_an_old_address_answers_is_no_news_of_the_new_one(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::start().await;
+        let (id, _) = shop.endpoint(&receiver).await;
+        shop.happened("A", &[EventType::OrderPaid]).await;
+        let core = &shop.app.running.core;
+        let (now, endpoint_id) = (core.clock.now(), EndpointId::parse(&id).unwrap());
+        let lease_until = now + SignedDuration::from_mins(1);
+        let delivery = core.deliveries.lease_deliveries(&endpoint_id, now, lease_until, 10).await.unwrap().remove(0);
+        let attempt = Attempt { number: 1, at: now, duration_ms: 10_000, code: Some(410), trouble: Some(Trouble::Gone), answer: None };
+        let gone = Settlement { delivery, endpoint_id, url: "https://old.example/hooks".to_owned(), attempt, next: Next::GivenUp, news: News::Gone, at: now };
+
+        assert_eq!(core.deliveries.settle_delivery(&gone).await.unwrap(), Settled::Written);
+
+        assert_eq!(shop.read_endpoint(&id).await["status"], "enabled");
+        shop.deliver().await;
+        assert_eq!(receiver.kinds(), ["order.paid"]);
     }
 
     async fn a_redirect_is_a_failure_and_followed_by_nobody(db: TestDatabase) {

@@ -4,7 +4,7 @@ use wanryo::domain::access::Role;
 use wanryo::domain::history::Actor;
 use wanryo::domain::one_time_code::CodeSecret;
 use wanryo::ports::store::{
-    AccessStore, NewApiKey, NewUser, Opening, SecondFactor, UserChange, UserChanged,
+    AccessStore, NewApiKey, NewUser, Opening, SecondFactor, User, UserChange, UserChanged,
 };
 
 use super::fixtures::at;
@@ -200,6 +200,24 @@ on_both_databases! {
         let back = database.find_user("lee@example.com").await.unwrap().unwrap();
         assert_eq!((back.password_hash.as_str(), back.password_until), ("new", None));
         assert!(!is_open(9).await);
+    }
+
+    /// The password was looked at while its account had no second factor.
+    async fn a_sign_in_that_began_before_the_second_factor_opens_nothing(test: TestDatabase) {
+        let database = test.open().await;
+        database.put_user("kim@example.com", "hash", None, at(0)).await.unwrap();
+        let kim = async || database.find_user("kim@example.com").await.unwrap().unwrap();
+        let before = kim().await;
+        let on = UserChange::SecondFactor { secret: CodeSecret::new([7; 20]), step: 5, recovery: vec![[1; 32]] };
+        assert_eq!(database.change_user(before.id, &on, &BY, at(1)).await.unwrap(), UserChanged::Done);
+        let (with, open) = (kim().await, async |hash: u8, user: &User, opening| database.put_session(&[hash; 32], user, opening, at(2), at(1000)).await.unwrap());
+
+        assert!(!open(1, &before, Opening::SignIn).await);
+        assert!(database.find_session(&[1; 32], at(2), at(0)).await.unwrap().is_none());
+        assert!(open(2, &with, Opening::SignIn).await, "who gave a code");
+        assert!(open(3, &before, Opening::Again).await, "who turned it on");
+        assert_eq!(database.change_user(before.id, &UserChange::DropSecondFactor, &BY, at(3)).await.unwrap(), UserChanged::Done);
+        assert!(!open(4, &with, Opening::SignIn).await, "the factor is another now");
     }
 
     async fn a_code_is_used_once_by_whoever_brings_it_first(test: TestDatabase) {
