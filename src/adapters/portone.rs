@@ -27,6 +27,18 @@ const TEXT_CHARS_MAX: usize = 500;
 const CURRENCY_BYTES_MAX: usize = 8;
 /// Payments in a page of a list. Both generations allow more, and what one answer may hold is limited in bytes, too.
 const PAGE_PAYMENTS: u32 = 100;
+/// Parts of a page that is too long for one answer all the same: a payment carries what the shop's page gave it, and of V2 what
+/// the shop's server answered to its webhooks.
+const PAGE_PARTS: u32 = 10;
+
+/// A part of a list.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    /// From 0, in parts of this size.
+    number: u32,
+    /// Payments in it.
+    size: u32,
+}
 
 /// Both generations of PortOne, as far as they are configured. An order is asked about at its own generation alone.
 #[derive(Debug, Clone)]
@@ -44,6 +56,19 @@ impl Generations {
 
     fn v2(&self) -> Result<&PortoneV2, GatewayError> {
         self.v2.as_ref().ok_or(GatewayError::NotConfigured)
+    }
+
+    async fn part(
+        &self,
+        portone: Portone,
+        listing: Listing,
+        span: (Timestamp, Timestamp),
+        part: Part,
+    ) -> Result<Result<Page, portone::Error>, GatewayError> {
+        Ok(match portone {
+            Portone::V1 => self.v1()?.list(listing, span, part).await,
+            Portone::V2 => self.v2()?.list(listing, span, part).await,
+        })
     }
 }
 
@@ -81,10 +106,37 @@ impl Gateway for Generations {
         until: Timestamp,
         page: u32,
     ) -> Result<Page, GatewayError> {
-        match portone {
-            Portone::V1 => self.v1()?.list(listing, from, until, page).await,
-            Portone::V2 => self.v2()?.list(listing, from, until, page).await,
+        let whole = Part {
+            number: page,
+            size: PAGE_PAYMENTS,
+        };
+        let refused = |error| failure(portone, &error);
+        match self.part(portone, listing, (from, until), whole).await? {
+            Err(portone::Error::BodyTooLarge) => {}
+            read => return read.map_err(refused),
         }
+        let mut joined = Page {
+            records: Vec::new(),
+            more: true,
+            total: None,
+            unread: false,
+        };
+        let first = page.saturating_mul(PAGE_PARTS);
+        for number in (first..).take(PAGE_PARTS as usize) {
+            let part = Part {
+                number,
+                size: PAGE_PAYMENTS / PAGE_PARTS,
+            };
+            let read = self.part(portone, listing, (from, until), part).await?;
+            let read = read.map_err(refused)?;
+            joined.records.extend(read.records);
+            joined.unread |= read.unread;
+            (joined.more, joined.total) = (read.more, read.total);
+            if !joined.more {
+                break;
+            }
+        }
+        Ok(joined)
     }
 
     async fn balance(

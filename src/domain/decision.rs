@@ -532,19 +532,33 @@ fn transaction(
         test: record.test,
         pay_method: record.pay_method.clone(),
         pg_provider: record.pg_provider.clone(),
-        approval_number: record.approval_number.clone(),
+        approval_number: kept(
+            record.approval_number.as_ref(),
+            before.and_then(|b| b.approval_number.as_ref()),
+        ),
         method_name: record.method_name.clone(),
         fail_reason: record.fail_reason.clone(),
-        receipt_url: record.receipt_url.clone(),
+        receipt_url: kept(
+            record.receipt_url.as_ref(),
+            before.and_then(|b| b.receipt_url.as_ref()),
+        ),
         virtual_account: record
             .virtual_account
             .clone()
             .or_else(|| before.and_then(|b| b.virtual_account.clone())),
-        paid_at: record.paid_at,
+        paid_at: kept(
+            record.paid_at.as_ref(),
+            before.and_then(|b| b.paid_at.as_ref()),
+        ),
         checks: verification.checks,
         first_seen_at: before.map_or(fetched_at, |b| b.first_seen_at),
         checked_at: before.map_or(fetched_at, |b| b.checked_at.max(fetched_at)),
     }
+}
+
+/// What is told, or was before: PortOne need not tell of a payment that was cancelled how it was paid.
+fn kept<T: Clone>(told: Option<&T>, before: Option<&T>) -> Option<T> {
+    told.or(before).cloned()
 }
 
 /// Whether anything but the time of the check is new.

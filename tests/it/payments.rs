@@ -614,6 +614,18 @@ on_both_databases! {
         assert_eq!(app.complete(&query(&imp_uid, "ORD-1")).await.outcome(), "paid", "what is known has its own places");
     }
 
+    /// Whoever knows an order's number can open windows under it, each with as much of its own as PortOne takes.
+    async fn attempts_that_are_too_long_together_hide_no_payment(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order("ORD-1").await;
+        for _ in 0..60 {
+            app.pay("ORD-1", json!({ "status": "ready", "custom_data": "x".repeat(20_000) }));
+        }
+        app.pay("ORD-1", json!({}));
+
+        assert_eq!(app.complete("merchant_uid=ORD-1").await.outcome(), "paid");
+    }
+
     async fn form_webhooks_and_nonsense_webhooks(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         app.order("ORD-1").await;

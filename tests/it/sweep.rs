@@ -244,6 +244,22 @@ on_both_databases! {
         assert_eq!(seen, 2_500, "every page of the answer together has every item once");
     }
 
+    /// A payment carries what the shop's page gave it, and what the shop's server answered to its webhooks: a hundred of them may
+    /// be more than one answer may hold.
+    async fn a_page_too_long_for_one_answer_is_read_in_parts(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        shop.app.order("FIRST").await;
+        let long = "x".repeat(20_000);
+        for number in 0..65 {
+            shop.app.pay(&format!("ORPHAN-{number}"), json!({ "custom_data": long }));
+            shop.app.pay_v2(&format!("ORPHAN-V2-{number}"), json!({ "customData": long })).await;
+        }
+
+        shop.sweep().await;
+
+        assert_eq!(db.read("SELECT CAST(COUNT(*) AS TEXT) FROM findings").await, ["130"]);
+    }
+
     async fn a_list_that_moves_while_it_is_read_hides_nothing(db: TestDatabase) {
         let shop = Shop::open(&db).await;
         shop.app.order("FIRST").await;

@@ -7,7 +7,7 @@ use portone::v1::{
 };
 use rust_decimal::Decimal;
 
-use super::{PAGE_PAYMENTS, balance, currency_code, failure, readable, text};
+use super::{Part, balance, currency_code, failure, readable, text};
 use crate::domain::evidence::{Record, Reported};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
@@ -76,12 +76,16 @@ impl PortoneV1 {
     }
 
     /// Whoever knows an order's number can open windows under it without end, and an attempt that came to nothing may be told in
-    /// a way that cannot be read. Of more than PortOne's client reads, or of what it cannot read, those that hold or held money
-    /// are asked for alone.
+    /// a way that cannot be read or is too long for one answer. Of more than PortOne's client reads, or of what it cannot read, those
+    /// that hold or held money are asked for alone.
     async fn transactions_of(&self, id: &PaymentId) -> Result<Attempts, GatewayError> {
         let uid = merchant_uid(id)?;
         let (payments, complete) = match self.client.payments_of(&uid).await {
-            Err(portone::Error::TooManyPages | portone::Error::Garbled(_)) => {
+            Err(
+                portone::Error::TooManyPages
+                | portone::Error::Garbled(_)
+                | portone::Error::BodyTooLarge,
+            ) => {
                 let paid = self.listed(&uid, StatusFilter::Paid).await?;
                 let cancelled = self.listed(&uid, StatusFilter::Cancelled).await?;
                 ([paid, cancelled].concat(), false)
@@ -138,25 +142,22 @@ impl PortoneV1 {
     pub(super) async fn list(
         &self,
         listing: Listing,
-        from: Timestamp,
-        until: Timestamp,
-        page: u32,
-    ) -> Result<Page, GatewayError> {
+        (from, until): (Timestamp, Timestamp),
+        part: Part,
+    ) -> Result<Page, portone::Error> {
         let query = StatusQuery {
             status: Some(match listing {
                 Listing::Paid => StatusFilter::Paid,
                 Listing::Cancelled => StatusFilter::Cancelled,
             }),
             // PortOne counts from 1.
-            page: page.saturating_add(1),
-            limit: PAGE_PAYMENTS,
+            page: part.number.saturating_add(1),
+            limit: part.size,
             from: Some(from),
             to: Some(until),
             sorting: Sorting::EarliestStarted,
         };
-        let found = self.client.payments_with_status(&query).await;
-        let found = found.map_err(|error| failure(Portone::V1, &error))?;
-        let Some(found) = found else {
+        let Some(found) = self.client.payments_with_status(&query).await? else {
             return Ok(Page {
                 records: Vec::new(),
                 more: false,

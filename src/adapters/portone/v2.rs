@@ -8,7 +8,7 @@ use portone::v2::{
     TimestampType, Version,
 };
 
-use super::{PAGE_PAYMENTS, balance, currency_code, failure, readable, text, to_micros};
+use super::{Part, balance, currency_code, failure, readable, text, to_micros};
 use crate::domain::evidence::{Record, Reported};
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
@@ -120,10 +120,9 @@ impl PortoneV2 {
     pub(super) async fn list(
         &self,
         listing: Listing,
-        from: Timestamp,
-        until: Timestamp,
-        page: u32,
-    ) -> Result<Page, GatewayError> {
+        (from, until): (Timestamp, Timestamp),
+        part: Part,
+    ) -> Result<Page, portone::Error> {
         let filter = Filter {
             timestamp_type: Some(TimestampType::StatusChangedAt),
             from: Some(from),
@@ -140,12 +139,11 @@ impl PortoneV2 {
             ..Filter::default()
         };
         let wanted = v2::Page {
-            number: page,
-            size: PAGE_PAYMENTS,
+            number: part.number,
+            size: part.size,
         };
-        let found = self.client.payments(&filter, wanted).await;
-        let found = found.map_err(|error| failure(Portone::V2, &error))?;
-        let told = (u64::from(page) + 1) * u64::from(PAGE_PAYMENTS);
+        let found = self.client.payments(&filter, wanted).await?;
+        let told = (u64::from(part.number) + 1) * u64::from(part.size);
         let (records, unread) = readable(
             Portone::V2,
             found.items.into_iter().map(|payment| {

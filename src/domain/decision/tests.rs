@@ -515,6 +515,30 @@ fn refunds_only_grow() {
     );
 }
 
+/// V2 may leave out of what was cancelled how it was paid.
+#[test]
+fn a_cancel_takes_nothing_away_of_how_it_was_paid() {
+    let mut story = Story::of(order());
+    story.hears(&[Record {
+        approval_number: Some("30021845".to_owned()),
+        receipt_url: Some("https://receipt.example/1".to_owned()),
+        ..record("imp_1", TransactionStatus::Paid)
+    }]);
+    let paid = story.transactions[0].clone();
+    story.hears(&[Record {
+        paid_at: None,
+        ..refunded("imp_1", 65_000)
+    }]);
+
+    let now = &story.transactions[0];
+    assert_eq!(story.order.status, OrderStatus::Refunded);
+    assert_eq!(
+        (now.paid_at, &now.approval_number, &now.receipt_url),
+        (paid.paid_at, &paid.approval_number, &paid.receipt_url)
+    );
+    assert!(now.paid_at.is_some() && now.approval_number.is_some());
+}
+
 #[test]
 fn a_cancel_that_gave_nothing_back_yet_changes_nothing_and_is_asked_about_again() {
     let mut story = Story::of(order());
