@@ -146,7 +146,8 @@ on_both_databases! {
                     }
                     let body: String = serde_json::to_string(&pair.iter().copied().chain([("status", "Paid")]).collect::<std::collections::BTreeMap<_, _>>()).unwrap();
                     let hook = app.client.post(app.url("/payments/webhook")).header("content-type", "application/json").body(body.clone());
-                    let taken = if names_an_order && transaction_name == "imp_uid" { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+                    // A V1 webhook is taken whatever number it names: PortOne tells a shop of other systems' payments too.
+                    let taken = if pair[1].1 == hostile && transaction_name == "imp_uid" { StatusCode::OK } else { StatusCode::BAD_REQUEST };
                     assert_eq!(app.send(hook).await.status, taken, "{body}");
                     app.signed("/payments/webhook", WEBHOOK_SECRET, &format!("wh-{number}-{}-{}", pair[0].1.len(), pair[1].1.len()), now, "application/json", body.clone()).await;
                     app.send(app.client.post(app.url("/payments/confirm")).header("content-type", "application/json").body(body)).await;
