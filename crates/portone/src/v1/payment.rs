@@ -316,9 +316,8 @@ impl Payment {
             customer_uid_usage: object.text("customer_uid_usage"),
             promotion: object
                 .value("promotion")
-                .filter(|value| value.starts_with('{'))
-                .map(Promotion::parse)
-                .transpose()?,
+                // Nothing is decided by it, so that one that cannot be read hides no payment.
+                .and_then(|json| Promotion::parse(json).ok()),
             extension: object
                 .value("extension")
                 .filter(|value| value.starts_with('{'))

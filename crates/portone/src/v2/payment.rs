@@ -386,10 +386,10 @@ impl Payment {
                 .map(Cancellation::parse)
                 .collect::<Result<_, _>>()?,
             disputes: object
-                .list("disputes")?
-                .into_iter()
+                .objects("disputes")
+                .iter()
                 .map(Dispute::parse)
-                .collect::<Result<_, _>>()?,
+                .collect(),
             webhooks: object
                 .objects("webhooks")
                 .iter()

@@ -288,7 +288,7 @@ fn an_odd_value_elsewhere_does_not_make_a_payment_unreadable() {
     let payment = read(
         r#"{"imp_uid":"imp_1","merchant_uid":"ORD-1","status":"paid","amount":1004,"card_code":366,"bank_name":{},
             "escrow":"no","card_quota":"3","card_type":"credit","paid_at":"1700000060","failed_at":[],
-            "cash_receipt_issued":1,"cancel_receipt_urls":"none","promotion":[],"custom_data":{"a":1}}"#,
+            "cash_receipt_issued":1,"cancel_receipt_urls":"none","promotion":{"discount":[]},"custom_data":{"a":1}}"#,
     );
 
     assert_eq!(

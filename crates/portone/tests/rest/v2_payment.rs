@@ -532,8 +532,35 @@ fn what_decides_must_be_what_the_api_promises() {
     ] {
         refusal(&with(least("PAID"), "/cancellations", nonsense));
     }
-    refusal(&with(least("PAID"), "/disputes", json!([{}])));
     refusal(&with(least("PAID"), "/transactionId", json!("../tx")));
+}
+
+#[test]
+fn what_decides_nothing_hides_no_payment() {
+    let disputed = with(least("PAID"), "/disputes", json!([{}, 1, { "status": 7 }]));
+    let cancelled = with(
+        least("PARTIAL_CANCELLED"),
+        "/cancellations",
+        json!([{
+            "status": "SUCCEEDED", "id": "c", "totalAmount": 10,
+            "taxFreeAmount": 0.5, "vatAmount": {}, "easyPayDiscountAmount": "none"
+        }]),
+    );
+    let read = |json: &Value| Payment::from_json(&json.to_string()).expect("a payment");
+
+    let disputes = read(&disputed).disputes;
+    assert_eq!(disputes.len(), 2, "what is no object is no dispute");
+    assert_eq!(disputes[1].status.as_str(), "7");
+    let cancellation = &read(&cancelled).cancellations[0];
+    assert_eq!(cancellation.total_amount, 10);
+    assert_eq!(
+        (
+            cancellation.tax_free_amount,
+            cancellation.vat_amount,
+            cancellation.easy_pay_discount_amount
+        ),
+        (None, None, None)
+    );
 }
 
 #[test]
