@@ -21,7 +21,7 @@ use crate::domain::order::Portone;
 use crate::ports::deliveries::Redelivered;
 use crate::ports::operations::{Kept, OperationsStore};
 use crate::ports::retention::PersonalData;
-use crate::service::access::{self, AccessError};
+use crate::service::access::{self, AccessError, KEYS_MAX};
 use crate::service::retention;
 
 /// Webhooks in one list.
@@ -357,7 +357,7 @@ async fn make_key(settings: &Settings, name: &str) -> anyhow::Result<()> {
     let (core, database) = compose::offline(settings).await?;
     let key = match access::make_api_key(&core, name, &Actor::Command).await {
         Err(AccessError::TooMany) => anyhow::bail!(
-            "two keys are called {name:?} already; revoke one on the back office's page of keys, or choose another name"
+            "two keys are called {name:?} already, or there are {KEYS_MAX} in all; revoke one on the back office's page of keys, or choose another name"
         ),
         made => made?,
     };

@@ -509,6 +509,15 @@ pub struct NewApiKey {
     pub hint: String,
 }
 
+/// How many keys there may be once one is added.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyRoom {
+    /// Keys of one name, the added one included.
+    pub of_name: u32,
+    /// Keys in all, the added one included.
+    pub in_all: u32,
+}
+
 /// A key as the list of keys shows one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptKey {
@@ -565,11 +574,11 @@ pub trait AccessStore: Send + Sync {
     /// Finds a person who may sign in by lower-case address.
     async fn find_user(&self, email: &str) -> Result<Option<User>, StoreError>;
 
-    /// Adds a key; `false` when so many have its name already. The same key again is the same key.
+    /// Adds a key; `false` when there is no room for it. The same key again is the same key.
     async fn put_api_key(
         &self,
         new: &NewApiKey,
-        of_name_max: u32,
+        room: KeyRoom,
         by: &Actor,
         at: Timestamp,
     ) -> Result<bool, StoreError>;

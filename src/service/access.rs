@@ -24,7 +24,7 @@ use crate::ports::audit::Mistake;
 use crate::ports::clock::within;
 use crate::ports::entropy::draw;
 use crate::ports::store::{
-    ApiKey, NewApiKey, NewUser, Opening, StoreError, User, UserChange, UserChanged,
+    ApiKey, KeyRoom, NewApiKey, NewUser, Opening, StoreError, User, UserChange, UserChanged,
 };
 
 pub(crate) use door::Door;
@@ -42,8 +42,8 @@ pub const HANDED_PASSWORD_LASTS: SignedDuration = SignedDuration::from_hours(72)
 pub const USERS_MAX: u32 = 500;
 /// Keys of one name at once: the old one and the new one, while a shop changes over.
 pub const KEYS_OF_NAME_MAX: u32 = 2;
-/// Keys in the list.
-pub const KEYS_LISTED_MAX: u32 = 200;
+/// Keys in the list, and with it keys at all: one that is not listed could not be revoked.
+pub const KEYS_MAX: u32 = 200;
 /// Longest name of a key, in characters.
 pub const KEY_NAME_CHARS_MAX: usize = 60;
 /// Characters of a key that its list shows.
@@ -526,7 +526,7 @@ pub fn key_name(name: &str) -> Result<&str, AccessError> {
 /// Makes a key for a shop's server. It is shown this once.
 ///
 /// # Errors
-/// [`AccessError::Name`], [`AccessError::TooMany`] of this name, or a store that fails.
+/// [`AccessError::Name`], [`AccessError::TooMany`] of this name or in all, or a store that fails.
 pub async fn make_api_key(
     core: &Core,
     name: &str,
@@ -540,7 +540,11 @@ pub async fn make_api_key(
         hint: key.chars().take(KEY_HINT_CHARS).collect(),
     };
     let now = core.clock.now();
-    let put = core.access.put_api_key(&new, KEYS_OF_NAME_MAX, by, now);
+    let room = KeyRoom {
+        of_name: KEYS_OF_NAME_MAX,
+        in_all: KEYS_MAX,
+    };
+    let put = core.access.put_api_key(&new, room, by, now);
     if put.await? {
         Ok(SecretString::from(key))
     } else {

@@ -564,7 +564,7 @@ async fn assert_made_once(place: &Place, world: &World, door: Door, dropped: &Dr
 /// How many endpoints, or keys, the door has made for an order's form.
 async fn made(world: &World, door: Door, id: &str) -> usize {
     if door == Door::MakeKey {
-        let keys = world.core.access.api_keys(access::KEYS_LISTED_MAX).await;
+        let keys = world.core.access.api_keys(access::KEYS_MAX).await;
         keys.unwrap().iter().filter(|key| key.name == id).count()
     } else {
         let endpoints = world.core.deliveries.endpoints().await.unwrap();

@@ -37,8 +37,9 @@ use wanryo::ports::gateway::{Attempts, CancelCall, Gateway, GatewayError, Page};
 use wanryo::ports::requests::{NamedRequest, RequestStore};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, Intended,
-    KeptKey, Listed, Moved, NewApiKey, NewUser, Opening, OrderFilter, OrderStore, OutboxEvent,
-    Person, Received, RefundStore, Snapshot, StoreError, User, UserChange, UserChanged,
+    KeptKey, KeyRoom, Listed, Moved, NewApiKey, NewUser, Opening, OrderFilter, OrderStore,
+    OutboxEvent, Person, Received, RefundStore, Snapshot, StoreError, User, UserChange,
+    UserChanged,
 };
 use wanryo::service::sweep::{self, Step};
 use wanryo::service::{Core, Stores, access, deliveries, inbox, reconciliation, refunds};
@@ -379,15 +380,11 @@ impl AccessStore for Fused<dyn AccessStore> {
     async fn put_api_key(
         &self,
         new: &NewApiKey,
-        of_name_max: u32,
+        room: KeyRoom,
         by: &Actor,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        through!(
-            self,
-            "access.put_api_key",
-            put_api_key(new, of_name_max, by, at)
-        )
+        through!(self, "access.put_api_key", put_api_key(new, room, by, at))
     }
     async fn api_keys(&self, limit: u32) -> Result<Vec<KeptKey>, StoreError> {
         through!(self, "access.api_keys", api_keys(limit))

@@ -13,8 +13,8 @@ use crate::domain::audit::{Act, Entry};
 use crate::domain::history::Actor;
 use crate::domain::one_time_code::CodeSecret;
 use crate::ports::store::{
-    AccessStore, ApiKey, KeptKey, NewApiKey, NewUser, Opening, Person, SecondFactor, StoreError,
-    User, UserChange, UserChanged,
+    AccessStore, ApiKey, KeptKey, KeyRoom, NewApiKey, NewUser, Opening, Person, SecondFactor,
+    StoreError, User, UserChange, UserChanged,
 };
 
 /// How exact "last seen" is: a page view writes at most this often.
@@ -229,13 +229,13 @@ impl AccessStore for Database {
     async fn put_api_key(
         &self,
         new: &NewApiKey,
-        of_name_max: u32,
+        room: KeyRoom,
         by: &Actor,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
         self.write(PutApiKey {
             new: new.clone(),
-            of_name_max,
+            room,
             by: by.clone(),
             at,
         })
@@ -802,7 +802,7 @@ impl Change for UseRecoveryCode {
 
 struct PutApiKey {
     new: NewApiKey,
-    of_name_max: u32,
+    room: KeyRoom,
     by: Actor,
     at: Timestamp,
 }
@@ -818,14 +818,15 @@ impl Change for PutApiKey {
             "SELECT length($1)",
             "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
         );
-        execute!(tx, wait, name)?;
-        let others: Vec<(i64,)> = fetch_all!(
+        execute!(tx, wait, "api_keys")?;
+        let others: Vec<(String,)> = fetch_all!(
             tx,
-            "SELECT created_at FROM api_keys WHERE name = $1 AND key_hash <> $2",
-            name,
-            hash.as_slice()
+            "SELECT name FROM api_keys WHERE key_hash <> $1 LIMIT $2",
+            hash.as_slice(),
+            i64::from(self.room.in_all)
         )?;
-        if others.len() >= self.of_name_max as usize {
+        let of_name = others.iter().filter(|(other,)| other == name).count();
+        if others.len() >= self.room.in_all as usize || of_name >= self.room.of_name as usize {
             return Ok(Verdict::Undo(false));
         }
         let made = execute!(

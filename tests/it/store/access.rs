@@ -4,7 +4,7 @@ use wanryo::domain::access::Role;
 use wanryo::domain::history::Actor;
 use wanryo::domain::one_time_code::CodeSecret;
 use wanryo::ports::store::{
-    AccessStore, NewApiKey, NewUser, Opening, SecondFactor, User, UserChange, UserChanged,
+    AccessStore, KeyRoom, NewApiKey, NewUser, Opening, SecondFactor, User, UserChange, UserChanged,
 };
 
 use super::fixtures::at;
@@ -63,7 +63,7 @@ on_both_databases! {
         let database = test.open().await;
         let put = async |name: &str, hash: u8| {
             let new = NewApiKey { name: name.to_owned(), hash: [hash; 32], hint: "wr_abc".to_owned() };
-            database.put_api_key(&new, 2, &BY, at(i64::from(hash))).await.unwrap()
+            database.put_api_key(&new, KeyRoom { of_name: 2, in_all: 5 }, &BY, at(i64::from(hash))).await.unwrap()
         };
         assert!(put("쇼핑몰", 7).await && put("other", 8).await);
 
@@ -88,6 +88,8 @@ on_both_databases! {
         assert!(!database.delete_api_key("0707070707070707", &BY, at(1)).await.unwrap() && !database.delete_api_key("x", &BY, at(1)).await.unwrap());
         assert_eq!(database.find_api_key(&[7; 32], at(100)).await.unwrap(), None);
         assert!(put("쇼핑몰", 11).await, "there is room again");
+        assert!(put("fifth", 12).await && !put("sixth", 13).await, "five in all");
+        assert!(put("fifth", 12).await, "the same key again");
     }
 
     async fn an_owner_is_left_whatever_two_owners_do_at_once(test: TestDatabase) {
@@ -163,7 +165,7 @@ on_both_databases! {
         for round in 0..10_u8 {
             let key = |number: u8| NewApiKey { name: format!("shop {round}"), hash: [10 * round + number; 32], hint: "wr_".to_owned() };
             let keys = [key(0), key(1), key(2), key(3)];
-            let [one, two, three, four] = keys.each_ref().map(|key| database.put_api_key(key, 2, &BY, at(1)));
+            let [one, two, three, four] = keys.each_ref().map(|key| database.put_api_key(key, KeyRoom { of_name: 2, in_all: 100 }, &BY, at(1)));
             let (one, two, three, four) = tokio::join!(one, two, three, four);
             let made = [one, two, three, four];
             assert_eq!(made.into_iter().filter(|made| *made.as_ref().unwrap()).count(), 2, "{round}");

@@ -25,8 +25,8 @@ use wanryo::ports::notes::{KeptNote, NewNote, NoteStore, Noted};
 use wanryo::ports::retention::{Due, PersonalData, RetentionStore};
 use wanryo::ports::store::{
     AccessStore, ApiKey, Commit, Committed, Created, InboxEntry, InboxResult, InboxStore, KeptKey,
-    Listed, NewApiKey, NewUser, Opening, OrderFilter, OrderStore, OutboxEvent, Person, Received,
-    Snapshot, StoreError, User, UserChange, UserChanged,
+    KeyRoom, Listed, NewApiKey, NewUser, Opening, OrderFilter, OrderStore, OutboxEvent, Person,
+    Received, Snapshot, StoreError, User, UserChange, UserChanged,
 };
 
 use super::world::{Passage, Shared, Side, World, at};
@@ -424,7 +424,7 @@ impl AccessStore for Server {
     async fn put_api_key(
         &self,
         _: &NewApiKey,
-        _: u32,
+        _: KeyRoom,
         _: &Actor,
         _: Timestamp,
     ) -> Result<bool, StoreError> {

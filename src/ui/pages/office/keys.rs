@@ -10,7 +10,7 @@ use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::ports::store::KeptKey;
 use crate::service::Core;
-use crate::service::access::{KEY_NAME_CHARS_MAX, KEYS_LISTED_MAX};
+use crate::service::access::{KEY_NAME_CHARS_MAX, KEYS_MAX};
 use crate::ui::context::{GivenBack, NewSecret, from_request};
 
 /// Where the page is.
@@ -41,7 +41,7 @@ async fn page(
     new: Option<NewSecret>,
     back: Option<GivenBack<KeyTyped>>,
 ) -> AnyView {
-    let keys = match core.access.api_keys(KEYS_LISTED_MAX).await {
+    let keys = match core.access.api_keys(KEYS_MAX).await {
         Ok(keys) => keys,
         Err(error) => {
             tracing::error!(

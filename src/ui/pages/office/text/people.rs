@@ -191,7 +191,7 @@ static EN: PeopleText = PeopleText {
             "The form could not be recognised, so nothing was made. Please send it again."
         }
         Report::TooMany => {
-            "There are as many as there may be. Two keys can have the same name; revoke one first."
+            "There are as many as there may be: two keys of one name, 200 in all. Revoke one first."
         }
         Report::NotFound => "It is not there any more.",
         Report::LastOwner => "One owner who may sign in must be left.",
@@ -303,7 +303,7 @@ static KO: PeopleText = PeopleText {
         }
         Report::Again => "양식을 확인할 수 없어서 아무것도 만들지 않았어요. 다시 보내 주세요.",
         Report::TooMany => {
-            "더 만들 수 없어요. 같은 이름의 키는 두 개까지예요. 먼저 하나를 폐기해 주세요."
+            "더 만들 수 없어요. 같은 이름의 키는 두 개까지, 전체는 200개까지예요. 먼저 하나를 폐기해 주세요."
         }
         Report::NotFound => "이미 삭제됐거나 없는 항목이에요.",
         Report::LastOwner => "로그인할 수 있는 소유자가 한 명은 있어야 해요.",
