@@ -188,6 +188,7 @@ impl Admission {
     pub(super) fn pace(
         &self,
         class: Class,
+        portone: Portone,
         payment_id: &PaymentId,
         now: Timestamp,
     ) -> Result<Duration, SyncError> {
@@ -197,6 +198,8 @@ impl Admission {
             Class::Visitor => state
                 .visitors_per_order
                 .take(payment_id, 1, VISITOR_PATIENCE, now),
+            // One that is not made costs nothing: what is down must not use up the other generation's turns.
+            Class::Reconciler if state.breaker(portone).refuses(now) => Some(SignedDuration::ZERO),
             Class::Reconciler => state.reconciler.take(1, SignedDuration::ZERO, now),
         };
         Ok(wait.ok_or(SyncError::Busy)?.unsigned_abs())
@@ -315,14 +318,39 @@ mod tests {
         }
 
         assert_eq!(
-            admission.pace(Class::Visitor, &order(0), at(0)).ok(),
+            admission
+                .pace(Class::Visitor, Portone::V1, &order(0), at(0))
+                .ok(),
             Some(Duration::ZERO)
         );
         assert_eq!(
-            admission.pace(Class::Reconciler, &order(0), at(0)).ok(),
+            admission
+                .pace(Class::Reconciler, Portone::V1, &order(0), at(0))
+                .ok(),
             Some(Duration::ZERO)
         );
         assert!(admission.place(Class::Known).is_ok());
+    }
+
+    #[test]
+    fn a_portone_that_is_down_uses_up_none_of_the_reconcilers_turns() {
+        let admission = Admission::default();
+        for _ in 0..10 {
+            let no_answer = Err::<(), _>(GatewayError::Unavailable);
+            admission.hear(Portone::V2, &no_answer, at(0));
+        }
+
+        for n in 0..10_000 {
+            let free = admission.pace(Class::Reconciler, Portone::V2, &order(n), at(1));
+            assert_eq!(free.ok(), Some(Duration::ZERO));
+        }
+
+        assert_eq!(admission.reconciler_room(at(1)), RECONCILER_MAX as u32);
+        let made = (0..10_000).filter(|&n| {
+            let turn = admission.pace(Class::Reconciler, Portone::V1, &order(n), at(1));
+            turn.is_ok()
+        });
+        assert_eq!(made.count(), usize::from(RECONCILER.burst));
     }
 
     #[test]
@@ -350,15 +378,27 @@ mod tests {
     fn visitors_of_one_order_wait_for_their_turn_and_not_for_ever() {
         let admission = Admission::default();
         let waits: Vec<Option<Duration>> = (0..30)
-            .map(|_| admission.pace(Class::Visitor, &order(0), at(0)).ok())
+            .map(|_| {
+                admission
+                    .pace(Class::Visitor, Portone::V1, &order(0), at(0))
+                    .ok()
+            })
             .collect();
 
         assert_eq!(waits[19], Some(Duration::ZERO));
         assert_eq!(waits[20], Some(Duration::from_millis(500)));
         assert_eq!(waits[23], Some(Duration::from_secs(2)));
         assert_eq!(waits[24], None);
-        assert!(admission.pace(Class::Visitor, &order(1), at(0)).is_ok());
-        assert!(admission.pace(Class::Known, &order(0), at(0)).is_ok());
+        assert!(
+            admission
+                .pace(Class::Visitor, Portone::V1, &order(1), at(0))
+                .is_ok()
+        );
+        assert!(
+            admission
+                .pace(Class::Known, Portone::V1, &order(0), at(0))
+                .is_ok()
+        );
     }
 
     #[test]

@@ -23,19 +23,22 @@ impl Breaker {
         self.failures >= FAILURES_MAX
     }
 
-    /// Whether an ask may be made now. While it is open, one is let through every few seconds.
-    pub(super) fn admits(&mut self, now: Timestamp) -> bool {
-        if !self.is_open() {
-            return true;
-        }
+    /// Whether an ask would not be made now.
+    pub(super) fn refuses(&self, now: Timestamp) -> bool {
         // A clock that was set back must not keep it open.
         let too_soon = self.tried_at.is_some_and(|at| {
             (SignedDuration::ZERO..PROBE_PAUSE).contains(&now.duration_since(at))
         });
-        if !too_soon {
+        self.is_open() && too_soon
+    }
+
+    /// Whether an ask may be made now. While it is open, one is let through every few seconds.
+    pub(super) fn admits(&mut self, now: Timestamp) -> bool {
+        let admitted = !self.refuses(now);
+        if admitted && self.is_open() {
             self.tried_at = Some(now);
         }
-        !too_soon
+        admitted
     }
 
     /// An ask came back: with an answer, whatever it says.

@@ -229,7 +229,13 @@ async fn fetch(
     } = question;
     let (asker, _place) = match place {
         Some(place) => (Asker::Stranger, place),
-        None => (asker(class), turn(core, class, &ask.payment_id).await?),
+        None => {
+            let portone = snapshot.order.portone;
+            (
+                asker(class),
+                turn(core, class, portone, &ask.payment_id).await?,
+            )
+        }
     };
     takeoff.now();
     let portone = snapshot.order.portone;
@@ -279,6 +285,7 @@ async fn fetch(
 async fn turn<'core>(
     core: &'core Core,
     class: Class,
+    portone: Portone,
     payment_id: &PaymentId,
 ) -> Result<SemaphorePermit<'core>, SyncError> {
     let refused = |error: SyncError| {
@@ -289,7 +296,7 @@ async fn turn<'core>(
     let now = core.clock.now();
     let wait = core
         .admission
-        .pace(class, payment_id, now)
+        .pace(class, portone, payment_id, now)
         .map_err(refused)?;
     if !wait.is_zero() {
         core.clock.sleep(wait).await;
