@@ -126,8 +126,9 @@ on_both_databases! {
             brought_to(&old, version).await;
             for kill in 0..KILLS {
                 let mut child = migrate(&old).spawn().unwrap();
-                // Spread over all that the program does.
-                let moment = whole.mul_f64(rand::random::<f64>());
+                // Spread over all that the program does, the early ones first: what is whole cannot be cut short any more.
+                let part = (f64::from(kill) + rand::random::<f64>()) / f64::from(KILLS);
+                let moment = whole.mul_f64(part);
                 tokio::time::sleep(moment).await;
                 child.kill().await.unwrap();
 
