@@ -546,6 +546,10 @@ fn transaction(
             .virtual_account
             .clone()
             .or_else(|| before.and_then(|b| b.virtual_account.clone())),
+        pay_by: kept(
+            record.pay_by.as_ref(),
+            before.and_then(|b| b.pay_by.as_ref()),
+        ),
         paid_at: kept(
             record.paid_at.as_ref(),
             before.and_then(|b| b.paid_at.as_ref()),

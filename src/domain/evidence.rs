@@ -146,6 +146,9 @@ pub struct Record {
     pub receipt_url: Option<String>,
     /// The account, when one was issued.
     pub virtual_account: Option<VirtualAccount>,
+    /// Until when the buyer can pay with the number that was issued, where there is a number and no account: at a store in
+    /// Japan.
+    pub pay_by: Option<Timestamp>,
     /// When it was paid, by PortOne's clock.
     pub paid_at: Option<Timestamp>,
 }
@@ -200,6 +203,7 @@ mod tests {
             fail_reason: None,
             receipt_url: None,
             virtual_account: None,
+            pay_by: None,
             paid_at: None,
         }
     }

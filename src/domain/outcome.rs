@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::ids::TransactionId;
 use super::order::{Order, OrderStatus, words};
-use super::schedule::account_ends;
+use super::schedule::{account_ends, approval_ends};
 use super::transaction::{Transaction, TransactionStatus, Verdict};
 
 /// Why a payment failed, in our words: PortOne passes the gateways' texts through, and no table of codes exists.
@@ -240,11 +240,16 @@ fn weight(transaction: &Transaction) -> u8 {
 /// becomes a payment without anything more from the buyer.
 #[must_use]
 pub fn may_pay_again(order: &Order, transactions: &[Transaction], now: Timestamp) -> bool {
-    let in_review = |t: &Transaction| t.status == TransactionStatus::PayPending;
     order.status.is_payable()
         && order.expires_at.is_none_or(|at| at > now)
-        && !transactions.iter().any(in_review)
+        && !transactions.iter().any(|t| awaits_approval(t, now))
         && !awaits_deposit(transactions, now)
+}
+
+/// Whether the gateway may still approve an attempt by itself, see [`approval_ends`].
+#[must_use]
+pub fn awaits_approval(transaction: &Transaction, now: Timestamp) -> bool {
+    transaction.status == TransactionStatus::PayPending && approval_ends(transaction) > now
 }
 
 /// Whether a deposit to one of the order's accounts may still arrive. One made in time may be reported later than the account's
@@ -414,7 +419,9 @@ impl Outcome {
 mod tests {
     use super::*;
     use crate::domain::decision::fixtures::{at, left_open, order};
-    use crate::domain::schedule::GRACE;
+    use std::slice;
+
+    use crate::domain::schedule::{GRACE, WATCH};
     use crate::domain::transaction::VirtualAccount;
 
     #[test]
@@ -574,6 +581,24 @@ mod tests {
         assert!(!issued(closed, None, true));
         assert!(!issued(until(10), None, true));
         assert!(!issued(order(), Some(10), true));
+    }
+
+    #[test]
+    fn a_review_and_a_number_to_pay_with_are_waited_for_and_not_for_ever() {
+        let waiting = |pay_by: Option<i64>| Transaction {
+            status: TransactionStatus::PayPending,
+            pay_by: pay_by.map(at),
+            ..left_open("tx-1")
+        };
+        let may =
+            |one: &Transaction, second| may_pay_again(&order(), slice::from_ref(one), at(second));
+        let (grace, watch) = (GRACE.as_secs(), WATCH.as_secs());
+
+        let number = waiting(Some(60));
+        assert!(!may(&number, 59 + grace) && awaits_approval(&number, at(59 + grace)));
+        assert!(may(&number, 60 + grace) && !awaits_approval(&number, at(60 + grace)));
+        let review = waiting(None);
+        assert!(!may(&review, watch - 1) && may(&review, watch));
     }
 
     #[test]

@@ -67,6 +67,8 @@ const DOUBT_GAPS_SECONDS: [i64; 6] = [5, 10, 30, 60, 300, 600];
 const REQUESTED_GAPS_SECONDS: [i64; 9] = [2, 10, 30, 60, 300, 900, 3600, 10_800, 21_600];
 /// Code of a refund that PortOne had taken and the gateway failed to carry out.
 pub const CANCELLATION_FAILED: &str = "cancellation_failed";
+/// Code of a refund that PortOne and the gateway have booked, and that the buyer's account has not got.
+pub const NOT_RECEIVED: &str = "not_received";
 /// Code of a refund that ended by a person's word.
 pub const SETTLED: &str = "settled";
 
@@ -266,6 +268,11 @@ pub enum Stage {
     Done,
     /// The gateway decides later.
     UnderWay,
+    /// Cancelled for good, and not known to have reached the account that it goes to: banks pay a deposit back a day or two
+    /// later.
+    Sending,
+    /// Cancelled for good, and the account that it was to go to has not got it: a wrong number, mostly.
+    NotReceived,
     /// Nothing was given back.
     Failed,
 }
@@ -458,6 +465,13 @@ pub fn is_account_field(typed: &str) -> bool {
     (1..=ACCOUNT_CHARS_MAX).contains(&typed.chars().count()) && !typed.contains(char::is_control)
 }
 
+fn settled(word: &Word) -> Trouble {
+    Trouble {
+        code: SETTLED.to_owned(),
+        message: Some(word.note.clone()),
+    }
+}
+
 fn trouble(code: &str) -> Trouble {
     Trouble {
         code: code.to_owned(),
@@ -516,12 +530,15 @@ fn trace<'b>(refund: &Refund, balance: &'b Balance) -> Trace<'b> {
         }
         before = before.saturating_add(cancellation.amount_minor);
     }
-    // The single cancellations do not add up to the sum, so the sum alone speaks. It counts what may still fail, too.
-    match taken >= amount {
-        true if has_one_under_way(balance) => Trace::Shown(Stage::UnderWay, None),
-        true => Trace::Shown(Stage::Done, None),
-        false => Trace::Other,
+    // The single cancellations do not add up to the sum, so the sum alone speaks. It counts what may still fail, too, and what
+    // nobody has got yet.
+    if taken < amount {
+        return Trace::Other;
     }
+    let is_there = |stage: &Stage| balance.cancellations.iter().any(|c| c.stage == *stage);
+    let unfinished = [Stage::UnderWay, Stage::NotReceived, Stage::Sending];
+    let stage = unfinished.into_iter().find(is_there);
+    Trace::Shown(stage.unwrap_or(Stage::Done), None)
 }
 
 /// Makes the refund that follows.
@@ -618,6 +635,10 @@ impl Next<'_> {
             // By its id it is known again when the gateway decides against it, and PortOne shows nothing else of that. Without
             // one nobody has said that this refund was taken: it is in doubt until the money shows.
             (Trace::Shown(Stage::UnderWay, Some(id)), _) => self.taken(Some(id.to_owned())),
+            // It was carried out, so that its end is all that is missing.
+            (Trace::Shown(Stage::Sending | Stage::NotReceived, id), _) => {
+                self.taken(id.map(str::to_owned))
+            }
             (Trace::Shown(Stage::Failed, _), _) => self.refused(trouble(CANCELLATION_FAILED)),
             (Trace::Absent, _) if is_over => self.given_up(trouble("not_shown")),
             (Trace::Other, Some(word)) if is_over && !has_one_under_way(balance) => {
@@ -641,6 +662,14 @@ impl Next<'_> {
         match (trace(self.refund, balance), word) {
             (Trace::Shown(Stage::Done, _), _) => self.done(),
             (Trace::Shown(Stage::Failed, _), _) => self.refused(trouble(CANCELLATION_FAILED)),
+            // The payment is cancelled, so nothing can give the money back a second time: who says that the buyer has it ends it.
+            (Trace::Shown(Stage::Sending | Stage::NotReceived, _), Some(word)) => {
+                self.done_by(word)
+            }
+            (Trace::Shown(Stage::Sending, _), None) => self.waiting(None),
+            (Trace::Shown(Stage::NotReceived, _), None) => {
+                self.waiting(Some(trouble(NOT_RECEIVED)))
+            }
             // PortOne said that it took the refund, so another order in its list is the list's own affair.
             (Trace::Other, _) if is_settled_balance && taken >= self.refund.amount.minor() => {
                 self.done()
@@ -684,6 +713,28 @@ impl Next<'_> {
         }
     }
 
+    /// The person's own words stand beside the refund's end.
+    fn done_by(&self, word: &Word) -> Step {
+        let Step { refund, kind } = self.done();
+        let trouble = Some(settled(word));
+        Step {
+            refund: Refund { trouble, ..refund },
+            kind,
+        }
+    }
+
+    /// PortOne has booked it, and what is known of the buyer's account is this.
+    fn waiting(&self, why: Option<Trouble>) -> Step {
+        let Step { refund, kind } = self.again(&REQUESTED_GAPS_SECONDS);
+        Step {
+            refund: Refund {
+                trouble: why,
+                ..refund
+            },
+            kind,
+        }
+    }
+
     fn refused(&self, why: Trouble) -> Step {
         Step {
             refund: Refund {
@@ -706,10 +757,7 @@ impl Next<'_> {
 
     /// The person's own words stand beside the refund's end.
     fn given_up_by(&self, word: &Word) -> Step {
-        self.given_up(Trouble {
-            code: SETTLED.to_owned(),
-            message: Some(word.note.clone()),
-        })
+        self.given_up(settled(word))
     }
 
     /// The refund in another state: no account any more, nothing due, nothing tried.

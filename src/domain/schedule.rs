@@ -97,6 +97,18 @@ pub fn account_ends(account: &VirtualAccount, first_seen_at: Timestamp) -> Times
     end.unwrap_or(Timestamp::MAX)
 }
 
+/// From when on an attempt is not waited for any more that becomes a payment without the shop's doing: some time beyond the
+/// deadline of the number that the buyer pays with, or when a review was first seen long ago. A payment that comes later still
+/// is one.
+#[must_use]
+pub fn approval_ends(waiting: &Transaction) -> Timestamp {
+    let end = match waiting.pay_by {
+        Some(deadline) => deadline.checked_add(GRACE),
+        None => waiting.first_seen_at.checked_add(WATCH),
+    };
+    end.unwrap_or(Timestamp::MAX)
+}
+
 /// Whether it was the order's turn to be asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {

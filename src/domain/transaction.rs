@@ -148,6 +148,9 @@ pub struct Transaction {
     pub receipt_url: Option<String>,
     /// Account to deposit to.
     pub virtual_account: Option<VirtualAccount>,
+    /// Until when the buyer can pay with the number that was issued, where there is a number and no account: at a store in
+    /// Japan.
+    pub pay_by: Option<Timestamp>,
     /// When it was paid, by PortOne's clock.
     pub paid_at: Option<Timestamp>,
     /// The latest verification's checks.

@@ -78,6 +78,11 @@ pub struct Messages {
     /// The buyer has done everything, and the gateway takes days over it.
     pub in_review: StoryText,
 
+    /// The buyer has got a number to pay with at a store.
+    pub number_issued: StoryText,
+    /// What is known of the money, and until when it can be paid.
+    pub number_money: fn(&str) -> String,
+
     /// The buyer left before the end, as far as one can tell.
     pub left: StoryText,
     /// Where the order cannot be paid any more by a link of ours.
@@ -299,4 +304,6 @@ pub struct PayMessages {
     pub awaits_deposit: StoryText,
     /// The gateway has not approved a payment yet.
     pub in_review: StoryText,
+    /// The buyer has got a number to pay with at a store.
+    pub number_issued: StoryText,
 }

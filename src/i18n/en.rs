@@ -51,6 +51,14 @@ pub(super) static MESSAGES: Messages = Messages {
         next: "The payment provider has not approved it yet, which can take a few days. You can close this page; it will show the result.",
     },
 
+    number_issued: StoryText {
+        heading: "Please pay at the store",
+        next: "Show the number you got in the payment window at the store. If you have paid, this page will show it once it is confirmed.",
+    },
+    number_money: |deadline| {
+        format!("You can pay until {deadline}. No payment has been confirmed yet.")
+    },
+
     left: StoryText {
         heading: "Your payment isn’t finished",
         next: "If you closed the payment window, you can continue. If you did finish paying, please wait a moment and don’t pay again.",
@@ -271,6 +279,10 @@ pub(super) static MESSAGES: Messages = Messages {
         in_review: StoryText {
             heading: "Your earlier payment is being reviewed",
             next: "Please don’t pay again. The payment’s status will show the result.",
+        },
+        number_issued: StoryText {
+            heading: "You already have a number to pay with at a store",
+            next: "Please pay with that number and don’t pay again here. The payment’s status will show the result.",
         },
     },
 };

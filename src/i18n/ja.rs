@@ -54,6 +54,14 @@ pub(super) static MESSAGES: Messages = Messages {
         next: "数日かかることがあります。画面を閉じても問題ありません。結果はこのページでご覧いただけます。",
     },
 
+    number_issued: StoryText {
+        heading: "コンビニでお支払いください",
+        next: "決済画面で受け取った番号をコンビニでご提示ください。すでにお支払いの場合は、確認でき次第このページでご覧いただけます。",
+    },
+    number_money: |deadline| {
+        format!("{deadline}\u{2060}までお支払いいただけます。お支払いはまだ確認できていません。")
+    },
+
     left: StoryText {
         heading: "お支払いが終わっていません",
         next: "決済画面を閉じた場合は、続きからお支払いいただけます。すでにお支払いを終えた場合は、もう一度支払わずにしばらくお待ちください。",
@@ -276,6 +284,10 @@ pub(super) static MESSAGES: Messages = Messages {
         in_review: StoryText {
             heading: "先のお支払いを審査しています",
             next: "もう一度お支払いにならないでください。結果はお支払いの状態でご確認いただけます。",
+        },
+        number_issued: StoryText {
+            heading: "コンビニでのお支払い番号がすでに発行されています",
+            next: "その番号でお支払いになり、ここではもう一度お支払いにならないでください。結果はお支払いの状態でご確認いただけます。",
         },
     },
 };

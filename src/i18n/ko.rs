@@ -61,6 +61,14 @@ pub(super) static MESSAGES: Messages = Messages {
         next: "며칠이 걸릴 수도 있어요. 창을 닫아도 괜찮고, 결과는 이 페이지에서 볼 수 있어요.",
     },
 
+    number_issued: StoryText {
+        heading: "편의점에서 결제해 주세요",
+        next: "결제창에서 받은 번호를 편의점에 보여 주고 결제해 주세요. 이미 결제했다면 확인되는 대로 이 페이지에서 볼 수 있어요.",
+    },
+    number_money: |deadline| {
+        format!("{deadline}\u{2060}까지 결제할 수 있어요. 아직 결제가 확인되지 않았어요.")
+    },
+
     left: StoryText {
         heading: "결제가 끝나지 않았어요",
         next: "결제창을 닫았다면 이어서 결제할 수 있어요. 결제를 마쳤다면 다시 결제하지 말고 잠시 기다려 주세요.",
@@ -276,6 +284,10 @@ pub(super) static MESSAGES: Messages = Messages {
         in_review: StoryText {
             heading: "먼저 하신 결제를 심사하고 있어요",
             next: "다시 결제하지 마세요. 결과는 결제 상태에서 볼 수 있어요.",
+        },
+        number_issued: StoryText {
+            heading: "편의점에서 결제할 번호가 이미 있어요",
+            next: "받은 번호로 결제하고, 여기에서 다시 결제하지 마세요. 결과는 결제 상태에서 볼 수 있어요.",
         },
     },
 };

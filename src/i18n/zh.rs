@@ -46,6 +46,12 @@ pub(super) static MESSAGES: Messages = Messages {
         next: "可能需要几天时间。您可以关闭页面，之后可在本页查看结果。",
     },
 
+    number_issued: StoryText {
+        heading: "请到便利店付款",
+        next: "请在便利店出示支付窗口中的号码付款。如果已经付款，确认后会显示在本页。",
+    },
+    number_money: |deadline| format!("可在{deadline}\u{2060}之前付款。目前尚未确认到付款。"),
+
     left: StoryText {
         heading: "付款尚未完成",
         next: "如果您关闭了付款窗口，可以继续付款。如果已经付款，请稍等片刻，不要重复付款。",
@@ -254,6 +260,10 @@ pub(super) static MESSAGES: Messages = Messages {
         in_review: StoryText {
             heading: "您之前的付款正在审核",
             next: "请不要重复付款。结果可在付款状态中查看。",
+        },
+        number_issued: StoryText {
+            heading: "您已有便利店付款号码",
+            next: "请用该号码付款，不要在这里重复付款。结果可在付款状态中查看。",
         },
     },
 };

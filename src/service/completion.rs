@@ -16,10 +16,10 @@ use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
 use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::outcome::{
-    Outcome, awaits_deposit, may_have_charged, may_pay_again, outcome_of,
+    Outcome, awaits_approval, awaits_deposit, may_have_charged, may_pay_again, outcome_of,
 };
 use crate::domain::text::clean;
-use crate::domain::transaction::{Transaction, TransactionStatus, Verdict, VirtualAccount};
+use crate::domain::transaction::{Transaction, Verdict, VirtualAccount};
 use crate::ports::clock::within;
 use crate::ports::observer::Happening;
 use crate::ports::store::{Snapshot, StoreError};
@@ -150,6 +150,8 @@ pub struct TransactionFacts {
     pub amount: Option<Money>,
     /// The buyer has done everything, and the gateway takes its time to approve it.
     pub in_review: bool,
+    /// Until when the buyer can pay with the number that was issued, while that is waited for.
+    pub pay_by: Option<Timestamp>,
     /// It failed, and may have taken money all the same, see [`may_have_charged`].
     pub may_have_charged: bool,
     /// Test money.
@@ -412,7 +414,7 @@ fn view(
             locale: order.locale.clone(),
             awaits_deposit: awaits_deposit(transactions, now),
             said_at: now,
-            transaction: subject.map(|transaction| facts(order, transaction, outcome, proven)),
+            transaction: subject.map(|transaction| facts(order, transaction, outcome, proven, now)),
         }),
         claimed_failure: claim.says_failed(),
         retry_url: may_retry.then(|| core.pay_url(&order.payment_id)),
@@ -433,6 +435,7 @@ fn facts(
     transaction: &Transaction,
     outcome: Outcome,
     proven: bool,
+    now: Timestamp,
 ) -> TransactionFacts {
     let price = order.amount;
     let amount = transaction
@@ -452,7 +455,10 @@ fn facts(
             minor,
             currency: price.currency,
         }),
-        in_review: transaction.status == TransactionStatus::PayPending,
+        in_review: awaits_approval(transaction, now),
+        pay_by: transaction
+            .pay_by
+            .filter(|_| awaits_approval(transaction, now)),
         may_have_charged: may_have_charged(transaction),
         test: transaction.test,
         pay_method: transaction.pay_method.clone(),

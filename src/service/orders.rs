@@ -17,8 +17,8 @@ use crate::domain::ids::{PayToken, PaymentId, StatusToken};
 use crate::domain::money::Money;
 use crate::domain::note::{InvalidNote, Note};
 use crate::domain::order::{Buyer, Order, OrderStatus, Portone};
-use crate::domain::outcome::{awaits_deposit, may_pay_again};
-use crate::domain::transaction::{Transaction, TransactionStatus};
+use crate::domain::outcome::{awaits_approval, awaits_deposit, may_pay_again};
+use crate::domain::transaction::Transaction;
 use crate::ports::clock::within;
 use crate::ports::entropy::draw;
 use crate::ports::notes::{NewNote, Noted};
@@ -193,6 +193,8 @@ pub enum UnderWay {
     Deposit,
     /// The buyer has done everything, and the gateway has not approved it yet.
     Review,
+    /// The buyer has got a number to pay with at a store.
+    Number,
 }
 
 /// What PortOne's payment window has to know beside the order itself.
@@ -274,11 +276,13 @@ pub async fn payment_to_make(
 }
 
 fn under_way(transactions: &[Transaction], now: Timestamp) -> Option<UnderWay> {
-    if transactions
-        .iter()
-        .any(|own| own.status == TransactionStatus::PayPending)
-    {
-        return Some(UnderWay::Review);
+    let mut waiting = transactions.iter().filter(|own| awaits_approval(own, now));
+    if let Some(first) = waiting.next() {
+        let of_numbers = first.pay_by.is_some() && waiting.all(|own| own.pay_by.is_some());
+        return Some(match of_numbers {
+            true => UnderWay::Number,
+            false => UnderWay::Review,
+        });
     }
     awaits_deposit(transactions, now).then_some(UnderWay::Deposit)
 }

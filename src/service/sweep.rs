@@ -245,10 +245,10 @@ async fn take(
 
 /// Whether the window's list is another than when its first page was read. When a payment leaves it, by being given back, all
 /// behind it move up, and the one that comes to the end of a page that was read would be passed over. A list that has moved too
-/// often is read as it comes: the sweep goes on whatever it does.
+/// often is read as it comes: the sweep goes on whatever it does. So is one of which the first page did not say how long it is.
 fn has_moved(run: &mut Run, page: &Page) -> bool {
     let is_its_first = run.place.page == 0 && run.place.done == 0;
-    if is_its_first || run.total == page.total {
+    if is_its_first || run.total.is_none() || run.total == page.total {
         run.total = page.total;
         return false;
     }

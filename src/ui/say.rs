@@ -140,7 +140,7 @@ fn say_of_payment(
         )
         .large(Some(paid)),
         Outcome::VirtualAccountIssued => account(transaction, payment.amount, locale),
-        Outcome::Pending => unfinished(view, payment, words, arrival),
+        Outcome::Pending => unfinished(view, payment, locale, arrival),
         Outcome::Failed(reason) => {
             let failure = (words.failure)(reason);
             let text = StoryText {
@@ -245,14 +245,23 @@ fn account(transaction: Option<&TransactionFacts>, price: Money, locale: Locale)
     said
 }
 
-/// PortOne answered, and nothing is paid. Five stories, by who has to do something now.
+/// PortOne answered, and nothing is paid. Six stories, by who has to do something now.
 fn unfinished(
     view: &CompletionView,
     payment: &PaymentFacts,
-    words: &'static Messages,
+    locale: Locale,
     arrival: Arrival,
 ) -> Said {
+    let words = locale.messages();
     let transaction = payment.transaction.as_ref();
+    if let Some(pay_by) = transaction.and_then(|transaction| transaction.pay_by) {
+        return Said::new(
+            Mark::Clock,
+            &words.number_issued,
+            (words.number_money)(&datetime(locale, pay_by)),
+            Step::CheckNow,
+        );
+    }
     if transaction.is_some_and(|transaction| transaction.in_review) {
         return Said::new(
             Mark::Clock,
@@ -425,6 +434,7 @@ mod tests {
                     transaction_id: TransactionId::parse("imp_1").ok(),
                     amount: Some(won(64_900)),
                     in_review: false,
+                    pay_by: None,
                     may_have_charged: false,
                     test: Some(false),
                     pay_method: None,
@@ -630,6 +640,22 @@ mod tests {
                 (locale.messages().in_review.heading, Step::CheckNow, true)
             );
             assert_eq!(said.money, locale.messages().approving_money);
+
+            let mut numbered = reviewed.clone();
+            if let Some(transaction) = &mut payment(&mut numbered).transaction {
+                transaction.pay_by = "2026-09-30T14:59:59Z".parse().ok();
+            }
+            let said = say(&numbered, locale, arrival);
+            assert_eq!(
+                (said.heading, said.step, said.do_not_pay_again),
+                (
+                    locale.messages().number_issued.heading,
+                    Step::CheckNow,
+                    false
+                )
+            );
+            let deadline = "2026-09-30T14:59:59Z".parse().expect("a time");
+            assert!(said.money.contains(&datetime(locale, deadline)));
         }
     }
 

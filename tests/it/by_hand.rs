@@ -285,6 +285,7 @@ pub(crate) fn paid(id: &PaymentId) -> Record {
         fail_reason: None,
         receipt_url: None,
         virtual_account: None,
+        pay_by: None,
         paid_at: None,
     }
 }

@@ -184,16 +184,42 @@ on_both_databases! {
     async fn what_is_paid_at_a_store_is_waited_for(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         app.order("ORD-1").await;
-        let imp_uid = app.pay("ORD-1", json!({ "status": "ready", "pg_provider": "eximbay", "pay_method": "vbank", "vbank_name": "Econtext", "vbank_num": "unknown" }));
+        let imp_uid = app.pay("ORD-1", json!({ "status": "ready", "pg_provider": "eximbay", "pay_method": "vbank", "vbank_name": "Econtext", "vbank_num": "unknown", "vbank_date": 4_102_444_800_i64 }));
 
         let issued = app.complete(&query(&imp_uid, "ORD-1")).await;
 
         assert_eq!((issued.outcome().as_str(), &issued.json()["virtual_account"]), ("pending", &Value::Null));
+        let page = app.page(&format!("/payments/complete?{}", query(&imp_uid, "ORD-1"))).await.text;
+        assert!(page.contains("편의점에서 결제해 주세요") && page.contains("2100년 1월 1일"), "{page}");
         let pay = app.page("/pay/ORD-1").await.text;
-        assert!(pay.contains("먼저 하신 결제를 심사하고 있어요") && !pay.contains("<script src="), "{pay}");
+        assert!(pay.contains("편의점에서 결제할 번호가 이미 있어요") && !pay.contains("<script src="), "{pay}");
         app.sandbox.patch_payment(&imp_uid, json!({ "status": "paid", "paid_at": 1_900_000_000 })).unwrap();
         assert_eq!(app.complete(&query(&imp_uid, "ORD-1")).await.outcome(), "paid");
         assert_eq!(app.told("ORD-1").await, ["order.paid"]);
+    }
+
+    /// A number to pay with at a store is good until its deadline: who let it pass can pay in another way.
+    async fn a_number_that_nobody_paid_with_is_not_waited_for_for_ever(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let now = app.running.core.clock.now();
+        let of_v1 = |deadline: Timestamp| json!({ "status": "ready", "pg_provider": "eximbay", "pay_method": "vbank", "vbank_name": "Econtext", "vbank_num": "unknown", "vbank_date": deadline.as_second() });
+        let of_v2 = |deadline: Timestamp| json!({ "status": "VIRTUAL_ACCOUNT_ISSUED", "method": { "type": "PaymentMethodConvenienceStore", "paymentDeadline": deadline.to_string(), "convenienceStoreBrand": "LAWSON" } });
+        let grace = SignedDuration::from_hours(96);
+        let minute = SignedDuration::from_mins(1);
+        for (name, deadline, may_pay_again) in [("WAITS", now - grace + minute, false), ("OVER", now - grace - minute, true)] {
+            let [first, second] = ["V1", "V2"].map(|portone| format!("{name}-{portone}"));
+            app.order(&first).await;
+            let imp_uid = app.pay(&first, of_v1(deadline));
+            app.order_v2(&second).await;
+            let tx_id = app.pay_v2(&second, of_v2(deadline)).await;
+
+            for (id, asked) in [(&first, query(&imp_uid, &first)), (&second, format!("paymentId={second}&txId={tx_id}"))] {
+                let answer = app.complete(&asked).await;
+                assert_eq!((answer.outcome().as_str(), answer.json()["retry_url"].is_string()), ("pending", may_pay_again), "{}", answer.text);
+                let pay = app.page(&format!("/pay/{id}")).await.text;
+                assert_eq!(pay.contains("<script src="), may_pay_again, "{pay}");
+            }
+        }
     }
 
     async fn an_issued_account_waits_for_its_deposit(db: TestDatabase) {

@@ -502,6 +502,46 @@ on_both_databases! {
         assert_eq!(problem(&app.refund("LATE", "2", json!({ "reason": "x" })).await), (409, "order-not-paid".to_owned()), "nothing paid the order");
     }
 
+    /// That a deposit is cancelled does not say that the buyer has the money: the bank transfers it later, to an account that somebody
+    /// typed.
+    async fn a_deposit_is_given_back_once_the_account_has_it(db: TestDatabase) {
+        let clock = Arc::new(Ahead::default());
+        let app = start(&db, &clock).await;
+        app.sandbox.configure_v2(json!({ "refund_status": "PENDING" })).unwrap();
+        let account = json!({ "bank": "KOOKMIN", "number": "110-123", "holder": "홍길동" });
+        let method = |status: &str| json!({ "type": "PaymentMethodVirtualAccount", "bank": "KOOKMIN", "accountNumber": "56211-1", "accountType": "NORMAL", "refundStatus": status });
+        let needs_attention = async || app.api(Method::GET, "/api/v1/attention", None).await.json()["items"].as_array().unwrap().len();
+        for (ends, by_word) in [("COMPLETED", false), ("FAILED", true)] {
+            let id = format!("VBANK-{ends}");
+            make_order(&app, "v2", &id).await;
+            let transaction_id = app.pay_v2(&id, json!({ "method": method("PENDING") })).await;
+            let refund = app.refund(&id, "1", json!({ "reason": "x", "refund_account": account })).await.json();
+            assert_eq!((&refund["state"], &refund["error"]), (&json!("requested"), &json!(null)), "{refund}");
+            assert_eq!(app.read_order(&id).await["status"], "refunded", "as PortOne has it");
+            let second = app.refund(&id, "2", json!({ "reason": "x", "amount": 1, "refund_account": account })).await;
+            assert_eq!(second.status, StatusCode::CONFLICT, "{}", second.text);
+            clock.push(Duration::from_secs(3 * 24 * 3600));
+            refunds::work_off_due(&app.running.core, BATCH).await.unwrap();
+            assert_eq!((&list(&app, &id).await[0]["state"], needs_attention().await), (&json!("requested"), 0), "banks take days");
+
+            app.control_v2(Method::PATCH, &[&id], json!({ "method": method(ends) })).await;
+            clock.push(Duration::from_secs(24 * 3600 - 3_600));
+            refunds::work_off_due(&app.running.core, BATCH).await.unwrap();
+
+            if by_word {
+                let waits = &list(&app, &id).await[0];
+                assert_eq!((&waits["state"], &waits["error"]["code"]), (&json!("requested"), &json!("not_received")), "{waits}");
+                assert_eq!(needs_attention().await, 1, "at once");
+                let path = format!("/api/v1/attention/refund_in_doubt/{transaction_id}/settle");
+                assert_eq!(app.api(Method::POST, &path, Some(json!({ "note": "직접 보냈어요" }))).await.status, StatusCode::NO_CONTENT);
+                refunds::work_off_due(&app.running.core, BATCH).await.unwrap();
+            }
+            let done = &list(&app, &id).await[0];
+            assert_eq!((&done["state"], &done["error"]["message"]), (&json!("done"), &if by_word { json!("직접 보냈어요") } else { json!(null) }), "{done}");
+            assert_eq!((needs_attention().await, app.sandbox.calls("v2_cancel")), (0, if by_word { 2 } else { 1 }));
+        }
+    }
+
     /// Where a deposit goes back to is personal data: it is kept until PortOne has answered.
     async fn a_deposit_goes_back_to_an_account_that_is_forgotten(db: TestDatabase) {
         let app = TestApp::start(&db).await;

@@ -79,6 +79,7 @@ async fn paid(database: &Database, order_id: &str) {
         fail_reason: None,
         receipt_url: None,
         virtual_account: None,
+        pay_by: None,
         paid_at: None,
         checks: Vec::new(),
         first_seen_at: at(0),

@@ -244,6 +244,21 @@ on_both_databases! {
         assert_eq!(seen, 2_500, "every page of the answer together has every item once");
     }
 
+    /// PortOne V2 calls its count that of the objects "actually returned": those of the page, perhaps.
+    async fn a_count_of_the_page_alone_hides_no_page(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        shop.app.order("FIRST").await;
+        shop.sandbox().configure_v2(json!({ "total_count": "page" })).unwrap();
+        for number in 0..250 {
+            shop.app.pay_v2(&format!("ORPHAN-{number}"), json!({})).await;
+        }
+
+        shop.sweep().await;
+
+        assert_eq!(db.read("SELECT CAST(COUNT(*) AS TEXT) FROM findings").await, ["250"]);
+        assert_eq!(finished(&db).await["left_out"], false);
+    }
+
     /// A payment carries what the shop's page gave it, and what the shop's server answered to its webhooks: a hundred of them may
     /// be more than one answer may hold.
     async fn a_page_too_long_for_one_answer_is_read_in_parts(db: TestDatabase) {

@@ -323,6 +323,9 @@ impl TryFrom<v1::Payment> for Record {
             approval_number: payment.apply_num.and_then(text),
             fail_reason: payment.fail_reason.and_then(text),
             receipt_url: payment.receipt_url.and_then(text),
+            pay_by: payment
+                .vbank_date
+                .filter(|_| payment.vbank_num.as_deref() == Some(NO_ACCOUNT)),
             virtual_account,
             paid_at: payment.paid_at,
         })

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use portone::Code;
 use portone::v2::{
     self, Cancel, CancelAmount, CancellationStatus, ChannelType, EasyPayMethod, ErrorType, Failure,
-    Filter, FilterStatus, IdempotencyKey, Method, Payment, PreRegister, SortBy, SortOrder, State,
-    TimestampType, Version,
+    Filter, FilterStatus, IdempotencyKey, Method, Payment, PreRegister, RefundStatus, SortBy,
+    SortOrder, State, TimestampType, Version,
 };
 
 use super::{Part, balance, currency_code, failure, readable, text, to_micros};
@@ -144,6 +144,7 @@ impl PortoneV2 {
         };
         let found = self.client.payments(&filter, wanted).await?;
         let told = (u64::from(part.number) + 1) * u64::from(part.size);
+        let here = found.items.len() as u64;
         let (records, unread) = readable(
             Portone::V2,
             found.items.into_iter().map(|payment| {
@@ -153,8 +154,11 @@ impl PortoneV2 {
         );
         Ok(Page {
             records,
-            more: told < found.total_count,
-            total: Some(found.total_count),
+            // PortOne calls its count that of the objects "actually returned", which may be those of this page alone: a full page
+            // is followed by one more look whatever the count says, and a count that is the page's own says nothing of the list.
+            // https://developers.portone.io/api/rest-v2/type-def#PageInfo
+            more: told < found.total_count || here >= u64::from(part.size),
+            total: Some(found.total_count).filter(|count| *count > here),
             unread,
         })
     }
@@ -213,7 +217,7 @@ fn balance_of(payment: &Payment) -> Result<Balance, GatewayError> {
     let money = |minor: i64| Money::new(minor, currency).map_err(|_| GatewayError::Garbled);
     let mut listed: Vec<&v2::Cancellation> = payment.cancellations.iter().collect();
     listed.sort_by_key(|cancellation| cancellation.requested_at);
-    let cancellations: Vec<Cancellation> = listed
+    let mut cancellations: Vec<Cancellation> = listed
         .into_iter()
         .map(|cancellation| Cancellation {
             id: text(cancellation.id.clone()),
@@ -228,6 +232,13 @@ fn balance_of(payment: &Payment) -> Result<Balance, GatewayError> {
             },
         })
         .collect();
+    // What is said of the account's money is about the latest that was cancelled: none follows before the one before is over.
+    if let Some(latest) = cancellations
+        .iter_mut()
+        .rfind(|cancellation| cancellation.stage == Stage::Done)
+    {
+        latest.stage = sent(payment.method.as_ref());
+    }
     let under_way = cancellations
         .iter()
         .filter(|cancellation| cancellation.stage == Stage::UnderWay)
@@ -247,6 +258,20 @@ fn balance_of(payment: &Payment) -> Result<Balance, GatewayError> {
         | State::Unrecognized(_) => (0, 0),
     };
     balance(money(paid)?, money(reserved)?, cancellations)
+}
+
+/// How far what was cancelled has come: a deposit goes back by a transfer of its own, days later perhaps, and the number of the
+/// account was typed by somebody.
+/// <https://developers.portone.io/api/rest-v2/type-def#PaymentMethodVirtualAccountRefundStatus>
+fn sent(method: Option<&Method>) -> Stage {
+    let Some(Method::VirtualAccount(account)) = method else {
+        return Stage::Done;
+    };
+    match &account.refund_status {
+        None | Some(RefundStatus::Completed) => Stage::Done,
+        Some(RefundStatus::Pending | RefundStatus::Unrecognized(_)) => Stage::Sending,
+        Some(RefundStatus::Failed | RefundStatus::PartialRefundFailed) => Stage::NotReceived,
+    }
 }
 
 fn is_already_paid(error: &portone::Error) -> bool {
@@ -301,6 +326,12 @@ impl TryFrom<Payment> for Record {
             method_name: method.and_then(method_name).and_then(text),
             fail_reason: fail_reason(&payment.state),
             virtual_account: virtual_account(&payment.state, method),
+            pay_by: match method {
+                Some(Method::ConvenienceStore {
+                    payment_deadline, ..
+                }) => payment_deadline.map(to_micros),
+                _ => None,
+            },
             paid_at: payment.state.paid_at().map(to_micros),
             payment_id: payment.id,
             store_id: payment.store_id,

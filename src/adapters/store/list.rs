@@ -118,7 +118,7 @@ macro_rules! of_ids {
             "SELECT transaction_id, payment_id, status AS its_status, verdict, amount_minor AS its_amount_minor, currency AS its_currency, \
              cancelled_minor, test, pay_method AS its_pay_method, pg_provider, approval_number, method_name, fail_reason, receipt_url, \
              virtual_account_bank, virtual_account_number, virtual_account_holder, virtual_account_expires_at, paid_at, checks, \
-             first_seen_at, checked_at AS its_checked_at FROM transactions WHERE transaction_id ",
+             first_seen_at, checked_at AS its_checked_at, pay_by FROM transactions WHERE transaction_id ",
             $ids
         )
     };

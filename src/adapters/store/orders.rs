@@ -506,7 +506,7 @@ async fn put_transaction(tx: &mut Tx, transaction: &Transaction) -> Result<bool,
         concat!(
             "INSERT INTO transactions (",
             transaction_columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
             ON CONFLICT (transaction_id) DO UPDATE SET status = excluded.status, verdict = excluded.verdict,
                 amount_minor = excluded.amount_minor, currency = excluded.currency, cancelled_minor = excluded.cancelled_minor,
                 test = excluded.test, pay_method = excluded.pay_method, pg_provider = excluded.pg_provider,
@@ -514,7 +514,8 @@ async fn put_transaction(tx: &mut Tx, transaction: &Transaction) -> Result<bool,
                 receipt_url = excluded.receipt_url, virtual_account_bank = excluded.virtual_account_bank,
                 virtual_account_number = excluded.virtual_account_number, virtual_account_holder = excluded.virtual_account_holder,
                 virtual_account_expires_at = excluded.virtual_account_expires_at, paid_at = excluded.paid_at,
-                checks = excluded.checks, first_seen_at = excluded.first_seen_at, checked_at = excluded.checked_at
+                checks = excluded.checks, first_seen_at = excluded.first_seen_at, checked_at = excluded.checked_at,
+                pay_by = excluded.pay_by
             WHERE transactions.payment_id = excluded.payment_id"
         ),
         transaction.transaction_id.as_str(),
@@ -539,6 +540,7 @@ async fn put_transaction(tx: &mut Tx, transaction: &Transaction) -> Result<bool,
         json!(transaction.checks).to_string(),
         micros(transaction.first_seen_at),
         micros(transaction.checked_at),
+        transaction.pay_by.map(micros),
     )?;
     Ok(written == 1)
 }

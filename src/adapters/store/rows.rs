@@ -172,7 +172,7 @@ macro_rules! snapshot_of {
              transactions.amount_minor AS its_amount_minor, transactions.currency AS its_currency, cancelled_minor, test, \
              transactions.pay_method AS its_pay_method, pg_provider, approval_number, method_name, fail_reason, receipt_url, \
              virtual_account_bank, virtual_account_number, virtual_account_holder, virtual_account_expires_at, paid_at, checks, \
-             first_seen_at, transactions.checked_at AS its_checked_at \
+             first_seen_at, transactions.checked_at AS its_checked_at, pay_by \
              FROM orders LEFT JOIN transactions ON transactions.payment_id = orders.payment_id WHERE ",
             $order,
             " ORDER BY first_seen_at, transaction_id"
@@ -185,7 +185,7 @@ macro_rules! transaction_columns {
     () => {
         "transaction_id, payment_id, status, verdict, amount_minor, currency, cancelled_minor, test, pay_method, pg_provider, \
          approval_number, method_name, fail_reason, receipt_url, virtual_account_bank, virtual_account_number, \
-         virtual_account_holder, virtual_account_expires_at, paid_at, checks, first_seen_at, checked_at"
+         virtual_account_holder, virtual_account_expires_at, paid_at, checks, first_seen_at, checked_at, pay_by"
     };
 }
 
@@ -253,6 +253,7 @@ pub(super) struct TransactionRow {
     first_seen_at: i64,
     #[sqlx(rename = "its_checked_at")]
     checked_at: i64,
+    pay_by: Option<i64>,
 }
 
 impl TransactionRow {
@@ -287,6 +288,7 @@ impl TransactionRow {
             fail_reason: self.fail_reason,
             receipt_url: self.receipt_url,
             virtual_account,
+            pay_by: transactions.time_or_none("pay_by", self.pay_by)?,
             paid_at: transactions.time_or_none("paid_at", self.paid_at)?,
             checks: transactions.read("checks", serde_json::from_str(&self.checks).ok())?,
             first_seen_at: transactions.time("first_seen_at", self.first_seen_at)?,

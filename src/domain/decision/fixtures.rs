@@ -73,6 +73,7 @@ pub(crate) fn left_open(id: &str) -> Transaction {
         fail_reason: None,
         receipt_url: None,
         virtual_account: None,
+        pay_by: None,
         paid_at: None,
         checks: Vec::new(),
         first_seen_at: at(0),
@@ -111,6 +112,7 @@ pub(crate) fn record(status: TransactionStatus, cancelled: i64) -> Record {
         fail_reason: None,
         receipt_url: None,
         virtual_account: None,
+        pay_by: None,
         paid_at: Some(at(0)),
     }
 }

@@ -47,6 +47,7 @@ fn record(transaction: &str, status: TransactionStatus) -> Record {
         fail_reason: None,
         receipt_url: None,
         virtual_account: None,
+        pay_by: None,
         paid_at: matches!(
             status,
             TransactionStatus::Paid | TransactionStatus::Cancelled

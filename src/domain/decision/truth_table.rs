@@ -118,6 +118,7 @@ impl Row<'_> {
             fail_reason: None,
             receipt_url: None,
             virtual_account: None,
+            pay_by: None,
             paid_at: Some(at(60)),
         }
     }

@@ -340,6 +340,60 @@ fn what_was_taken_is_known_by_its_id() {
     );
 }
 
+/// A deposit goes back by a transfer of its own: that the payment is cancelled does not say that the buyer has the money.
+#[test]
+fn a_deposit_is_back_once_its_account_has_it_or_a_person_says_so() {
+    for (stage, code) in [
+        (Stage::Sending, None),
+        (Stage::NotReceived, Some(NOT_RECEIVED)),
+    ] {
+        for id in [Some("own"), None] {
+            let waits = seen(&[entry(id, AMOUNT, stage)]);
+            for state in [RefundState::Requested, RefundState::InDoubt] {
+                let taken = next(&known(state), &waits, at(60), 0).expect("a step");
+                assert_eq!(taken.refund.state, RefundState::Requested, "{stage:?}");
+
+                let looked = next(&taken.refund, &waits, at(120), 0).expect("a step");
+                assert_eq!(
+                    (looked.refund.state, looked.kind),
+                    (RefundState::Requested, None)
+                );
+                assert_eq!(looked.refund.trouble.map(|t| t.code).as_deref(), code);
+            }
+
+            let requested = known(RefundState::Requested);
+            let step = next(&requested, &settled(&waits), at(60), 0).expect("a step");
+            assert_eq!(
+                (step.refund.state, step.kind),
+                (RefundState::Done, Some(EntryKind::RefundDone))
+            );
+            assert_eq!(
+                step.refund.trouble.map(|t| t.code).as_deref(),
+                Some(SETTLED)
+            );
+        }
+        // Nor does the sum say so.
+        let mut listed = seen(&[entry(None, AMOUNT - 1, stage)]);
+        if let Input::Seen(sight) = &mut listed {
+            sight.balance.reserved_minor += 1;
+            sight.balance.cancellations.remove(0);
+        }
+        assert_eq!(
+            after(&known(RefundState::Requested), &listed, 60),
+            Some((RefundState::Requested, None))
+        );
+    }
+    // What did not arrive, and then did.
+    let back = seen(&[entry(Some("own"), AMOUNT, Stage::Done)]);
+    let missing = seen(&[entry(Some("own"), AMOUNT, Stage::NotReceived)]);
+    let step = next(&known(RefundState::Requested), &missing, at(60), 0).expect("a step");
+    let step = next(&step.refund, &back, at(120), 0).expect("a step");
+    assert_eq!(
+        (step.refund.state, step.refund.trouble),
+        (RefundState::Done, None)
+    );
+}
+
 #[test]
 fn in_doubt_the_first_cancellation_of_the_balance_tells() {
     let doubt = refund(RefundState::InDoubt);

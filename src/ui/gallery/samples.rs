@@ -13,7 +13,7 @@ use crate::service::orders::{PayView, PaymentWindow, UnderWay};
 use crate::ui::Refusal;
 
 /// Every state, by the name it has in addresses.
-pub const STATES: [&str; 48] = [
+pub const STATES: [&str; 50] = [
     "paid",
     "paid_despite_window",
     "paid_with_test_money",
@@ -22,6 +22,7 @@ pub const STATES: [&str; 48] = [
     "virtual_account_without_deadline",
     "approving",
     "in_review",
+    "number_issued",
     "left",
     "left_with_account",
     "left_without_link",
@@ -56,6 +57,7 @@ pub const STATES: [&str; 48] = [
     "pay",
     "pay_awaits_deposit",
     "pay_in_review",
+    "pay_number_issued",
     "pay_paid",
     "pay_refunded",
     "pay_held",
@@ -106,6 +108,10 @@ pub(super) fn sample(state: &str, public_url: &str) -> Option<Sample> {
         "approving" => stage.result(Outcome::Pending, Arrival::Redirect, |_| {}),
         "in_review" => stage.transaction(Outcome::Pending, Arrival::Link, |own| {
             own.in_review = true;
+        }),
+        "number_issued" => stage.transaction(Outcome::Pending, Arrival::Redirect, |own| {
+            own.in_review = true;
+            own.pay_by = "2026-09-30T14:59:59Z".parse().ok();
         }),
         "left" => stage.result(Outcome::Pending, Arrival::Link, |view| {
             view.retry_url = Some(stage.pay_url());
@@ -168,6 +174,9 @@ pub(super) fn sample(state: &str, public_url: &str) -> Option<Sample> {
         }),
         "pay_in_review" => stage.pay(OrderStatus::Open, |view| {
             view.under_way = Some(UnderWay::Review);
+        }),
+        "pay_number_issued" => stage.pay(OrderStatus::Open, |view| {
+            view.under_way = Some(UnderWay::Number);
         }),
         "pay_paid" => stage.pay(OrderStatus::Paid, |_| {}),
         "pay_refunded" => stage.pay(OrderStatus::Refunded, |_| {}),
@@ -271,6 +280,7 @@ impl Stage {
             transaction_id: Some(self.transaction_id.clone()),
             amount: Some(self.amount),
             in_review: false,
+            pay_by: None,
             may_have_charged: false,
             test: Some(false),
             pay_method: Some("card".to_owned()),

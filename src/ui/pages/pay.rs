@@ -150,6 +150,7 @@ fn why_not(view: &PayView, locale: Locale) -> (&'static StoryText, Mark) {
     let words = locale.messages();
     match view.under_way {
         Some(UnderWay::Deposit) => return (&words.pay.awaits_deposit, Mark::Clock),
+        Some(UnderWay::Number) => return (&words.pay.number_issued, Mark::Clock),
         Some(UnderWay::Review) => return (&words.pay.in_review, Mark::Clock),
         None => {}
     }

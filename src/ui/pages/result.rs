@@ -488,6 +488,7 @@ mod tests {
             transaction_id: TransactionId::parse("imp_448280090638").ok(),
             amount: Some(amount),
             in_review: false,
+            pay_by: None,
             may_have_charged: false,
             test: Some(false),
             pay_method: Some("card".to_owned()),

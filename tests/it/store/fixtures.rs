@@ -106,6 +106,7 @@ pub(super) fn transaction(id: &str, order: &Order) -> Transaction {
         fail_reason: None,
         receipt_url: None,
         virtual_account: None,
+        pay_by: None,
         paid_at: None,
         checks: Vec::new(),
         first_seen_at: at(0),
@@ -140,6 +141,7 @@ pub(super) fn full_transaction(id: &str, order: &Order) -> Transaction {
             holder: Some("완료상점".to_owned()),
             expires_at: Some(at(10)),
         }),
+        pay_by: Some(at(14)),
         paid_at: Some(at(11)),
         checks: vec![
             Check {

@@ -309,6 +309,7 @@ pub(crate) fn carry_out(
     now_ms: i64,
 ) -> Result<(Value, Notice), ErrorType> {
     let later = state.config.v2.cancel == CancelMode::Asynchronous;
+    let refund_status = state.config.v2.refund_status;
     let v2 = &mut state.v2;
     let cancellation_id = uuid(&mut v2.ids);
     let pg_id = v2.details.digits(20);
@@ -317,7 +318,13 @@ pub(crate) fn carry_out(
             let requested = cancel::request(&mut attempt.record, cancel, &cancellation_id, now_ms)?;
             let done = match later {
                 true => None,
-                false => cancel::succeed(&mut attempt.record, &cancellation_id, now_ms, &pg_id),
+                false => cancel::succeed(
+                    &mut attempt.record,
+                    &cancellation_id,
+                    now_ms,
+                    &pg_id,
+                    refund_status,
+                ),
             };
             let kind = match attempt.status() {
                 _ if later => Kind::CancelPending,
@@ -342,13 +349,14 @@ pub(crate) fn settle(
     now_ms: i64,
 ) -> Option<Option<Notice>> {
     let pg_id = state.v2.details.digits(20);
+    let refund_status = state.config.v2.refund_status;
     state.v2.ledger.change(transaction_id, |attempt| {
         let record = &mut attempt.record;
         if !succeeded {
             cancel::fail(record, cancellation_id, now_ms)?;
             return Some(None);
         }
-        cancel::succeed(record, cancellation_id, now_ms, &pg_id)?;
+        cancel::succeed(record, cancellation_id, now_ms, &pg_id, refund_status)?;
         let kind = match attempt.status() {
             PARTIAL_CANCELLED => Kind::PartialCancelled,
             _ => Kind::Cancelled,

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::config::RefundStatus;
 use super::record::{self, CANCELLED, PAID, PARTIAL_CANCELLED, Record, vat_of};
 use super::refusal::ErrorType;
 
@@ -183,7 +184,13 @@ fn parts(cancel: &Cancel, left: Parts) -> Result<Parts, ErrorType> {
 
 /// The gateway cancelled: the cancellation is `SUCCEEDED`, and the payment cancelled, wholly or in part.
 /// None if no cancellation under way has this id.
-pub(crate) fn succeed(record: &mut Record, id: &str, now_ms: i64, pg_id: &str) -> Option<Value> {
+pub(crate) fn succeed(
+    record: &mut Record,
+    id: &str,
+    now_ms: i64,
+    pg_id: &str,
+    refund_status: RefundStatus,
+) -> Option<Value> {
     let cancellation = change_requested(record, id, |cancellation| {
         cancellation["status"] = json!("SUCCEEDED");
         cancellation["pgCancellationId"] = json!(pg_id);
@@ -196,7 +203,7 @@ pub(crate) fn succeed(record: &mut Record, id: &str, now_ms: i64, pg_id: &str) -
             .get("type")
             .is_some_and(|kind| kind == "PaymentMethodVirtualAccount")
     {
-        method.insert("refundStatus".into(), json!("COMPLETED"));
+        method.insert("refundStatus".into(), json!(refund_status));
     }
     Some(cancellation)
 }
@@ -251,7 +258,7 @@ mod tests {
     fn cancel(record: &mut Record, cancel: Cancel) -> Result<Value, ErrorType> {
         let id = format!("C-{}", cancellations(record).len());
         request(record, &cancel, &id, NOW_MS)?;
-        Ok(succeed(record, &id, NOW_MS, "PG").unwrap())
+        Ok(succeed(record, &id, NOW_MS, "PG", RefundStatus::Completed).unwrap())
     }
 
     fn amount(amount: i64) -> Cancel {

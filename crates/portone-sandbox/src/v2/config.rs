@@ -38,6 +38,30 @@ pub(crate) enum CancelMode {
     Asynchronous,
 }
 
+/// What the method of a deposit says of its refund once it is cancelled: a bank transfers it, a day or two later.
+/// <https://developers.portone.io/api/rest-v2/type-def#PaymentMethodVirtualAccountRefundStatus>
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum RefundStatus {
+    Pending,
+    PartialRefundFailed,
+    Failed,
+    #[default]
+    Completed,
+}
+
+/// What a list's `totalCount` counts. PortOne titles it "objects actually returned", which can be read in two ways.
+/// <https://developers.portone.io/api/rest-v2/type-def#PageInfo>
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TotalCount {
+    /// The payments on all pages.
+    #[default]
+    All,
+    /// The payments on this page.
+    Page,
+}
+
 /// What the same `Idempotency-Key` on another request leads to. PortOne leaves it undefined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -62,6 +86,8 @@ pub(crate) struct Config {
     pub(crate) confirm_url: Option<Url>,
     pub(crate) confirm_timeout: Duration,
     pub(crate) cancel: CancelMode,
+    pub(crate) refund_status: RefundStatus,
+    pub(crate) total_count: TotalCount,
     pub(crate) idempotency_mismatch: IdempotencyMismatch,
     /// How long a request with an `Idempotency-Key` takes.
     pub(crate) processing: Duration,
@@ -88,6 +114,8 @@ impl Default for Config {
             confirm_url: None,
             confirm_timeout: CONFIRM_TIMEOUT,
             cancel: CancelMode::default(),
+            refund_status: RefundStatus::default(),
+            total_count: TotalCount::default(),
             idempotency_mismatch: IdempotencyMismatch::default(),
             processing: Duration::ZERO,
         }
@@ -128,6 +156,8 @@ pub(crate) struct Change {
     confirm_url: Option<Option<String>>,
     confirm_timeout_ms: Option<u64>,
     cancel: Option<CancelMode>,
+    refund_status: Option<RefundStatus>,
+    total_count: Option<TotalCount>,
     idempotency_mismatch: Option<IdempotencyMismatch>,
     processing_ms: Option<u64>,
 }
@@ -169,6 +199,12 @@ impl Config {
         if let Some(cancel) = change.cancel {
             changed.cancel = cancel;
         }
+        if let Some(status) = change.refund_status {
+            changed.refund_status = status;
+        }
+        if let Some(total_count) = change.total_count {
+            changed.total_count = total_count;
+        }
         if let Some(mismatch) = change.idempotency_mismatch {
             changed.idempotency_mismatch = mismatch;
         }
@@ -193,6 +229,8 @@ impl Config {
             "confirm_url": self.confirm_url.as_ref().map(Url::as_str),
             "confirm_timeout_ms": millis(self.confirm_timeout),
             "cancel": self.cancel,
+            "refund_status": self.refund_status,
+            "total_count": self.total_count,
             "idempotency_mismatch": self.idempotency_mismatch,
             "processing_ms": millis(self.processing),
         })

@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 
 use super::cancel::{self, Cancel};
 use super::checkout::PAYMENT_ID_CHARS_MAX;
-use super::config::Change;
+use super::config::{Change, RefundStatus};
 use super::ledger::Attempt;
 use super::method::PayMethod;
 use super::record::{
@@ -294,7 +294,9 @@ fn derive(
             };
             // An amount that cannot be cancelled leaves the payment paid; the fields given on top of it still apply.
             if cancel::request(record, &cancel, cancellation_id, now_ms).is_ok() {
-                cancel::succeed(record, cancellation_id, now_ms, &details.digits(20));
+                let pg_id = details.digits(20);
+                let sent = RefundStatus::default();
+                cancel::succeed(record, cancellation_id, now_ms, &pg_id, sent);
             }
         }
         other => {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::api::{Answer, check_store, parse};
 use super::auth::Authorized;
+use super::config::TotalCount;
 use super::record::{self, Record};
 use super::refusal::ApiRefusal;
 use crate::state::App;
@@ -253,8 +254,12 @@ pub(crate) async fn by_page(
     if filter.sort_order == SortOrder::Descending {
         records.reverse();
     }
-    let total = records.len();
+    let all = records.len();
     let items: Vec<_> = records.into_iter().skip(number * size).take(size).collect();
+    let total = match state.config.v2.total_count {
+        TotalCount::All => all,
+        TotalCount::Page => items.len(),
+    };
     let page = json!({"number": number, "size": size, "totalCount": total});
     Ok(Json(json!({"items": items, "page": page})).into_response())
 }

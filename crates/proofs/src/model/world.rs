@@ -257,6 +257,7 @@ impl Payment {
             method_name: None,
             fail_reason: None,
             receipt_url: None,
+            pay_by: None,
             virtual_account: (self.means == Means::Account).then(|| VirtualAccount {
                 bank: "bank".to_owned(),
                 account_number: "1".to_owned(),

@@ -503,6 +503,7 @@ impl World {
             method_name: None,
             fail_reason: None,
             receipt_url: Some(RECEIPT.to_owned()),
+            pay_by: None,
             virtual_account: (view.account && !view.was_paid()).then(|| VirtualAccount {
                 bank: "신한은행".to_owned(),
                 account_number: "110-1".to_owned(),

@@ -147,7 +147,7 @@ pub(super) const TEXT: Text = Text {
                 "Do not ship. Open the order, look at the checks, and refund the transaction there if need be."
             }
             AttentionKind::RefundInDoubt => {
-                "Do not refund a second time yet. PortOne is asked again and again; once it knows, this disappears from here. If it stays, look at the payment's cancellations in PortOne's console. If the refund is none of them, mark it as settled: it ends then, at the latest a week after it was asked for, unless PortOne shows it after all, and a new one can be asked for."
+                "Do not refund a second time yet. PortOne is asked again and again; once it knows, this disappears from here. If it stays, look at the payment's cancellations in PortOne's console. If the refund is none of them, mark it as settled: it ends then, at the latest a week after it was asked for, unless PortOne shows it after all, and a new one can be asked for. If the payment is cancelled there and the buyer's account has not got the money, have it transferred again in the console or pay the buyer yourself, and then mark it as settled."
             }
         },
         open_order: "Open the order",
@@ -379,9 +379,12 @@ pub(super) const TEXT: Text = Text {
                 Some("The server stopped before PortOne's answer came. PortOne is asked.")
             }
             "not_shown" => Some("PortOne shows nothing of it. You can ask for a new refund."),
-            "settled" => {
-                Some("PortOne never showed it, and a person said that it was taken care of.")
-            }
+            "settled" => Some(
+                "A person said that it was taken care of, and PortOne is not waited for any more.",
+            ),
+            "not_received" => Some(
+                "The payment is cancelled, and the bank could not pay the money into the buyer's account.",
+            ),
             "cancellation_failed" => {
                 Some("PortOne had taken it, and the gateway did not carry it out.")
             }
