@@ -86,6 +86,13 @@ pub async fn require_person(State(app): State<App>, mut request: Request, next: 
 fn refusal(person: &SignedIn, request: &Request) -> Option<Response> {
     let path = request.extensions().get::<MatchedPath>();
     let deed = path.and_then(|path| doors::deed(path.as_str(), request.method()));
+    let is_asked = deed.is_none() && request.method().is_safe();
+    if let Some(page) = path
+        .filter(|_| is_asked)
+        .and_then(|path| doors::page_of(path.as_str(), request.uri().path()))
+    {
+        return Some(see_other(page));
+    }
     let Some(deed) = deed.filter(|deed| person.may(*deed)) else {
         return Some(Problem::NotAllowed.response());
     };

@@ -110,3 +110,61 @@ pub fn deed(path: &str, method: &Method) -> Option<Deed> {
         .find(|door| door.path == path && door.method == *method);
     found.map(|door| door.deed)
 }
+
+/// The page that a form's address belongs to, whose own page there is none: the nearest above it. A form that was given back stands
+/// at its own address, and who opens that once more is to find the page again. `None` when no form is there.
+#[must_use]
+pub fn page_of<'a>(path: &str, asked: &'a str) -> Option<&'a str> {
+    let is_there = |path: &str, method: &Method| {
+        let mut doors = DOORS.iter();
+        doors.any(|door| door.path == path && door.method == *method)
+    };
+    if !is_there(path, &Method::POST) {
+        return None;
+    }
+    let (mut path, mut asked) = (path, asked);
+    while let (Some((path_above, _)), Some((asked_above, _))) =
+        (path.rsplit_once('/'), asked.rsplit_once('/'))
+    {
+        if is_there(path_above, &Method::GET) {
+            return Some(asked_above);
+        }
+        (path, asked) = (path_above, asked_above);
+    }
+    Some("/orders")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_has_a_page_above_it() {
+        for (path, asked, page) in [
+            ("/attention/settle", "/attention/settle", "/attention"),
+            (
+                "/orders/{payment_id}/sync",
+                "/orders/ORD-1/sync",
+                "/orders/ORD-1",
+            ),
+            (
+                "/settings/users/{user_id}/role",
+                "/settings/users/7/role",
+                "/settings/users",
+            ),
+            (
+                "/settings/account/second-factor/confirm",
+                "/settings/account/second-factor/confirm",
+                "/settings/account",
+            ),
+            (
+                "/settings/deliveries/{id}/redeliver",
+                "/settings/deliveries/7/redeliver",
+                "/orders",
+            ),
+        ] {
+            assert_eq!(page_of(path, asked), Some(page), "{path}");
+        }
+        assert_eq!(page_of("/overview", "/overview"), None);
+    }
+}
