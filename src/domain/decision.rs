@@ -36,7 +36,7 @@ use super::schedule::account_ends;
 use super::transaction::{Transaction, TransactionStatus, Verdict};
 use super::verification::{Check, Expected, Reading, Verification, Verified, verify};
 
-/// PortOne's clock may run this much behind ours before its `paid_at` stops being believable for an order's age.
+/// PortOne's clock and ours may differ by this much before its `paid_at` stops being believable for an order's age, or for now.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// A line of reasoning for the history.
@@ -335,9 +335,12 @@ impl Work {
             .created_at
             .checked_sub(CLOCK_SKEW)
             .unwrap_or(Timestamp::MIN);
+        let believable_until = self.now.checked_add(CLOCK_SKEW).unwrap_or(Timestamp::MAX);
         let paid_at = record
             .paid_at
-            .filter(|at| (believable_from..=self.now).contains(at))
+            // PortOne need not say when a payment was made that was given back since: it was made before.
+            .or(record.given_back_at)
+            .filter(|at| (believable_from..=believable_until).contains(at))
             .unwrap_or(self.now);
         over_at.is_some_and(|over| paid_at.as_second() >= over.as_second())
     }

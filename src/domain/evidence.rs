@@ -151,6 +151,8 @@ pub struct Record {
     pub pay_by: Option<Timestamp>,
     /// When it was paid, by PortOne's clock.
     pub paid_at: Option<Timestamp>,
+    /// When giving it back was first asked for, by PortOne's clock.
+    pub given_back_at: Option<Timestamp>,
 }
 
 impl Record {
@@ -205,6 +207,7 @@ mod tests {
             virtual_account: None,
             pay_by: None,
             paid_at: None,
+            given_back_at: None,
         }
     }
 

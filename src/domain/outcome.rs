@@ -237,13 +237,27 @@ fn weight(transaction: &Transaction) -> u8 {
 }
 
 /// Whether the order can be paid by one more attempt that cannot charge twice: it may still be paid, and none of its attempts
-/// becomes a payment without anything more from the buyer.
+/// becomes a payment without anything more from the buyer. PortOne opens no window for a number that was approved once.
+/// <https://developers.portone.io/sdk/ko/v1-sdk/javascript-sdk/payrq>
 #[must_use]
 pub fn may_pay_again(order: &Order, transactions: &[Transaction], now: Timestamp) -> bool {
     order.status.is_payable()
         && order.expires_at.is_none_or(|at| at > now)
+        && !was_paid_once(transactions)
         && !transactions.iter().any(|t| awaits_approval(t, now))
         && !awaits_deposit(transactions, now)
+}
+
+/// Whether one of them was approved, wherever its money is now.
+#[must_use]
+pub fn was_paid_once(transactions: &[Transaction]) -> bool {
+    let was_paid = |t: &Transaction| match t.status {
+        TransactionStatus::Paid | TransactionStatus::Cancelled => true,
+        TransactionStatus::Ready | TransactionStatus::PayPending | TransactionStatus::Failed => {
+            false
+        }
+    };
+    transactions.iter().any(was_paid)
 }
 
 /// Whether the gateway may still approve an attempt by itself, see [`approval_ends`].
@@ -581,6 +595,24 @@ mod tests {
         assert!(!issued(closed, None, true));
         assert!(!issued(until(10), None, true));
         assert!(!issued(order(), Some(10), true));
+    }
+
+    #[test]
+    fn what_was_approved_once_is_not_paid_again_under_its_number() {
+        for (status, may_pay) in [
+            (TransactionStatus::Ready, true),
+            (TransactionStatus::Failed, true),
+            (TransactionStatus::Paid, false),
+            (TransactionStatus::Cancelled, false),
+        ] {
+            let attempt = Transaction {
+                status,
+                cancelled_minor: 65_000,
+                ..left_open("tx-1")
+            };
+            let may = may_pay_again(&order(), slice::from_ref(&attempt), at(0));
+            assert_eq!(may, may_pay, "{status:?}");
+        }
     }
 
     #[test]

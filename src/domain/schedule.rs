@@ -26,6 +26,8 @@ const BLIP_SECONDS: i64 = 8;
 const OUTAGE_SECONDS: i64 = 40;
 /// How long after PortOne did not know an attempt the order is asked about again at the latest.
 const UNKNOWN_SECONDS: i64 = 3_600;
+/// Gap for orders whose watch was over long ago, and whose last look brought nothing: a week.
+const RARELY_SECONDS: i64 = 604_800;
 /// How long an order without a deadline is asked about: 90 days.
 pub const WATCH: SignedDuration = SignedDuration::from_hours(2_160);
 /// How long beyond a deadline PortOne is still asked: banks report late, and PayPal turns failed into paid after two or three
@@ -63,7 +65,14 @@ pub fn next_check(
     let next = spread(now, gaps[step], draw)?;
     let end = watch_ends(order, transactions);
     if now >= end {
-        return (uncertain || is_to_end(order)).then_some(next);
+        let is_over_long = end.checked_add(GRACE).is_ok_and(|long| now >= long);
+        return match (is_to_end(order), uncertain) {
+            (true, _) => Some(next),
+            // What nobody can say for so long, with keys that PortOne knows no more, is hardly said within the hour.
+            (false, true) if is_over_long => spread(now, RARELY_SECONDS, draw),
+            (false, true) => Some(next),
+            (false, false) => None,
+        };
     }
     // The order's own deadline is a moment to look, and so is the last one.
     let deadline = order
@@ -386,9 +395,14 @@ mod tests {
                 status,
                 ..order()
             };
+            // What waits for an answer to end waits for no week.
+            let ends_by_it = matches!(status, OrderStatus::Open | OrderStatus::AwaitingDeposit);
+            let gap_long_after = if ends_by_it { 6 * HOUR } else { 7 * day };
             for turn in [Turn::Due, Turn::Between] {
-                let next = next_turn(&order, &[], turn, true, at(365 * day), 0);
-                assert_eq!(next, Some(at(365 * day + 6 * HOUR)), "{status:?} {turn:?}");
+                for (now, gap) in [(5 * day, 6 * HOUR), (365 * day, gap_long_after)] {
+                    let next = next_turn(&order, &[], turn, true, at(now), 0);
+                    assert_eq!(next, Some(at(now + gap)), "{status:?} {turn:?}");
+                }
             }
         }
     }

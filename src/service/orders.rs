@@ -17,7 +17,7 @@ use crate::domain::ids::{PayToken, PaymentId, StatusToken};
 use crate::domain::money::Money;
 use crate::domain::note::{InvalidNote, Note};
 use crate::domain::order::{Buyer, Order, OrderStatus, Portone};
-use crate::domain::outcome::{awaits_approval, awaits_deposit, may_pay_again};
+use crate::domain::outcome::{awaits_approval, awaits_deposit, may_pay_again, was_paid_once};
 use crate::domain::transaction::Transaction;
 use crate::ports::clock::within;
 use crate::ports::entropy::draw;
@@ -265,7 +265,12 @@ pub async fn payment_to_make(
         payment_id: order.payment_id,
         name: order.name,
         amount: order.amount,
-        status: order.status,
+        status: if order.status.is_payable() && was_paid_once(&transactions) {
+            // What was held and has been given back: the order is open, and PortOne takes no payment under its number any more.
+            OrderStatus::Refunded
+        } else {
+            order.status
+        },
         expired,
         expires_at: order.expires_at,
         locale: order.locale,

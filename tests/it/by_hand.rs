@@ -287,6 +287,7 @@ pub(crate) fn paid(id: &PaymentId) -> Record {
         virtual_account: None,
         pay_by: None,
         paid_at: None,
+        given_back_at: None,
     }
 }
 

@@ -145,25 +145,63 @@ on_both_databases! {
         }
     }
 
-    /// PortOne says `cancelled` at once, and PayPal carries it out later, or does not.
+    /// PortOne says `cancelled` at once, and the gateway carries it out later, or does not.
     async fn what_a_gateway_gives_back_later_has_gone_back_when_it_says_so(db: TestDatabase) {
         let app = TestApp::start(&db).await;
-        app.order("ORD-1").await;
-        let imp_uid = app.pay("ORD-1", json!({ "pg_provider": "paypal_v2" }));
-        assert_eq!(app.complete(&query(&imp_uid, "ORD-1")).await.outcome(), "paid");
-        let asked = async |fields: Value| {
-            app.sandbox.patch_payment(&imp_uid, fields).unwrap();
-            let order = app.api(Method::POST, "/api/v1/orders/ORD-1/sync", None).await.json();
-            (order["status"].as_str().unwrap().to_owned(), order["refunded_amount"].as_i64().unwrap())
-        };
-        let entry = |amount: i64| json!({ "pg_tid": "t", "amount": amount, "cancelled_at": 1_900_000_000, "reason": "x", "cancellation_id": format!("c-{amount}") });
+        let gateways = [
+            ("PAYPAL", json!({ "pg_provider": "paypal_v2" })),
+            ("ACCOUNT", json!({ "pg_provider": "smartro_v2", "pay_method": "vbank", "vbank_name": "국민은행", "vbank_num": "123-456" })),
+            ("WECHAT", json!({ "pg_provider": "kicc_v2", "pay_method": "wechat" })),
+        ];
+        for (id, gateway) in gateways {
+            app.order(id).await;
+            let imp_uid = app.pay(id, gateway);
+            assert_eq!(app.complete(&query(&imp_uid, id)).await.outcome(), "paid");
+            let asked = async |fields: Value| {
+                app.sandbox.patch_payment(&imp_uid, fields).unwrap();
+                let order = app.api(Method::POST, &format!("/api/v1/orders/{id}/sync"), None).await.json();
+                (order["status"].as_str().unwrap().to_owned(), order["refunded_amount"].as_i64().unwrap())
+            };
+            let entry = |amount: i64| json!({ "pg_tid": "t", "amount": amount, "cancelled_at": 1_900_000_000, "reason": "x", "cancellation_id": format!("c-{amount}") });
 
-        assert_eq!(asked(json!({ "status": "cancelled", "cancel_amount": 65_000, "cancel_history": [] })).await, ("paid".to_owned(), 0));
-        assert_eq!(asked(json!({ "status": "paid", "cancel_amount": 0 })).await, ("paid".to_owned(), 0), "it refused");
-        assert_eq!(app.told("ORD-1").await, ["order.paid"]);
-        let part = json!({ "status": "cancelled", "cancel_amount": 65_000, "cancel_history": [entry(5_000)] });
-        assert_eq!(asked(part).await, ("partially_refunded".to_owned(), 5_000));
-        assert_eq!(asked(json!({ "cancel_history": [entry(5_000), entry(60_000)] })).await, ("refunded".to_owned(), 65_000));
+            assert_eq!(asked(json!({ "status": "cancelled", "cancel_amount": 65_000, "cancel_history": [] })).await, ("paid".to_owned(), 0), "{id}");
+            assert_eq!(asked(json!({ "status": "paid", "cancel_amount": 0 })).await, ("paid".to_owned(), 0), "{id}: it refused");
+            assert_eq!(app.told(id).await, ["order.paid"]);
+            let part = json!({ "status": "cancelled", "cancel_amount": 65_000, "cancel_history": [entry(5_000)] });
+            assert_eq!(asked(part).await, ("partially_refunded".to_owned(), 5_000), "{id}");
+            assert_eq!(asked(json!({ "cancel_history": [entry(5_000), entry(60_000)] })).await, ("refunded".to_owned(), 65_000), "{id}");
+        }
+    }
+
+    /// An account that takes any sum is issued without one: what was deposited is what was paid.
+    async fn what_was_deposited_to_an_account_without_a_sum_is_what_was_paid(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for (id, deposited, outcome) in [("EXACT", 65_000, "paid"), ("SHORT", 64_999, "held")] {
+            app.order(id).await;
+            let account = json!({ "amount": 0, "pg_provider": "settle", "pay_method": "vbank", "vbank_name": "국민은행", "vbank_num": "123-456", "deposit_history": [{ "amount": deposited, "transaction_at": 1_900_000_000 }] });
+            let imp_uid = app.pay(id, account);
+
+            let answer = app.complete(&query(&imp_uid, id)).await;
+
+            assert_eq!(answer.outcome(), outcome, "{}", answer.text);
+            assert_eq!(app.read_order(id).await["transactions"][0]["amount"], json!(deposited));
+        }
+    }
+
+    /// PortOne opens no window for a number that was approved once: the buyer is not sent there.
+    async fn an_order_whose_money_went_back_is_not_paid_again(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order("ORD-1").await;
+        let imp_uid = app.pay("ORD-1", json!({ "amount": 100 }));
+        assert_eq!(app.complete(&query(&imp_uid, "ORD-1")).await.outcome(), "held");
+        app.sandbox.patch_payment(&imp_uid, json!({ "status": "cancelled", "cancel_amount": 100, "cancelled_at": 1_900_000_000 })).unwrap();
+
+        let back = app.complete(&query(&imp_uid, "ORD-1")).await;
+
+        assert_eq!((back.outcome().as_str(), &back.json()["retry_url"]), ("refunded", &Value::Null));
+        assert_eq!(app.read_order("ORD-1").await["status"], "open");
+        let pay = app.page("/pay/ORD-1").await.text;
+        assert!(pay.contains("환불된 주문이에요") && !pay.contains("<script src="), "{pay}");
     }
 
     /// A gateway that takes no deadline keeps the account open for days, and the order is over in an hour.

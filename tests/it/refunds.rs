@@ -502,6 +502,23 @@ on_both_databases! {
         assert_eq!(problem(&app.refund("LATE", "2", json!({ "reason": "x" })).await), (409, "order-not-paid".to_owned()), "nothing paid the order");
     }
 
+    /// PortOne is told the order's money, and gives the buyer's part of it back.
+    async fn a_discounted_payment_goes_back_in_the_orders_money(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for (id, parts) in [("WHOLE", vec![None]), ("PARTS", vec![Some(20_000), None])] {
+            make_order(&app, "v2", id).await;
+            app.pay_v2(id, json!({ "amount": { "total": 65_000, "discount": 5_000, "paid": 60_000 } })).await;
+            for (number, amount) in parts.iter().enumerate() {
+                let refund = app.refund(id, &number.to_string(), json!({ "reason": "x", "amount": amount })).await.json();
+                assert_eq!(refund["state"], "done", "{refund}");
+            }
+            let payment = app.control_v2(Method::GET, &[id], json!({})).await;
+            assert_eq!((&payment["status"], &payment["amount"]["cancelled"]), (&json!("CANCELLED"), &json!(65_000)));
+            let order = app.read_order(id).await;
+            assert_eq!((&order["status"], &order["refunded_amount"]), (&json!("refunded"), &json!(65_000)));
+        }
+    }
+
     /// That a deposit is cancelled does not say that the buyer has the money: the bank transfers it later, to an account that somebody
     /// typed.
     async fn a_deposit_is_given_back_once_the_account_has_it(db: TestDatabase) {

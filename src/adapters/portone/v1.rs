@@ -17,9 +17,6 @@ use crate::domain::sweep::Listing;
 use crate::domain::transaction::{TransactionStatus, VirtualAccount};
 use crate::ports::gateway::{Attempts, CancelCall, GatewayError, Page};
 
-/// Gateways of which a cancel is done only once `cancel_history` has it.
-/// <https://developers.portone.io/opi/ko/integration/pg/v1/spb>
-const LATE_GATEWAYS: [&str; 1] = ["paypal_v2"];
 /// Number of the account of who pays at a store in Japan, for there is none.
 /// <https://developers.portone.io/opi/ko/integration/pg/v1/eximbay>
 const NO_ACCOUNT: &str = "unknown";
@@ -218,11 +215,7 @@ impl PortoneV1 {
         });
         let payment = self.patient.cancel(&cancel).await?;
         // The newest entry is the one that this call has made, unless the gateway is late and it has made none yet.
-        let listed: Decimal = payment
-            .cancel_history
-            .iter()
-            .map(|entry| entry.amount)
-            .sum();
+        let listed = listed(&payment);
         let own = payment
             .cancel_history
             .iter()
@@ -295,7 +288,13 @@ impl TryFrom<v1::Payment> for Record {
         let transaction_id =
             TransactionId::parse(payment.imp_uid.as_str()).map_err(|_| GatewayError::Garbled)?;
         let virtual_account = virtual_account(&payment);
-        let amount = payment.amount.min(deposited(&payment));
+        let amount = match deposited(&payment) {
+            None => payment.amount,
+            // An account that takes any sum is issued without one.
+            // https://developers.portone.io/opi/ko/integration/pg/v1/settle
+            Some(deposits) if payment.amount.is_zero() => deposits,
+            Some(deposits) => payment.amount.min(deposits),
+        };
         let cancelled = cancelled(&payment);
         Ok(Self {
             portone: Some(Portone::V1),
@@ -328,29 +327,50 @@ impl TryFrom<v1::Payment> for Record {
                 .filter(|_| payment.vbank_num.as_deref() == Some(NO_ACCOUNT)),
             virtual_account,
             paid_at: payment.paid_at,
+            given_back_at: payment
+                .cancel_history
+                .iter()
+                .filter_map(|entry| entry.cancelled_at)
+                .min(),
         })
     }
 }
 
 /// What came, as far as PortOne tells: into an account that takes any sum it may be less than what was ordered, which is what
 /// `amount` says. What came on top of it is not of this order.
-fn deposited(payment: &v1::Payment) -> Decimal {
+fn deposited(payment: &v1::Payment) -> Option<Decimal> {
     let deposits = payment.deposit_history.iter().map(|deposit| deposit.amount);
-    deposits
-        .reduce(|sum, amount| sum.saturating_add(amount))
-        .unwrap_or(Decimal::MAX)
+    deposits.reduce(Decimal::saturating_add)
 }
 
 /// What went back. Of a gateway that carries a cancel out later, what `cancel_history` has: the sum says what was asked for, and
 /// the gateway may still refuse.
 fn cancelled(payment: &v1::Payment) -> Decimal {
-    let gateway = payment.pg_provider.as_deref().unwrap_or_default();
-    if !LATE_GATEWAYS.contains(&gateway) {
-        return payment.cancel_amount;
+    if is_cancelled_later(payment) {
+        payment.cancel_amount.min(listed(payment))
+    } else {
+        payment.cancel_amount
     }
-    let done = payment.cancel_history.iter().map(|entry| entry.amount);
-    let done = done.fold(Decimal::ZERO, Decimal::saturating_add);
-    payment.cancel_amount.min(done)
+}
+
+/// What `cancel_history` has.
+fn listed(payment: &v1::Payment) -> Decimal {
+    let entries = payment.cancel_history.iter().map(|entry| entry.amount);
+    entries.fold(Decimal::ZERO, Decimal::saturating_add)
+}
+
+/// Whether a cancel is done only once `cancel_history` has it: PortOne names these, and says not to go by the answer to a cancel.
+/// <https://developers.portone.io/opi/ko/integration/pg/v1/spb>,
+/// <https://developers.portone.io/opi/ko/integration/pg/v1/smartro-v2>,
+/// <https://developers.portone.io/opi/ko/integration/pg/v1/kicc-v2>
+fn is_cancelled_later(payment: &v1::Payment) -> bool {
+    let gateway = payment.pg_provider.as_deref();
+    let method = payment.pay_method.as_deref();
+    match gateway {
+        Some("paypal_v2") => true,
+        Some("smartro_v2") => payment.vbank_num.is_some() || method == Some("vbank"),
+        Some(_) | None => method == Some("wechat"),
+    }
 }
 
 fn virtual_account(payment: &v1::Payment) -> Option<VirtualAccount> {

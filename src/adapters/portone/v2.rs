@@ -247,9 +247,10 @@ fn balance_of(payment: &Payment) -> Result<Balance, GatewayError> {
         });
     let (paid, reserved) = match payment.state {
         State::Paid { .. } | State::PartialCancelled { .. } | State::Cancelled { .. } => (
-            // What the buyer paid: what a promotion paid is not the buyer's to get back.
-            payment.amount.paid.unwrap_or(payment.amount.total),
-            payment.amount.cancelled.saturating_add(under_way),
+            // What was ordered, discounts included: PortOne is told so much, and gives the buyer's part of it back.
+            // https://developers.portone.io/opi/ko/extra/promotion/refund
+            payment.amount.total,
+            given_back(payment).saturating_add(under_way),
         ),
         State::Ready
         | State::PayPending
@@ -333,6 +334,12 @@ impl TryFrom<Payment> for Record {
                 _ => None,
             },
             paid_at: payment.state.paid_at().map(to_micros),
+            given_back_at: payment
+                .cancellations
+                .iter()
+                .filter_map(|cancellation| cancellation.requested_at)
+                .min()
+                .map(to_micros),
             payment_id: payment.id,
             store_id: payment.store_id,
             currency: currency_code(payment.currency),
@@ -361,18 +368,23 @@ fn status(state: &State, method: Option<&Method>) -> Option<TransactionStatus> {
 
 /// `total` is what was ordered; with a promotion the buyer pays less, and PortOne pays the rest.
 fn reported(payment: &Payment) -> Reported {
+    Reported::Minor {
+        amount: payment.amount.total,
+        cancelled: given_back(payment),
+    }
+}
+
+/// How much of what was ordered went back. What the buyer got back whole leaves nothing of the order paid, the promotion's part
+/// included: PortOne does not say in which of the two its sum counts.
+fn given_back(payment: &Payment) -> i64 {
     let amount = &payment.amount;
     let all_is_back = matches!(payment.state, State::Cancelled { .. })
         && amount.cancelled > 0
         && amount.paid.is_none_or(|paid| amount.cancelled >= paid);
-    Reported::Minor {
-        amount: amount.total,
-        // What the buyer got back whole leaves nothing of the order paid, the promotion's part included.
-        cancelled: if all_is_back {
-            amount.cancelled.max(amount.total)
-        } else {
-            amount.cancelled
-        },
+    if all_is_back {
+        amount.cancelled.max(amount.total)
+    } else {
+        amount.cancelled
     }
 }
 

@@ -114,5 +114,6 @@ pub(crate) fn record(status: TransactionStatus, cancelled: i64) -> Record {
         virtual_account: None,
         pay_by: None,
         paid_at: Some(at(0)),
+        given_back_at: None,
     }
 }

@@ -48,6 +48,7 @@ fn record(transaction: &str, status: TransactionStatus) -> Record {
         receipt_url: None,
         virtual_account: None,
         pay_by: None,
+        given_back_at: None,
         paid_at: matches!(
             status,
             TransactionStatus::Paid | TransactionStatus::Cancelled
@@ -462,6 +463,53 @@ fn a_payment_after_the_end_is_late() {
             ..record("imp_1", TransactionStatus::Paid)
         }]);
         assert_eq!(in_time.outcome("imp_1"), Outcome::Paid);
+    }
+}
+
+#[test]
+fn a_clock_that_runs_slow_makes_no_payment_one_in_time() {
+    let deadline = |second| Order {
+        expires_at: Some(at(second)),
+        ..order()
+    };
+    // It is 110 here.
+    for (paid_at, deadline_at, outcome) in [
+        (130, 120, Outcome::Late),
+        (130, 140, Outcome::Paid),
+        // So far off that nothing of it is believed.
+        (110 + 5 * 60 + 1, 120, Outcome::Paid),
+    ] {
+        let mut story = Story::of(deadline(deadline_at));
+        story.hears(&[Record {
+            paid_at: Some(at(paid_at)),
+            ..record("imp_1", TransactionStatus::Paid)
+        }]);
+        assert_eq!(story.outcome("imp_1"), outcome, "{paid_at}");
+    }
+}
+
+/// PortOne V2 need not say when a payment was made that was given back since.
+#[test]
+fn what_was_given_back_in_time_was_paid_in_time() {
+    for (given_back_at, verdict) in [
+        (Some(at(29)), Verdict::Accepted),
+        (Some(at(30)), Verdict::Late),
+        (None, Verdict::Late),
+    ] {
+        let mut story = Story::of(Order {
+            expires_at: Some(at(30)),
+            ..order_v2()
+        });
+        story.hears(&[Record {
+            paid_at: None,
+            given_back_at,
+            reported: Reported::Minor {
+                amount: 65_000,
+                cancelled: 10_000,
+            },
+            ..record_v2("tx-1", TransactionStatus::Cancelled)
+        }]);
+        assert_eq!(story.transactions[0].verdict, verdict, "{given_back_at:?}");
     }
 }
 

@@ -120,6 +120,7 @@ impl Row<'_> {
             virtual_account: None,
             pay_by: None,
             paid_at: Some(at(60)),
+            given_back_at: None,
         }
     }
 }

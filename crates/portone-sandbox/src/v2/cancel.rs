@@ -58,9 +58,11 @@ impl Parts {
     }
 }
 
-fn paid(record: &Record) -> Parts {
+/// What was ordered, before discounts: in that money a cancel is asked for.
+/// <https://developers.portone.io/opi/ko/extra/promotion/refund>
+fn ordered(record: &Record) -> Parts {
     Parts {
-        total: record::amount_of(record, "paid"),
+        total: record::amount_of(record, "total"),
         tax_free: record::amount_of(record, "taxFree"),
         vat: record::amount_of(record, "vat"),
     }
@@ -97,7 +99,7 @@ fn cancellations(record: &Record) -> &[Value] {
 
 /// What can still be cancelled; a cancellation under way has its amount reserved.
 pub(crate) fn cancellable(record: &Record) -> i64 {
-    paid(record)
+    ordered(record)
         .minus(sum(record, &["SUCCEEDED", "REQUESTED"]))
         .total
 }
@@ -114,7 +116,7 @@ pub(crate) fn request(
         CANCELLED => return Err(ErrorType::PaymentAlreadyCancelled),
         _ => return Err(ErrorType::PaymentNotPaid),
     }
-    let left = paid(record).minus(sum(record, &["SUCCEEDED", "REQUESTED"]));
+    let left = ordered(record).minus(sum(record, &["SUCCEEDED", "REQUESTED"]));
     if cancel
         .current_cancellable
         .is_some_and(|believed| believed != left.total)
@@ -283,7 +285,7 @@ mod tests {
         assert_eq!(record["status"], CANCELLED);
         assert_eq!(record["amount"]["cancelled"], 11_000);
         assert_eq!(record["amount"]["cancelledTaxFree"], 2000);
-        assert_eq!(sum(&record, &["SUCCEEDED"]), paid(&record));
+        assert_eq!(sum(&record, &["SUCCEEDED"]), ordered(&record));
         assert_eq!(
             cancel(&mut record, amount(1)),
             Err(ErrorType::PaymentAlreadyCancelled)

@@ -282,7 +282,7 @@ fn derive(
             if status == PAID {
                 return;
             }
-            let half = record::amount_of(record, "paid") / 2;
+            let half = record::amount_of(record, "total") / 2;
             let cancel = Cancel {
                 amount: match status {
                     PARTIAL_CANCELLED => Some(cancelled.unwrap_or(half)),

@@ -264,7 +264,7 @@ pub(crate) fn change_cancelled(
     cancelled_tax_free: i64,
     now_ms: i64,
 ) {
-    let status = match cancelled < amount_of(record, "paid") {
+    let status = match cancelled < amount_of(record, "total") {
         true => PARTIAL_CANCELLED,
         false => CANCELLED,
     };

@@ -258,6 +258,7 @@ impl Payment {
             fail_reason: None,
             receipt_url: None,
             pay_by: None,
+            given_back_at: None,
             virtual_account: (self.means == Means::Account).then(|| VirtualAccount {
                 bank: "bank".to_owned(),
                 account_number: "1".to_owned(),

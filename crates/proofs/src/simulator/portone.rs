@@ -504,6 +504,7 @@ impl World {
             fail_reason: None,
             receipt_url: Some(RECEIPT.to_owned()),
             pay_by: None,
+            given_back_at: None,
             virtual_account: (view.account && !view.was_paid()).then(|| VirtualAccount {
                 bank: "신한은행".to_owned(),
                 account_number: "110-1".to_owned(),
