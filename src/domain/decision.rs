@@ -545,10 +545,10 @@ fn transaction(
             record.receipt_url.as_ref(),
             before.and_then(|b| b.receipt_url.as_ref()),
         ),
-        virtual_account: record
-            .virtual_account
-            .clone()
-            .or_else(|| before.and_then(|b| b.virtual_account.clone())),
+        virtual_account: kept(
+            record.virtual_account.as_ref(),
+            before.and_then(|b| b.virtual_account.as_ref()),
+        ),
         pay_by: kept(
             record.pay_by.as_ref(),
             before.and_then(|b| b.pay_by.as_ref()),

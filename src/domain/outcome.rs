@@ -431,10 +431,10 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::domain::decision::fixtures::{at, left_open, order};
     use std::slice;
 
+    use super::*;
+    use crate::domain::decision::fixtures::{at, left_open, order};
     use crate::domain::schedule::{GRACE, WATCH};
     use crate::domain::transaction::VirtualAccount;
 

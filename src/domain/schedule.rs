@@ -99,11 +99,7 @@ fn is_to_end(order: &Order) -> bool {
 /// account without one was first seen long ago. A deposit that comes later still is a payment.
 #[must_use]
 pub fn account_ends(account: &VirtualAccount, first_seen_at: Timestamp) -> Timestamp {
-    let end = match account.expires_at {
-        Some(deadline) => deadline.checked_add(GRACE),
-        None => first_seen_at.checked_add(WATCH),
-    };
-    end.unwrap_or(Timestamp::MAX)
+    wait_ends(account.expires_at, first_seen_at)
 }
 
 /// From when on an attempt is not waited for any more that becomes a payment without the shop's doing: some time beyond the
@@ -111,9 +107,13 @@ pub fn account_ends(account: &VirtualAccount, first_seen_at: Timestamp) -> Times
 /// is one.
 #[must_use]
 pub fn approval_ends(waiting: &Transaction) -> Timestamp {
-    let end = match waiting.pay_by {
+    wait_ends(waiting.pay_by, waiting.first_seen_at)
+}
+
+fn wait_ends(deadline: Option<Timestamp>, first_seen_at: Timestamp) -> Timestamp {
+    let end = match deadline {
         Some(deadline) => deadline.checked_add(GRACE),
-        None => waiting.first_seen_at.checked_add(WATCH),
+        None => first_seen_at.checked_add(WATCH),
     };
     end.unwrap_or(Timestamp::MAX)
 }

@@ -438,6 +438,7 @@ fn facts(
     now: Timestamp,
 ) -> TransactionFacts {
     let price = order.amount;
+    let in_review = awaits_approval(transaction, now);
     let amount = transaction
         .amount_minor
         .filter(|_| transaction.currency.as_deref() == Some(price.currency.code()));
@@ -455,10 +456,8 @@ fn facts(
             minor,
             currency: price.currency,
         }),
-        in_review: awaits_approval(transaction, now),
-        pay_by: transaction
-            .pay_by
-            .filter(|_| awaits_approval(transaction, now)),
+        in_review,
+        pay_by: transaction.pay_by.filter(|_| in_review),
         may_have_charged: may_have_charged(transaction),
         test: transaction.test,
         pay_method: transaction.pay_method.clone(),

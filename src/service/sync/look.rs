@@ -227,18 +227,15 @@ async fn fetch(
         transaction_id,
         place,
     } = question;
+    let portone = snapshot.order.portone;
     let (asker, _place) = match place {
         Some(place) => (Asker::Stranger, place),
-        None => {
-            let portone = snapshot.order.portone;
-            (
-                asker(class),
-                turn(core, class, portone, &ask.payment_id).await?,
-            )
-        }
+        None => (
+            asker(class),
+            turn(core, class, portone, &ask.payment_id).await?,
+        ),
     };
     takeoff.now();
-    let portone = snapshot.order.portone;
     let fetched_at = core.clock.now();
     let asked = transaction_id.or_else(|| waiting(&snapshot)).cloned();
     let answer = if core.admission.admits(class, portone, fetched_at) {
