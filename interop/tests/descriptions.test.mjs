@@ -198,7 +198,7 @@ describe("V1 as described", { timeout: 300_000 }, () => {
     for (const [number, [choice, fields]] of [
       ["pay", { ...buyer, pay_method: "card", card: { detail: [] } }],
       ["pay", { pay_method: "trans" }],
-      ["pay", { pay_method: "phone" }],
+      ["pay", { pay_method: "phone", digital: false }],
       ["pay", { pay_method: "kakaopay" }],
       ["pay", { pay_method: "card", currency: "USD", amount: 14.2 }],
       ["issue_vbank", { pay_method: "vbank" }],
@@ -342,7 +342,8 @@ describe("V2 as described", { timeout: 300_000 }, () => {
     const rows = [];
     for (const [number, [choice, fields]] of [
       ["pay", { customer, products, customData: { gift: true }, payMethod: "CARD" }],
-      ...["TRANSFER", "MOBILE", "GIFT_CERTIFICATE", "EASY_PAY", "ALIPAY"].map((payMethod) => ["pay", { payMethod }]),
+      ["pay", { payMethod: "MOBILE", productType: "PRODUCT_TYPE_REAL" }],
+      ...["TRANSFER", "GIFT_CERTIFICATE", "EASY_PAY", "ALIPAY"].map((payMethod) => ["pay", { payMethod }]),
       ["pay", { payMethod: "CARD", currency: "USD", totalAmount: 1_420, channelKey: "channel-key-test" }],
       ["issue_virtual_account", { payMethod: "VIRTUAL_ACCOUNT", virtualAccount: { accountExpiry: { validHours: 1 } } }],
       ["pay_pending", { payMethod: "CARD" }],

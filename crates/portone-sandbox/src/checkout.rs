@@ -165,6 +165,12 @@ fn open_window(
         return Err(invalid("등록되지 않은 가맹점 식별코드입니다."));
     }
     let order = order(parameters)?;
+    // https://developers.portone.io/sdk/ko/v1-sdk/javascript-sdk/payrq
+    if text(parameters, "pay_method").as_deref() == Some("phone")
+        && parameters.get("digital").and_then(Value::as_bool).is_none()
+    {
+        return Err(invalid("휴대폰 결제에는 digital 파라메터가 필요합니다."));
+    }
     let device = match query.flow.as_deref() {
         None | Some("redirect") => Flow::Redirect,
         Some("frame") => Flow::Frame,
@@ -192,6 +198,13 @@ fn open_window(
         confirm_url: http_url(parameters, "confirm_url")?,
         ended: false,
         location: None,
+    };
+    let tax_free = match parameters.get("tax_free") {
+        None | Some(Value::Null) => Decimal::ZERO,
+        Some(Value::Number(part)) => record::decimal(part)
+            .filter(|part| (Decimal::ZERO..=order.exact_amount).contains(part))
+            .ok_or_else(|| invalid("tax_free는 amount를 넘을 수 없습니다."))?,
+        Some(_) => return Err(invalid("tax_free는 숫자여야 합니다.")),
     };
     let notice_urls = notice_urls(parameters)?;
     let custom_data = match parameters.get("custom_data") {
@@ -267,6 +280,7 @@ fn open_window(
         .map_err(|_| SANDBOX_FULL)?;
     state.ledger.change(&imp_uid, |payment| {
         payment.notice_urls = notice_urls;
+        payment.tax_free = tax_free;
     });
     Ok(Opened { imp_uid, flow })
 }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rust_decimal::Decimal;
 use serde_json::Value;
 use url::Url;
 
@@ -45,6 +46,8 @@ pub(crate) struct Payment {
     pub(crate) window: Option<Window>,
     /// Where its webhooks go in place of the configured address, if the shop named addresses.
     pub(crate) notice_urls: Vec<Url>,
+    /// What can still be cancelled free of tax. PortOne's V1 tells nobody.
+    pub(crate) tax_free: Decimal,
     /// Order of creation, which settles equal times.
     pub(crate) number: u64,
     /// Order of the last change.
@@ -116,6 +119,7 @@ impl Ledger {
             record,
             window,
             notice_urls: Vec::new(),
+            tax_free: Decimal::ZERO,
             number,
             updated: number,
             hidden_until_ms: 0,

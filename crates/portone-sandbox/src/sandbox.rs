@@ -311,7 +311,8 @@ impl Sandbox {
     }
 
     /// Makes a payment from any subset of a V1 payment's fields, like `POST /_sandbox/payments`, and returns its
-    /// `imp_uid`. Must be called within a tokio runtime if `"webhook": true` is among the fields.
+    /// `imp_uid`. `"tax_free"` says how much of it is free of tax, which no answer of V1 tells. Must be called within a
+    /// tokio runtime if `"webhook": true` is among the fields.
     pub fn create_payment(&self, fields: Value) -> Result<String, Error> {
         let record = control::create(&self.app, object(fields)?).map_err(refused)?;
         Ok(crate::record::text(&record, "imp_uid").to_owned())

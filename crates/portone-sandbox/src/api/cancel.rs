@@ -25,6 +25,7 @@ const NOT_A_NUMBER: &str = "amount, checksum 파라메터가 올바르지 않습
 const CHECKSUM_MISMATCH: &str = "취소 가능한 잔액이 checksum과 일치하지 않습니다.";
 const NOT_PAID: &str = "결제완료 상태가 아닌 결제건은 취소할 수 없습니다.";
 const BAD_AMOUNT: &str = "취소 요청금액이 취소 가능한 잔액을 초과합니다.";
+const WRONG_TAX: &str = "취소 요청한 면세금액 또는 과세금액이 취소 가능한 금액을 초과합니다.";
 const NO_REFUND_ACCOUNT: &str =
     "가상계좌 결제건은 refund_holder, refund_bank, refund_account 파라메터가 필요합니다.";
 const NO_REASON: &str = "네이버페이 결제건은 reason 파라메터가 필요합니다.";
@@ -38,6 +39,8 @@ struct Request<'f> {
     amount: Option<Decimal>,
     /// What the caller believes is left.
     checksum: Option<Decimal>,
+    /// How much of the amount is free of tax; nothing, if absent.
+    tax_free: Decimal,
     reason: Option<&'f str>,
     names_refund_account: bool,
 }
@@ -48,6 +51,7 @@ impl<'f> Request<'f> {
         Ok(Request {
             amount: number("amount")?.filter(|amount| !amount.is_zero()),
             checksum: number("checksum")?,
+            tax_free: number("tax_free")?.unwrap_or_default(),
             reason: text_field(fields, "reason"),
             names_refund_account: REFUND_FIELDS
                 .iter()
@@ -67,6 +71,14 @@ impl<'f> Request<'f> {
         }
         if self.checksum.is_some() && self.checksum != left {
             return Err(business_error(CHECKSUM_MISMATCH));
+        }
+        let amount = self.amount.or(left).unwrap_or_default();
+        let taxed_left = left.unwrap_or_default() - payment.tax_free;
+        if self.tax_free.is_sign_negative()
+            || self.tax_free > payment.tax_free
+            || (payment.tax_free > Decimal::ZERO && amount - self.tax_free > taxed_left)
+        {
+            return Err(business_error(WRONG_TAX));
         }
         if record::has_vbank(record) && !self.names_refund_account {
             return Err(business_error(NO_REFUND_ACCOUNT));
@@ -107,6 +119,7 @@ pub(crate) async fn cancel(
                     details,
                 )
                 .map_err(refusal)?;
+                payment.tax_free -= request.tax_free;
                 let told_id = later::after_cancel(&app, payment, cancellation);
                 Ok((payment.clone(), told_id))
             })

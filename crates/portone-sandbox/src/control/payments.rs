@@ -5,6 +5,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
+use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -81,6 +82,12 @@ pub(crate) fn create(app: &App, mut fields: Map<String, Value>) -> Result<Record
             ));
         }
     };
+    let tax_free = match fields.remove("tax_free") {
+        None => Decimal::ZERO,
+        Some(Value::Number(number)) => record::decimal(&number)
+            .ok_or_else(|| Refusal::bad_request("tax_free must be a number"))?,
+        Some(_) => return Err(Refusal::bad_request("tax_free must be a number")),
+    };
     let given = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
     let status = given("status").unwrap_or_else(|| "paid".into());
 
@@ -112,9 +119,12 @@ pub(crate) fn create(app: &App, mut fields: Map<String, Value>) -> Result<Record
         .map_err(|error| Refusal::bad_request(error.to_string()))?;
     record.extend(fields);
     let inserted = state.ledger.insert(record, None);
-    let payment = inserted
-        .map_err(|error| Refusal::conflict(error.to_string()))?
-        .clone();
+    inserted.map_err(|error| Refusal::conflict(error.to_string()))?;
+    let changed = state.ledger.change(&imp_uid, |payment| {
+        payment.tax_free = tax_free;
+        payment.clone()
+    });
+    let payment = changed.ok_or_else(|| Refusal::conflict("it is gone again"))?;
     let deliveries = match with_webhook {
         true => state.webhooks(&payment, payment.status(), None, None),
         false => Vec::new(),

@@ -154,12 +154,8 @@ fn parts(cancel: &Cancel, left: Parts) -> Result<Parts, ErrorType> {
     if total <= 0 {
         return Err(ErrorType::InvalidRequest);
     }
-    let tax_free = match cancel.tax_free {
-        Some(tax_free) => tax_free,
-        // Everything that is left holds its own share; a part is taken from what is taxed.
-        None if all => left.tax_free,
-        None => 0,
-    };
+    // What is not said is taxed as a whole.
+    let tax_free = cancel.tax_free.unwrap_or_default();
     let vat = match cancel.vat {
         Some(vat) => vat,
         None if all => left.vat,
@@ -174,7 +170,7 @@ fn parts(cancel: &Cancel, left: Parts) -> Result<Parts, ErrorType> {
     if tax_free > left.tax_free {
         return Err(ErrorType::CancelTaxFreeAmountExceedsCancellableTaxFreeAmount);
     }
-    if vat > left.vat {
+    if vat > left.vat || total - tax_free > left.total - left.tax_free {
         return Err(ErrorType::CancelTaxAmountExceedsCancellableTaxAmount);
     }
     Ok(Parts {
@@ -281,7 +277,16 @@ mod tests {
             (&json!(0), &json!(364))
         );
 
-        cancel(&mut record, Cancel::default()).unwrap();
+        // What is not said to be free of tax is taxed.
+        assert_eq!(
+            cancel(&mut record, Cancel::default()),
+            Err(ErrorType::CancelTaxAmountExceedsCancellableTaxAmount)
+        );
+        let rest = Cancel {
+            tax_free: Some(2000),
+            ..Cancel::default()
+        };
+        cancel(&mut record, rest).unwrap();
         assert_eq!(record["status"], CANCELLED);
         assert_eq!(record["amount"]["cancelled"], 11_000);
         assert_eq!(record["amount"]["cancelledTaxFree"], 2000);

@@ -304,6 +304,18 @@ fn order(parameters: &Map<String, Value>) -> Result<Order, Refusal> {
         .ok_or_else(|| invalid("payMethod 파라미터가 누락되었습니다."))?;
     let method =
         PayMethod::parse(&method).ok_or_else(|| invalid("payMethod가 올바르지 않습니다."))?;
+    // https://developers.portone.io/opi/ko/quick-guide/payment
+    let product_type = text(parameters, "productType");
+    if method == PayMethod::Mobile
+        && !matches!(
+            product_type.as_deref(),
+            Some("PRODUCT_TYPE_REAL" | "PRODUCT_TYPE_DIGITAL")
+        )
+    {
+        return Err(invalid(
+            "휴대폰 소액결제 시 productType 파라미터는 필수 입력입니다.",
+        ));
+    }
     let channel_group = text(parameters, "channelGroupId");
     let channel_key = match (text(parameters, "channelKey"), &channel_group) {
         (Some(key), None) => key,
