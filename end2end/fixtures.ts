@@ -46,6 +46,7 @@ export interface NewOrder {
   expires_at?: string;
   locale?: string;
   metadata?: Record<string, unknown>;
+  window_params?: Record<string, unknown> | undefined;
 }
 
 /** The part of the answer that tests navigate by. */

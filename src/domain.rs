@@ -26,3 +26,4 @@ pub mod target;
 pub mod text;
 pub mod transaction;
 pub mod verification;
+pub mod window_params;

@@ -24,6 +24,7 @@ export const states = [
   "unknown",
   "failed_and_over",
   "failed_with_account",
+  "failed_in_the_gateways_words",
   "refunded",
   "partially_refunded",
   "held",

@@ -56,6 +56,18 @@ for (const end of ends) {
   });
 }
 
+// Windows for a telephone's bill stay shut unless they are told what kind of goods it is for.
+for (const window_params of [undefined, { productType: "PRODUCT_TYPE_DIGITAL" }]) {
+  const goods = window_params === undefined ? "goods that are sent" : "digital goods";
+  test(`${goods} are paid with a telephone's bill`, { tag: "@desktop" }, async ({ page, stack, isMobile, javaScriptEnabled }) => {
+    const order = await createV2Order(stack, { pay_method: "MOBILE", window_params });
+
+    await choose(await openWindow(page, stack, order, { isMobile, javaScriptEnabled }), "pay");
+
+    await expectEnd(page, stack.app, { choice: "pay", outcome: "paid" });
+  });
+}
+
 test("an issued account is shown with the bank's name, and turns to paid", async ({ page, stack, isMobile, javaScriptEnabled }) => {
   const order = await createV2Order(stack, { amount: 64_900, pay_method: "vbank" });
   await choose(await openWindow(page, stack, order, { isMobile, javaScriptEnabled }), "issue_virtual_account");

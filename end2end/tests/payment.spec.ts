@@ -53,6 +53,19 @@ for (const { choice, outcome, reason } of ends) {
   });
 }
 
+// Windows for a telephone's bill stay shut unless they are told what kind of goods it is for.
+for (const window_params of [undefined, { digital: true }]) {
+  const goods = window_params === undefined ? "goods that are sent" : "digital goods";
+  test(`${goods} are paid with a telephone's bill`, { tag: "@desktop" }, async ({ page, stack, isMobile, javaScriptEnabled }) => {
+    const order = await stack.createOrder({ pay_method: "phone", window_params });
+
+    await choose(await openWindow(page, stack, order, { isMobile, javaScriptEnabled }), "pay");
+
+    await page.waitForURL(`${stack.app}/payments/complete?**`);
+    await expect(page.getByRole("main")).toHaveAttribute("data-outcome", "paid");
+  });
+}
+
 test("a gateway that returns by POST ends as paid", async ({ page, stack, isMobile, javaScriptEnabled }) => {
   const order = await stack.createOrder();
 

@@ -229,11 +229,13 @@ fn cancel_failure(portone: Portone, error: &portone::Error) -> Answer {
 fn balance(
     paid: Money,
     reserved: Money,
+    tax_free_minor: Option<i64>,
     cancellations: Vec<Cancellation>,
 ) -> Result<Balance, GatewayError> {
     let left = paid.minor.saturating_sub(reserved.minor).max(0);
     Ok(Balance {
         cancellable: Money::new(left, paid.currency).map_err(|_| GatewayError::Garbled)?,
+        tax_free_minor: tax_free_minor.map(|free| free.clamp(0, left)),
         reserved_minor: reserved.minor,
         cancellations,
     })

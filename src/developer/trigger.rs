@@ -161,6 +161,7 @@ impl Scene<'_> {
             expires_at,
             locale: None,
             metadata: None,
+            window_params: None,
             fingerprint: id.to_string(),
         };
         match orders::make(self.core, new, Actor::Shop(NAME.to_owned())).await? {

@@ -48,12 +48,13 @@ impl PayMethod {
             Self::Mobile => " phone mobile ",
             Self::EasyPay => {
                 " easy_pay samsung samsungpay kakaopay naverpay naverpay_card naverpay_point payco tosspay tosspay_card tosspay_money \
-                 toss_brandpay ssgpay ssgpay_bank lpay skpay kpay pinpay applepay paypal alipay wechat tenpay "
+                 toss_brandpay ssgpay ssgpay_bank lpay skpay kpay pinpay applepay paypal alipay alipay_plus wechat tenpay paypay amazonpay \
+                 rakutenpay merpay aupay dbarai "
             }
             Self::GiftCertificate => {
                 " gift_certificate cultureland smartculture culturegift booknlife happymoney "
             }
-            Self::ConvenienceStore => " convenience_store econtext ",
+            Self::ConvenienceStore => " convenience_store econtext cvs ",
             Self::Point => " point ",
             Self::Crypto => " crypto ",
         }

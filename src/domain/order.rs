@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::ids::{PayToken, PaymentId, StatusToken, TransactionId};
 use super::money::Money;
+use super::window_params::WindowParams;
 
 /// Whether this server takes real money or test money. Comes from the deployment's settings, never from a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +152,8 @@ pub struct Order {
     pub locale: Option<String>,
     /// The shop's own JSON, kept as text, given back as it came.
     pub metadata: Option<String>,
+    /// What else the shop wants said to PortOne's payment window.
+    pub window_params: Option<WindowParams>,
     /// Fingerprint of the request that made the order: the same body again is the same order.
     pub fingerprint: String,
     /// Capability that opens the status page.

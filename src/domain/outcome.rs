@@ -393,17 +393,39 @@ fn is_in_doubt(text: &str) -> bool {
     WORDS.iter().any(|word| text.contains(word))
 }
 
-/// Whether a failed attempt may have taken money all the same, or may yet: the gateway's words leave it open, or it is one that
-/// approves after it failed.
+/// Whether a failed attempt may have taken money all the same, or may yet: the gateway's words leave it open, it is one that
+/// approves after it failed, or a wallet whose code was scanned before the window was closed.
 /// <https://developers.portone.io/opi/ko/integration/pg/v2/eximbay-v2>,
-/// <https://developers.portone.io/opi/ko/integration/pg/v2/payletter-global>
+/// <https://developers.portone.io/opi/ko/integration/pg/v2/payletter-global>,
+/// <https://developers.portone.io/opi/ko/integration/pg/v2/kicc-v2>
 #[must_use]
 pub fn may_have_charged(transaction: &Transaction) -> bool {
     const LATE: [&str; 4] = ["eximbay", "payletter", "paypal", "paymentwall"];
+    const SCANNED: [&str; 2] = ["wechat", "alipay_plus"];
+    let methods = [&transaction.pay_method, &transaction.method_name];
+    let is_scanned = methods
+        .into_iter()
+        .flatten()
+        .any(|word| SCANNED.contains(&word.to_ascii_lowercase().as_str()));
     let provider = transaction.pg_provider.as_deref().unwrap_or_default();
     let provider = provider.to_ascii_lowercase();
     let text = transaction.fail_reason.as_deref().unwrap_or_default();
-    LATE.iter().any(|late| provider.starts_with(late)) || is_in_doubt(&text.to_lowercase())
+    LATE.iter().any(|late| provider.starts_with(late))
+        || is_scanned
+        || is_in_doubt(&text.to_lowercase())
+}
+
+/// Why an attempt failed in the gateway's own words, where it wants them shown as they are and nothing in their place: Naver Pay
+/// looks at that before a shop goes live.
+/// <https://developers.portone.io/opi/ko/integration/pg/v1/naver>, <https://developers.portone.io/opi/ko/integration/pg/v2/naverpay>
+#[must_use]
+pub fn words_to_show(transaction: &Transaction) -> Option<&str> {
+    let provider = transaction.pg_provider.as_deref().unwrap_or_default();
+    let is_naver = provider.to_ascii_lowercase().starts_with("naver");
+    transaction
+        .fail_reason
+        .as_deref()
+        .filter(|_| is_naver && transaction.status == TransactionStatus::Failed)
 }
 
 #[cfg(test)]
@@ -437,6 +459,37 @@ mod tests {
     use crate::domain::decision::fixtures::{at, left_open, order};
     use crate::domain::schedule::{GRACE, WATCH};
     use crate::domain::transaction::VirtualAccount;
+
+    #[test]
+    fn only_naver_pays_words_are_shown() {
+        let attempt = |provider: Option<&str>, text: Option<&str>, status| Transaction {
+            pg_provider: provider.map(str::to_owned),
+            fail_reason: text.map(str::to_owned),
+            status,
+            ..left_open("imp_1")
+        };
+        let failed = TransactionStatus::Failed;
+        for (provider, text, status, shown) in [
+            (Some("naverpay"), Some("잔액 부족"), failed, true),
+            (Some("NAVERPAY"), Some("잔액 부족"), failed, true),
+            (
+                Some("naverpay"),
+                Some("잔액 부족"),
+                TransactionStatus::Ready,
+                false,
+            ),
+            (Some("kakaopay"), Some("잔액 부족"), failed, false),
+            (None, Some("잔액 부족"), failed, false),
+            (Some("naverpay"), None, failed, false),
+        ] {
+            let attempt = attempt(provider, text, status);
+            assert_eq!(
+                words_to_show(&attempt),
+                text.filter(|_| shown),
+                "{attempt:?}"
+            );
+        }
+    }
 
     #[test]
     fn outcomes_are_the_words_and_codes_of_the_contract() {
@@ -713,6 +766,22 @@ mod tests {
             assert!(
                 may_have_charged(&failed(Some(provider), None)),
                 "{provider}"
+            );
+        }
+        for word in ["wechat", "WECHAT", "alipay_plus"] {
+            let attempt = failed(Some("kicc"), None);
+            let by_method = Transaction {
+                pay_method: Some(word.to_owned()),
+                ..attempt.clone()
+            };
+            let by_name = Transaction {
+                pay_method: Some("EASY_PAY".to_owned()),
+                method_name: Some(word.to_owned()),
+                ..attempt
+            };
+            assert!(
+                may_have_charged(&by_method) && may_have_charged(&by_name),
+                "{word}"
             );
         }
         for text in [

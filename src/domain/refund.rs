@@ -39,6 +39,7 @@ use serde_json::{Value, json};
 
 use super::history::EntryKind;
 use super::ids::{PaymentId, RefundId, TransactionId};
+use super::method::PayMethod;
 use super::money::{Currency, InvalidMoney, Money};
 use super::order::{Mode, words};
 use super::transaction::{Transaction, Verdict};
@@ -213,6 +214,8 @@ pub struct Refund {
     pub transaction_id: TransactionId,
     /// How much.
     pub amount: RefundAmount,
+    /// How much of it is free of tax, in minor units; not said when absent, which PortOne takes for nothing.
+    pub tax_free_minor: Option<i64>,
     /// Why, as PortOne is told. Some gateways show it to the buyer.
     pub reason: String,
     /// Where to, until the call is settled.
@@ -293,6 +296,8 @@ pub struct Cancellation {
 pub struct Balance {
     /// What can still be cancelled.
     pub cancellable: Money,
+    /// How much of it is free of tax, in minor units; V1 does not tell.
+    pub tax_free_minor: Option<i64>,
     /// What was cancelled, cancellations under way included.
     pub reserved_minor: i64,
     /// Each cancellation, first asked for first. May be shorter than the sum says.
@@ -451,11 +456,61 @@ pub fn has_one_under_way(balance: &Balance) -> bool {
     cancellations.any(|cancellation| cancellation.stage == Stage::UnderWay)
 }
 
+/// Why a refund's tax-free part cannot be told to PortOne.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaxFreeFault {
+    /// The payment is taxed in part, and so may be the refund.
+    Needed,
+    /// It is more than the refund, or one of the parts is more than is left of it.
+    TooMuch,
+}
+
+/// How much of a refund is free of tax, as PortOne is to be told: what is not said it takes for taxed as a whole, and refuses it
+/// or books a wrong tax. The asker says it; otherwise it is what is left, where all of that goes back or all of that is free.
+///
+/// # Errors
+/// [`TaxFreeFault`] when nobody can say it, or what is said cannot be.
+/// <https://developers.portone.io/api/rest-v2/payment#post%20%2Fpayments%2F%7BpaymentId%7D%2Fcancel>,
+/// <https://developers.portone.io/opi/ko/support/tax>
+pub fn tax_free(
+    amount: RefundAmount,
+    said: Option<i64>,
+    balance: &Balance,
+) -> Result<Option<i64>, TaxFreeFault> {
+    let (amount, all) = (amount.minor(), balance.cancellable.minor);
+    let fits = |part: i64| {
+        let taxed = amount.saturating_sub(part);
+        (0..=amount).contains(&part)
+            && balance
+                .tax_free_minor
+                .is_none_or(|free| part <= free && taxed <= all.saturating_sub(free))
+    };
+    match (said, balance.tax_free_minor) {
+        (Some(part), _) if fits(part) => Ok(Some(part)),
+        (Some(_), _) => Err(TaxFreeFault::TooMuch),
+        (None, None | Some(0)) => Ok(None),
+        (None, Some(free)) if amount == all || free == all => Ok(Some(free.min(amount))),
+        (None, Some(_)) => Err(TaxFreeFault::Needed),
+    }
+}
+
 /// Whether the money was deposited to an account, so that the gateway has to be told where it goes back to.
 /// <https://developers.portone.io/opi/ko/integration/cancel/v1/virtual-account>
 #[must_use]
 pub fn needs_account(transaction: &Transaction) -> bool {
     transaction.virtual_account.is_some()
+}
+
+/// Whether some gateways ask for an account although the money did not come to one: for transfers, and for a telephone's bill of
+/// another month.
+/// <https://developers.portone.io/opi/ko/integration/pg/v1/smartro-v2>, <https://developers.portone.io/opi/ko/integration/pg/v2/kpn>
+#[must_use]
+pub fn may_need_account(transaction: &Transaction) -> bool {
+    let word = transaction.pay_method.as_deref().unwrap_or_default();
+    matches!(
+        PayMethod::of_gateway_word(word),
+        Some(PayMethod::Transfer | PayMethod::Mobile)
+    )
 }
 
 /// Whether this can be a field of the account that money goes back to.

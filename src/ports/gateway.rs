@@ -83,6 +83,8 @@ pub struct CancelCall {
     pub transaction_id: TransactionId,
     /// How much.
     pub amount: RefundAmount,
+    /// How much of it is free of tax, when that is to be said.
+    pub tax_free: Option<Money>,
     /// The balance that must be left to cancel, or nothing may happen.
     pub guard: Money,
     /// Why.

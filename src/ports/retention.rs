@@ -29,7 +29,7 @@ pub struct PersonalData {
 
 /// Erases and counts.
 ///
-/// Erased of an order are the buyer's name, address and number, what the shop put beside them (`metadata`, `return_url`) and the
+/// Erased of an order are the buyer's name, address and number, what the shop put beside them (`metadata`, `window_params`, `return_url`) and the
 /// fingerprint made of it all; the virtual accounts, receipts and reasons of failure of its transactions; what redirects brought; the
 /// words of people and gateways about its refunds and settled payments; and what the shop's server answered to its events. What remains is what was paid, when, and how it was
 /// verified.

@@ -17,6 +17,7 @@ use crate::domain::money::Money;
 use crate::domain::order::{Order, OrderStatus};
 use crate::domain::outcome::{
     Outcome, awaits_approval, awaits_deposit, may_have_charged, may_pay_again, outcome_of,
+    words_to_show,
 };
 use crate::domain::text::clean;
 use crate::domain::transaction::{Transaction, Verdict, VirtualAccount};
@@ -154,6 +155,8 @@ pub struct TransactionFacts {
     pub pay_by: Option<Timestamp>,
     /// It failed, and may have taken money all the same, see [`may_have_charged`].
     pub may_have_charged: bool,
+    /// Why it failed, in the gateway's own words where these are to be shown, see [`words_to_show`].
+    pub gateway_words: Option<String>,
     /// Test money.
     pub test: Option<bool>,
     /// `card`, `vbank`, …
@@ -459,6 +462,9 @@ fn facts(
         in_review,
         pay_by: transaction.pay_by.filter(|_| in_review),
         may_have_charged: may_have_charged(transaction),
+        gateway_words: words_to_show(transaction)
+            .filter(|_| proven)
+            .map(str::to_owned),
         test: transaction.test,
         pay_method: transaction.pay_method.clone(),
         method_name: transaction.method_name.clone().filter(|_| proven),

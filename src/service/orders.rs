@@ -19,6 +19,7 @@ use crate::domain::note::{InvalidNote, Note};
 use crate::domain::order::{Buyer, Order, OrderStatus, Portone};
 use crate::domain::outcome::{awaits_approval, awaits_deposit, may_pay_again, was_paid_once};
 use crate::domain::transaction::Transaction;
+use crate::domain::window_params::WindowParams;
 use crate::ports::clock::within;
 use crate::ports::entropy::draw;
 use crate::ports::notes::{NewNote, Noted};
@@ -56,6 +57,8 @@ pub struct NewOrder {
     pub locale: Option<String>,
     /// The shop's own JSON as text.
     pub metadata: Option<String>,
+    /// What else PortOne's payment window is told.
+    pub window_params: Option<WindowParams>,
     /// Fingerprint of the whole request.
     pub fingerprint: String,
 }
@@ -91,6 +94,7 @@ pub async fn make(core: &Arc<Core>, new: NewOrder, actor: Actor) -> Result<Made,
         return_url: new.return_url,
         locale: new.locale,
         metadata: new.metadata,
+        window_params: new.window_params,
         fingerprint: new.fingerprint,
         status_token: StatusToken::from_bytes(draw(core.entropy.as_ref())),
         pay_token: PayToken::from_bytes(draw(core.entropy.as_ref())),
@@ -214,6 +218,8 @@ pub struct PaymentWindow {
     pub buyer_tel: Option<String>,
     /// Where PortOne sends the browser back to.
     pub redirect_url: String,
+    /// What else the shop wants said.
+    pub params: Option<WindowParams>,
 }
 
 /// The order that a pay page is for; `None` when there is none. Who pays is told to the holder of the order's token alone:
@@ -259,6 +265,7 @@ pub async fn payment_to_make(
         buyer_email: buyer.email,
         buyer_tel: buyer.tel,
         redirect_url: format!("{}/payments/complete", core.settings.public_url),
+        params: order.window_params,
     });
     Ok(Some(PayView {
         status_url,

@@ -23,7 +23,7 @@ use crate::domain::money::Money;
 use crate::domain::order::Portone;
 use crate::domain::refund::{
     self, Balance, FIRST_TRY, Input, OnMismatch, Refund, RefundAccount, RefundAmount, RefundState,
-    Sight, Step,
+    Sight, Step, TaxFreeFault,
 };
 use crate::domain::transaction::{Transaction, Verdict};
 use crate::ports::entropy::{draw, draw_per_mille};
@@ -52,6 +52,8 @@ pub struct NewRefund {
     pub transaction_id: Option<TransactionId>,
     /// How much, in minor units; all that is left when absent.
     pub amount_minor: Option<i64>,
+    /// How much of it is free of tax, in minor units; PortOne is asked when absent.
+    pub tax_free_minor: Option<i64>,
     /// What the asker was told can be given back, in minor units: when it is another sum by now, nothing is. Not compared when
     /// absent.
     pub left_minor: Option<i64>,
@@ -103,6 +105,9 @@ pub enum AskError {
     /// What can be given back is not what the asker was told.
     #[error("what can be given back has changed; it is {} now", .0.minor)]
     Changed(Money),
+    /// How much of it is free of tax has to be said, or is wrong.
+    #[error("the tax-free part is missing or too much")]
+    TaxFree(TaxFreeFault),
     /// The gateway has to be told where the money goes.
     #[error("a refund of a deposit needs an account")]
     AccountNeeded,
@@ -225,6 +230,7 @@ async fn refund_by_policy(core: &Arc<Core>, snapshot: &Snapshot, transaction_id:
         payment_id: snapshot.order.payment_id.clone(),
         transaction_id: Some(transaction_id),
         amount_minor: None,
+        tax_free_minor: None,
         left_minor: None,
         reason: POLICY_REASON.to_owned(),
         account: None,
@@ -393,6 +399,8 @@ async fn intend(
     if amount.minor() > askable.minor {
         return Err(too_much());
     }
+    let tax_free_minor =
+        refund::tax_free(amount, new.tax_free_minor, &balance).map_err(AskError::TaxFree)?;
     let now = core.clock.now();
     let refund = Refund {
         id: RefundId::from_bytes(draw(core.entropy.as_ref())),
@@ -400,6 +408,7 @@ async fn intend(
         payment_id: new.payment_id.clone(),
         transaction_id,
         amount,
+        tax_free_minor,
         reason: new.reason.clone(),
         account: new.account.clone(),
         requested_by: actor.to_text(),
@@ -462,6 +471,10 @@ async fn carry_out(core: &Arc<Core>, intended: Refund) -> Result<(), StoreError>
         payment_id: intended.payment_id.clone(),
         transaction_id: intended.transaction_id.clone(),
         amount: intended.amount,
+        tax_free: intended.tax_free_minor.map(|minor| Money {
+            minor,
+            ..intended.amount.money()
+        }),
         guard: Money {
             minor: intended.guard_minor,
             ..intended.amount.money()

@@ -68,6 +68,8 @@ pub struct Said {
     pub money: String,
     /// Why, where there is a why.
     pub why: Option<&'static str>,
+    /// Why, in the words of a gateway that wants them shown as they are; in place of ours.
+    pub gateway_words: Option<String>,
     /// Whether the page warns of paying again.
     pub do_not_pay_again: bool,
     /// What comes next, in sentences.
@@ -84,6 +86,7 @@ impl Said {
             amount: None,
             money: money.into(),
             why: None,
+            gateway_words: None,
             do_not_pay_again: false,
             next: vec![text.next],
             step,
@@ -165,7 +168,8 @@ fn say_of_payment(
                 words.failed_money
             };
             let mut said = Said::new(Mark::Cross, &text, money, step);
-            said.why = Some(failure.why);
+            said.gateway_words = transaction.and_then(|own| own.gateway_words.clone());
+            said.why = Some(failure.why).filter(|_| said.gateway_words.is_none());
             said.next.push(words.failed_but_charged);
             said
         }
@@ -436,6 +440,7 @@ mod tests {
                     in_review: false,
                     pay_by: None,
                     may_have_charged: false,
+                    gateway_words: None,
                     test: Some(false),
                     pay_method: None,
                     method_name: None,
@@ -511,6 +516,22 @@ mod tests {
                 matches!(outcome, Outcome::Failed(_)),
                 "{outcome:?} says {}",
                 said.money
+            );
+        }
+    }
+
+    #[test]
+    fn a_gateways_words_are_shown_as_they_are() {
+        let mut view = view(Outcome::Failed(FailureReason::Unknown));
+        assert!(say(&view, Locale::Ko, Arrival::Redirect).why.is_some());
+        let own = payment(&mut view).transaction.as_mut().expect("an attempt");
+        own.gateway_words = Some("잔액 부족".to_owned());
+
+        for locale in Locale::ALL {
+            let said = say(&view, locale, Arrival::Redirect);
+            assert_eq!(
+                (said.gateway_words.as_deref(), said.why),
+                (Some("잔액 부족"), None)
             );
         }
     }

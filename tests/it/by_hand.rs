@@ -368,6 +368,7 @@ impl<P: Plays + 'static> Shop<P> {
             expires_at,
             locale: None,
             metadata: None,
+            window_params: None,
             fingerprint: "f".to_owned(),
         };
         let made = orders::make(&self.core, new, Actor::Shop("shop".to_owned())).await;

@@ -103,6 +103,35 @@ on_both_databases! {
         assert!(!order.contains("/orders/ORD-1/refund"), "nothing is left: {order}");
     }
 
+    /// What is taxed in part asks how much of a part of it is free of tax, and keeps what was typed.
+    async fn a_refund_of_what_is_taxed_in_part_asks_for_the_tax_free_part(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order_with("MIXED", json!({ "portone": "v2", "channel_key": "channel-key-live" })).await;
+        let transaction = app.pay_v2("MIXED", json!({ "amount": { "total": 65_000, "taxFree": 20_000 }, "method": { "type": "PaymentMethodTransfer", "bank": "KOOKMIN" } })).await;
+        assert_eq!(app.complete("paymentId=MIXED").await.outcome(), "paid");
+        let staff = Staff::sign_in(&app).await;
+        let confirm = staff.page(&format!("/orders/MIXED/refund?transaction_id={transaction}&amount=30000")).await;
+        assert!(confirm.contains("이 중 면세 금액 (KRW, 선택)") && confirm.contains("계좌를 요구하는 PG사가 있어요"), "{confirm}");
+        assert!(!tag(&confirm, "id=\"number\"").contains("required"), "an account is offered: {confirm}");
+        let form = |page: &str, tax_free: &str| {
+            let fields = ["transaction_id", "amount", "left", "key"].map(|name| (name, hidden(page, name)));
+            fields.into_iter().chain([("reason", "한 묶음 반품".to_owned()), ("tax_free", tax_free.to_owned())]).collect::<Vec<_>>()
+        };
+
+        let asked = given_back(&staff, "/orders/MIXED/refund", &strs(&form(&confirm, ""))).await;
+        assert!(asked.contains("면세 금액을 적어 주세요") && asked.contains("value=\"한 묶음 반품\""), "{asked}");
+        for (typed, words) in [("30,001", "면세 금액이나 나머지"), ("x", "면세 금액을 숫자로"), ("-1", "면세 금액을 숫자로"), ("20001", "면세 금액이나 나머지")] {
+            let wrong = given_back(&staff, "/orders/MIXED/refund", &strs(&form(&asked, typed))).await;
+            assert!(wrong.contains(words) && tag(&wrong, "id=\"tax_free\"").contains(&format!("value=\"{typed}\"")), "{typed}: {wrong}");
+        }
+        assert_eq!(refunds(&app, "MIXED").await, []);
+
+        assert_eq!(staff.post("/orders/MIXED/refund", &strs(&form(&asked, "12,000"))).await, "/orders/MIXED?done=refunded");
+        assert_eq!(refunds(&app, "MIXED").await, [(30_000, "done".to_owned())]);
+        let payment = app.control_v2(reqwest::Method::GET, &["MIXED"], json!({})).await;
+        assert_eq!(payment["amount"]["cancelledTaxFree"], 12_000);
+    }
+
     /// Nothing is paid on either, and the buyer reads why not.
     async fn the_page_of_an_order_that_is_over_tells_what_its_buyer_reads(db: TestDatabase) {
         let app = TestApp::start(&db).await;

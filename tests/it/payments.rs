@@ -774,6 +774,27 @@ on_both_databases! {
         assert!(!format!("{kept:?}").contains("canary-name"), "what is no word of a gateway is not kept");
     }
 
+    /// Naver Pay wants a buyer to read why in its own words. They are text all the same, and for who brought the payment.
+    async fn naver_pays_words_are_shown_as_they_are(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for (provider, is_shown) in [("naverpay", true), ("kakaopay", false)] {
+            let (first, second) = (format!("V1-{provider}"), format!("V2-{provider}"));
+            app.order(&first).await;
+            app.order_with(&second, json!({ "portone": "v2", "channel_key": "channel-key-live" })).await;
+            let imp_uid = app.pay(&first, json!({ "status": "failed", "pg_provider": provider, "fail_reason": "머니 <b>잔액</b> 부족" }));
+            let failure = json!({ "reason": "결제 실패", "pgCode": "51", "pgMessage": "머니 <b>잔액</b> 부족" });
+            let transaction_id = app.pay_v2(&second, json!({ "status": "FAILED", "failure": failure, "channel": { "pgProvider": provider.to_uppercase() } })).await;
+
+            for (brought, number) in [(query(&imp_uid, &first), format!("merchant_uid={first}")), (format!("paymentId={second}&txId={transaction_id}"), format!("paymentId={second}"))] {
+                let page = app.page(&format!("/payments/complete?{brought}")).await;
+                let shown = page.text.contains("<bdi>머니 &lt;b&gt;잔액&lt;/b&gt; 부족</bdi>");
+                assert_eq!((page.page_outcome(), shown), (Some("failed"), is_shown), "{}", page.text);
+                let by_number = app.page(&format!("/payments/complete?{number}")).await;
+                assert!(!by_number.text.contains("머니"), "{}", by_number.text);
+            }
+        }
+    }
+
     async fn windows_without_end_hide_no_payment(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         app.order("ORD-1").await;

@@ -121,6 +121,7 @@ pub(crate) fn intent(app: &TestApp, id: &str, transaction_id: &str, amount: i64)
         idempotency_key: "shop:crashed".to_owned(),
         fingerprint: "f".to_owned(),
         state: RefundState::Intended,
+        tax_free_minor: None,
         guard_minor: PAID,
         reserved_minor: 0,
         cancellation_id: None,
@@ -516,6 +517,66 @@ on_both_databases! {
             assert_eq!((&payment["status"], &payment["amount"]["cancelled"]), (&json!("CANCELLED"), &json!(65_000)));
             let order = app.read_order(id).await;
             assert_eq!((&order["status"], &order["refunded_amount"]), (&json!("refunded"), &json!(65_000)));
+        }
+    }
+
+    /// PortOne takes what is not said to be free of tax for taxed. V2 tells what is left of either; of V1 the shop has to say it.
+    async fn what_was_free_of_tax_goes_back_free_of_tax(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        for portone in GENERATIONS {
+            let pay = async |id: &str, free: i64| {
+                make_order(&app, portone, id).await;
+                if portone == "v1" {
+                    app.pay(id, json!({ "tax_free": free }));
+                } else {
+                    app.pay_v2(id, json!({ "amount": { "total": PAID, "taxFree": free } })).await;
+                }
+            };
+            let give_back = async |id: &str, key: &str, amount: Option<i64>, free: Option<i64>| {
+                app.refund(id, key, json!({ "reason": "x", "amount": amount, "tax_free_amount": free })).await
+            };
+            let [flowers, mixed, parts] = ["FLOWERS", "MIXED", "PARTS"].map(|id| format!("{id}-{portone}"));
+
+            // A part, and all of the rest, of what is free of tax as a whole.
+            pay(&flowers, PAID).await;
+            for (key, amount) in [("1", Some(10_000)), ("2", None)] {
+                let said = if portone == "v1" { Some(amount.unwrap_or(PAID - 10_000)) } else { None };
+                let refund = give_back(&flowers, key, amount, said).await.json();
+                assert_eq!((&refund["state"], &refund["tax_free_amount"]), (&json!("done"), &json!(amount.unwrap_or(PAID - 10_000))), "{refund}");
+            }
+            assert_eq!(app.read_order(&flowers).await["status"], "refunded");
+
+            // All of what is taxed in part.
+            pay(&mixed, 20_000).await;
+            let said = if portone == "v1" { Some(20_000) } else { None };
+            let refund = give_back(&mixed, "1", None, said).await.json();
+            assert_eq!((&refund["state"], &refund["tax_free_amount"]), (&json!("done"), &json!(20_000)), "{refund}");
+
+            // Part by part, where nobody but the shop knows what is given back.
+            pay(&parts, 20_000).await;
+            let before = app.sandbox.calls(cancel_call(portone));
+            let silent = give_back(&parts, "1", Some(50_000), None).await;
+            if portone == "v2" {
+                assert_eq!((problem(&silent), &silent.json()["field"]), ((422, "invalid-field".to_owned()), &json!("tax_free_amount")));
+                let too_much = give_back(&parts, "2", Some(30_000), Some(20_001)).await;
+                assert_eq!(problem(&too_much), (422, "invalid-field".to_owned()));
+                assert_eq!(app.sandbox.calls(cancel_call(portone)), before, "PortOne was not asked");
+            } else {
+                assert_eq!(silent.json()["state"], "refused", "{}", silent.text);
+            }
+            let first = give_back(&parts, "3", Some(30_000), Some(12_000)).await.json();
+            assert_eq!((&first["state"], &first["tax_free_amount"]), (&json!("done"), &json!(12_000)), "{first}");
+            let rest = give_back(&parts, "4", None, if portone == "v1" { Some(8_000) } else { None }).await.json();
+            assert_eq!((&rest["state"], &rest["tax_free_amount"]), (&json!("done"), &json!(8_000)), "{rest}");
+            if portone == "v2" {
+                let payment = app.control_v2(Method::GET, &[&parts], json!({})).await;
+                assert_eq!(payment["amount"]["cancelledTaxFree"], json!(20_000), "{payment}");
+            }
+
+            // What is taxed as a whole is given back as ever.
+            pay(&format!("TAXED-{portone}"), 0).await;
+            let refund = give_back(&format!("TAXED-{portone}"), "1", Some(1), None).await.json();
+            assert_eq!((&refund["state"], &refund["tax_free_amount"]), (&json!("done"), &json!(null)), "{refund}");
         }
     }
 

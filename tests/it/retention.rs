@@ -19,11 +19,12 @@ use crate::sign_in::Still;
 use crate::support::{TestDatabase, on_both_databases, with_sqlite};
 
 /// What is a person's, or may be.
-const CANARIES: [&str; 15] = [
+const CANARIES: [&str; 16] = [
     "canary-buyer",
     "canary@example.com",
     "010-2222-3333",
     "canary-metadata",
+    "canary-window",
     "canary-return",
     "560-canary-560",
     "canary-holder",
@@ -61,6 +62,7 @@ async fn live(app: &TestApp) {
     let about = json!({
         "buyer": { "name": "canary-buyer", "email": "canary@example.com", "tel": "010-2222-3333" },
         "metadata": { "note": "canary-metadata" },
+        "window_params": { "bypass": { "canary-window": 1 } },
         "return_url": "https://shop.example/canary-return",
     });
     for id in ["PAID", "BANK", "FAILED", "HELD"] {

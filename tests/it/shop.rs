@@ -14,7 +14,7 @@ use crate::support::{TestDatabase, on_both_databases};
 on_both_databases! {
     async fn an_order_is_made_once_and_registered_at_portone(db: TestDatabase) {
         let app = TestApp::start(&db).await;
-        let body = json!({ "payment_id": "주문 1", "name": "사과", "amount": 65_000, "buyer": { "name": "김하나" }, "metadata": { "cart": 7 }, "locale": "ko" });
+        let body = json!({ "payment_id": "주문 1", "name": "사과", "amount": 65_000, "buyer": { "name": "김하나" }, "metadata": { "cart": 7 }, "window_params": { "digital": true }, "locale": "ko" });
 
         let made = app.api(Method::POST, "/api/v1/orders", Some(body.clone())).await;
         let same = app.api(Method::POST, "/api/v1/orders", Some(body.clone())).await;
@@ -25,6 +25,7 @@ on_both_databases! {
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
         let order = made.json();
         assert_eq!((&order["status"], &order["amount"], &order["currency"], &order["metadata"]), (&json!("open"), &json!(65_000), &json!("KRW"), &json!({ "cart": 7 })));
+        assert_eq!(order["window_params"], json!({ "digital": true }));
         assert!(order["pay_url"].as_str().unwrap().contains("/pay/%EC%A3%BC%EB%AC%B8%201?token="), "{order}");
         assert!(order["status_url"].as_str().unwrap().contains("/o/"));
         assert_eq!((same.status, &same.json()["status_url"]), (StatusCode::OK, &order["status_url"]));

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use portone::v1::{
-    self, Cancel, CancelAmount, CancelTarget, ImpUid, MerchantUid, PartAmount, Sorting,
+    self, Cancel, CancelAmount, CancelTarget, ImpUid, MerchantUid, PartAmount, Requester, Sorting,
     StatusFilter, StatusQuery,
 };
 use rust_decimal::Decimal;
@@ -206,6 +206,9 @@ impl PortoneV1 {
             CancelAmount::Part(amount),
             call.guard.to_major(),
         );
+        // It is the shop's to give back, whoever asked the shop.
+        cancel.requester = Some(Requester::Admin);
+        cancel.tax_free = call.tax_free.map(Money::to_major);
         cancel.reason = Some(call.reason.clone());
         cancel.refund_account = call.account.clone().map(|account| v1::RefundAccount {
             bank: account.bank,
@@ -267,7 +270,8 @@ fn balance_of(payment: &v1::Payment) -> Result<Balance, GatewayError> {
             stage: Stage::UnderWay,
         });
     }
-    balance(paid, reserved, cancellations)
+    // V1 tells nothing of taxes.
+    balance(paid, reserved, None, cancellations)
 }
 
 fn merchant_uid(id: &PaymentId) -> Result<MerchantUid, GatewayError> {

@@ -188,6 +188,9 @@ impl PortoneV2 {
             .map_err(|_| unspeakable("the refund's id is no idempotency key"))?;
         let amount = CancelAmount::Part(call.amount.non_zero());
         let mut cancel = Cancel::new(amount, call.reason.clone());
+        // It is the shop's to give back, whoever asked the shop.
+        cancel.requester = Some(v2::Requester::Admin);
+        cancel.tax_free_amount = call.tax_free.map(|part| part.minor);
         cancel.current_cancellable_amount = Some(call.guard.minor);
         cancel.refund_account = call.account.clone().map(|account| v2::RefundAccount {
             bank: account.bank,
@@ -258,7 +261,18 @@ fn balance_of(payment: &Payment) -> Result<Balance, GatewayError> {
         | State::Failed { .. }
         | State::Unrecognized(_) => (0, 0),
     };
-    balance(money(paid)?, money(reserved)?, cancellations)
+    // Nothing is free of tax that PortOne does not call so.
+    let tax_free = payment
+        .amount
+        .tax_free
+        .unwrap_or(0)
+        .saturating_sub(payment.amount.cancelled_tax_free.unwrap_or(0));
+    balance(
+        money(paid)?,
+        money(reserved)?,
+        Some(tax_free),
+        cancellations,
+    )
 }
 
 /// How far what was cancelled has come: a deposit goes back by a transfer of its own, days later perhaps, and the number of the
@@ -325,7 +339,7 @@ impl TryFrom<Payment> for Record {
                 .and_then(text),
             approval_number: method.and_then(approval_number).and_then(text),
             method_name: method.and_then(method_name).and_then(text),
-            fail_reason: fail_reason(&payment.state),
+            fail_reason: fail_reason(&payment.state, channel),
             virtual_account: virtual_account(&payment.state, method),
             pay_by: match method {
                 Some(Method::ConvenienceStore {
@@ -444,8 +458,9 @@ fn approval_number(method: &Method) -> Option<String> {
     }
 }
 
-/// PortOne's words and the gateway's: either may hold the telling one.
-fn fail_reason(state: &State) -> Option<String> {
+/// PortOne's words and the gateway's: either may hold the telling one. Of Naver Pay the gateway's alone, which a page shows as they
+/// are.
+fn fail_reason(state: &State, channel: Option<&v2::Channel>) -> Option<String> {
     let State::Failed { failure, .. } = state else {
         return None;
     };
@@ -454,6 +469,11 @@ fn fail_reason(state: &State) -> Option<String> {
         pg_message,
         pg_code,
     } = failure;
+    let is_naver =
+        channel.is_some_and(|channel| channel.pg_provider.as_deref() == Some("NAVERPAY"));
+    if is_naver && pg_message.is_some() {
+        return pg_message.clone().and_then(text);
+    }
     let mut words: Vec<&str> = Vec::new();
     for word in [reason, pg_message, pg_code].into_iter().flatten() {
         if !words.contains(&word.as_str()) {
@@ -604,6 +624,19 @@ mod tests {
             Some("거절")
         );
         assert_eq!(failed(json!({})).fail_reason, None);
+    }
+
+    #[test]
+    fn naver_pays_words_stand_alone() {
+        let failed = |failure: Value| {
+            let channel = json!({ "type": "LIVE", "pgProvider": "NAVERPAY" });
+            read(json!({ "status": "FAILED", "failure": failure, "channel": channel })).fail_reason
+        };
+
+        let both = json!({ "reason": "결제 실패", "pgCode": "51", "pgMessage": "잔액 부족" });
+        assert_eq!(failed(both).as_deref(), Some("잔액 부족"));
+        let portones = json!({ "reason": "결제 실패", "pgCode": "51" });
+        assert_eq!(failed(portones).as_deref(), Some("결제 실패 / 51"));
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::domain::history::{Entry, StoredEntry};
 use crate::domain::ids::{PaymentId, StatusToken, TransactionId};
 use crate::domain::order::Order;
 use crate::domain::transaction::Transaction;
+use crate::domain::window_params::WindowParams;
 use crate::ports::store::{
     Commit, Committed, Created, Listed, OrderFilter, OrderStore, OutboxEvent, Snapshot, StoreError,
 };
@@ -404,7 +405,7 @@ async fn insert_order(tx: &mut Tx, order: &Order) -> Result<bool, Failure> {
             "INSERT INTO orders (",
             order_columns!(),
             ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, \
-             $26, $27, $28, $29) ON CONFLICT DO NOTHING"
+             $26, $27, $28, $29, $30) ON CONFLICT DO NOTHING"
         ),
         order.payment_id.as_str(),
         order.version,
@@ -420,6 +421,7 @@ async fn insert_order(tx: &mut Tx, order: &Order) -> Result<bool, Failure> {
         &order.return_url,
         &order.locale,
         &order.metadata,
+        order.window_params.as_ref().map(WindowParams::to_text),
         &order.fingerprint,
         order.status_token.as_str(),
         order.pay_token.as_str(),

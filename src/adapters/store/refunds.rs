@@ -327,7 +327,7 @@ async fn insert_refund(tx: &mut Tx, refund: &Refund) -> Result<bool, Failure> {
         concat!(
             "INSERT INTO refunds (",
             refund_columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)
             ON CONFLICT DO NOTHING"
         ),
         refund.id.as_str(),
@@ -336,6 +336,7 @@ async fn insert_refund(tx: &mut Tx, refund: &Refund) -> Result<bool, Failure> {
         refund.transaction_id.as_str(),
         refund.amount.minor(),
         refund.amount.money().currency.code(),
+        refund.tax_free_minor,
         &refund.reason,
         account.map(|account| &account.bank),
         account.map(|account| &account.number),

@@ -34,7 +34,7 @@ macro_rules! count_left_over {
     () => {
         "SELECT COUNT(*) FROM orders AS o WHERE o.to_erase = 0 AND (
     o.buyer_name IS NOT NULL OR o.buyer_email IS NOT NULL OR o.buyer_tel IS NOT NULL OR o.metadata IS NOT NULL
-    OR o.return_url IS NOT NULL OR o.fingerprint <> ''
+    OR o.window_params IS NOT NULL OR o.return_url IS NOT NULL OR o.fingerprint <> ''
     OR EXISTS (SELECT 1 FROM transactions AS t WHERE t.payment_id = o.payment_id
         AND (t.virtual_account_bank IS NOT NULL OR t.virtual_account_number IS NOT NULL OR t.virtual_account_holder IS NOT NULL
             OR t.receipt_url IS NOT NULL OR t.fail_reason IS NOT NULL))
@@ -66,7 +66,7 @@ macro_rules! erase {
     ($before:literal, $after:literal) => {
         concat!(
             "UPDATE orders SET erased_at = $3, to_erase = 0, buyer_name = NULL, buyer_email = NULL, buyer_tel = NULL, metadata = NULL,
-                return_url = NULL, fingerprint = ''
+                window_params = NULL, return_url = NULL, fingerprint = ''
             WHERE payment_id ",
             $before,
             "SELECT o.payment_id FROM orders AS o WHERE ",

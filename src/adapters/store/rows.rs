@@ -11,6 +11,7 @@ use crate::domain::money::{Currency, Money};
 use crate::domain::order::{Buyer, Order, OrderStatus, Portone};
 use crate::domain::refund::{Refund, RefundAccount, RefundAmount, RefundState, Trouble};
 use crate::domain::transaction::{Transaction, TransactionStatus, Verdict, VirtualAccount};
+use crate::domain::window_params::WindowParams;
 use crate::ports::store::{InboxEntry, OutboxEvent};
 
 /// A time as the tables keep it.
@@ -79,7 +80,7 @@ impl PaymentIdRow {
 macro_rules! order_columns {
     () => {
         "payment_id, version, name, amount_minor, currency, portone, pay_method, channel_key, buyer_name, buyer_email, buyer_tel, \
-         return_url, locale, metadata, fingerprint, status_token, pay_token, status, accepted_transaction_id, refunded_minor, expires_at, \
+         return_url, locale, metadata, window_params, fingerprint, status_token, pay_token, status, accepted_transaction_id, refunded_minor, expires_at, \
          expired_at, closed_at, checked_at, next_check_at, checks_without_change, prepared_at, created_at, updated_at"
     };
 }
@@ -100,6 +101,7 @@ pub(super) struct OrderRow {
     return_url: Option<String>,
     locale: Option<String>,
     metadata: Option<String>,
+    window_params: Option<String>,
     fingerprint: String,
     status_token: String,
     pay_token: String,
@@ -137,6 +139,10 @@ impl OrderRow {
             return_url: self.return_url,
             locale: self.locale,
             metadata: self.metadata,
+            window_params: match self.window_params {
+                Some(text) => Some(orders.read("window_params", WindowParams::from_stored(&text))?),
+                None => None,
+            },
             fingerprint: self.fingerprint,
             status_token: orders
                 .read("status_token", StatusToken::parse(&self.status_token).ok())?,
@@ -166,7 +172,7 @@ macro_rules! snapshot_of {
     ($order:literal) => {
         concat!(
             "SELECT orders.payment_id, orders.version, name, orders.amount_minor, orders.currency, portone, orders.pay_method, channel_key, \
-             buyer_name, buyer_email, buyer_tel, return_url, locale, metadata, fingerprint, status_token, pay_token, orders.status, \
+             buyer_name, buyer_email, buyer_tel, return_url, locale, metadata, window_params, fingerprint, status_token, pay_token, orders.status, \
              accepted_transaction_id, refunded_minor, expires_at, expired_at, closed_at, orders.checked_at, next_check_at, \
              checks_without_change, prepared_at, created_at, updated_at, transaction_id, transactions.status AS its_status, verdict, \
              transactions.amount_minor AS its_amount_minor, transactions.currency AS its_currency, cancelled_minor, test, \
@@ -192,7 +198,7 @@ macro_rules! transaction_columns {
 /// Every column of `refunds`.
 macro_rules! refund_columns {
     () => {
-        "refund_id, version, payment_id, transaction_id, amount_minor, currency, reason, account_bank, account_number, account_holder, \
+        "refund_id, version, payment_id, transaction_id, amount_minor, currency, tax_free_minor, reason, account_bank, account_number, account_holder, \
          account_tel, requested_by, idempotency_key, fingerprint, state, guard_minor, reserved_minor, cancellation_id, attempts, \
          called_at, next_at, trouble_code, trouble_message, created_at, updated_at"
     };
@@ -393,6 +399,7 @@ pub(super) struct RefundRow {
     transaction_id: String,
     amount_minor: i64,
     currency: String,
+    tax_free_minor: Option<i64>,
     reason: String,
     account_bank: Option<String>,
     account_number: Option<String>,
@@ -438,6 +445,7 @@ impl RefundRow {
             payment_id: refunds.payment_id(&self.payment_id)?,
             transaction_id: refunds.transaction_id("transaction_id", &self.transaction_id)?,
             amount: refunds.read("amount_minor", RefundAmount::new(amount).ok())?,
+            tax_free_minor: self.tax_free_minor,
             reason: self.reason,
             account,
             requested_by: self.requested_by,

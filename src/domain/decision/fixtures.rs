@@ -29,6 +29,7 @@ pub(crate) fn order() -> Order {
         return_url: None,
         locale: None,
         metadata: None,
+        window_params: None,
         fingerprint: "f".to_owned(),
         status_token: StatusToken::from_bytes([7; 16]),
         pay_token: PayToken::from_bytes([8; 16]),

@@ -33,6 +33,7 @@ fn refund(state: RefundState) -> Refund {
         idempotency_key: "shop:1".to_owned(),
         fingerprint: "f".to_owned(),
         state,
+        tax_free_minor: None,
         guard_minor: PAID - BEFORE,
         reserved_minor: BEFORE,
         cancellation_id: None,
@@ -78,6 +79,7 @@ fn seen(then: &[Cancellation]) -> Input {
         .map(|cancellation| cancellation.amount_minor)
         .sum();
     shown(Balance {
+        tax_free_minor: None,
         cancellable: won(PAID - reserved_minor),
         reserved_minor,
         cancellations,
@@ -87,6 +89,7 @@ fn seen(then: &[Cancellation]) -> Input {
 /// PortOne's record when it names no single cancellation.
 fn sum(reserved_minor: i64) -> Input {
     shown(Balance {
+        tax_free_minor: None,
         cancellable: won(PAID - reserved_minor),
         reserved_minor,
         cancellations: Vec::new(),
@@ -653,6 +656,7 @@ fn what_was_taken_is_not_done_while_something_may_still_fail() {
 fn a_sum_that_counts_what_may_still_fail_shows_nothing_done() {
     for (stage, is_done) in [(Stage::Done, true), (Stage::UnderWay, false)] {
         let input = shown(Balance {
+            tax_free_minor: None,
             cancellable: won(PAID - BEFORE - AMOUNT),
             reserved_minor: BEFORE + AMOUNT,
             cancellations: vec![
@@ -934,6 +938,71 @@ fn a_deposit_goes_back_to_an_account() {
 
     assert!(!needs_account(&card));
     assert!(needs_account(&deposit));
+}
+
+#[test]
+fn some_gateways_ask_for_an_account_besides() {
+    let by = |word: Option<&str>| Transaction {
+        pay_method: word.map(str::to_owned),
+        ..left_open("imp_1")
+    };
+    for (word, may) in [
+        (Some("trans"), true),
+        (Some("TRANSFER"), true),
+        (Some("phone"), true),
+        (Some("card"), false),
+        (None, false),
+    ] {
+        assert_eq!(may_need_account(&by(word)), may, "{word:?}");
+    }
+}
+
+#[test]
+fn what_is_free_of_tax_goes_back_free_of_tax() {
+    const NEEDED: Result<Option<i64>, TaxFreeFault> = Err(TaxFreeFault::Needed);
+    const TOO_MUCH: Result<Option<i64>, TaxFreeFault> = Err(TaxFreeFault::TooMuch);
+    // Of 100 that are left.
+    for (amount, said, free, expected) in [
+        // V1 does not tell: what the asker says counts.
+        (100, None, None, Ok(None)),
+        (100, Some(0), None, Ok(Some(0))),
+        (40, Some(40), None, Ok(Some(40))),
+        (40, Some(41), None, TOO_MUCH),
+        (40, Some(-1), None, TOO_MUCH),
+        // Nothing is free of tax.
+        (100, None, Some(0), Ok(None)),
+        (40, None, Some(0), Ok(None)),
+        (40, Some(0), Some(0), Ok(Some(0))),
+        (40, Some(1), Some(0), TOO_MUCH),
+        // Everything is.
+        (100, None, Some(100), Ok(Some(100))),
+        (40, None, Some(100), Ok(Some(40))),
+        (40, Some(39), Some(100), TOO_MUCH),
+        // Some of it is.
+        (100, None, Some(30), Ok(Some(30))),
+        (100, Some(29), Some(30), TOO_MUCH),
+        (100, Some(31), Some(30), TOO_MUCH),
+        (40, None, Some(30), NEEDED),
+        (40, Some(0), Some(30), Ok(Some(0))),
+        (40, Some(30), Some(30), Ok(Some(30))),
+        (40, Some(31), Some(30), TOO_MUCH),
+        (80, Some(10), Some(30), Ok(Some(10))),
+        (80, Some(9), Some(30), TOO_MUCH),
+    ] {
+        let balance = Balance {
+            tax_free_minor: free,
+            cancellable: won(100),
+            reserved_minor: 0,
+            cancellations: Vec::new(),
+        };
+        let amount = RefundAmount::new(won(amount)).expect("an amount");
+
+        assert_eq!(
+            tax_free(amount, said, &balance),
+            expected,
+            "{amount:?} {said:?} of {free:?}"
+        );
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::service::orders::{PayView, PaymentWindow, UnderWay};
 use crate::ui::Refusal;
 
 /// Every state, by the name it has in addresses.
-pub const STATES: [&str; 50] = [
+pub const STATES: [&str; 51] = [
     "paid",
     "paid_despite_window",
     "paid_with_test_money",
@@ -38,6 +38,7 @@ pub const STATES: [&str; 50] = [
     "unknown",
     "failed_and_over",
     "failed_with_account",
+    "failed_in_the_gateways_words",
     "refunded",
     "partially_refunded",
     "held",
@@ -132,6 +133,19 @@ pub(super) fn sample(state: &str, public_url: &str) -> Option<Sample> {
                 payment.awaits_deposit = true;
             }
         }),
+        "failed_in_the_gateways_words" => {
+            let failed = Outcome::Failed(FailureReason::InsufficientBalance);
+            stage.result(failed, Arrival::Redirect, |view| {
+                view.retry_url = Some(stage.pay_url());
+                if let Some(own) = view
+                    .payment
+                    .as_mut()
+                    .and_then(|payment| payment.transaction.as_mut())
+                {
+                    own.gateway_words = Some("네이버페이 머니 잔액이 부족합니다.".to_owned());
+                }
+            })
+        }
         "refunded" => stage.payment(Outcome::Refunded, Arrival::Link, |payment| {
             payment.status = OrderStatus::Refunded;
             payment.refunded = payment.amount;
@@ -282,6 +296,7 @@ impl Stage {
             in_review: false,
             pay_by: None,
             may_have_charged: false,
+            gateway_words: None,
             test: Some(false),
             pay_method: Some("card".to_owned()),
             method_name: Some("신한카드".to_owned()),
@@ -378,6 +393,7 @@ impl Stage {
             buyer_email: None,
             buyer_tel: None,
             redirect_url: format!("{}{PATH}/paid", self.public_url),
+            params: None,
         }
     }
 }

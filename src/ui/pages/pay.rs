@@ -7,12 +7,15 @@ use http::StatusCode;
 use jiff::Timestamp;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::result::{our_error_page, result_page};
 use crate::actions::{ActionError, payment_to_make};
 use crate::domain::ids::PayToken;
 use crate::domain::order::{OrderStatus, Portone};
 use crate::domain::outcome::Outcome;
+use crate::domain::window_params::WindowParams;
 use crate::i18n::{KOREA, Locale, StoryText, datetime, money};
 use crate::islands::PayButton;
 use crate::islands::pay_button::Sdk;
@@ -88,6 +91,17 @@ impl Lack {
             Self::OfOrder => StatusCode::OK,
         }
     }
+}
+
+/// What the SDK is asked: `ours`, and what else the shop wants said.
+fn request(ours: &impl Serialize, params: Option<&WindowParams>) -> Option<String> {
+    let Ok(Value::Object(mut request)) = serde_json::to_value(ours) else {
+        return None;
+    };
+    if let Some(params) = params {
+        params.add_to(&mut request);
+    }
+    serde_json::to_string(&request).ok()
 }
 
 fn opening(
@@ -332,6 +346,7 @@ mod fixtures {
             buyer_email: None,
             buyer_tel: None,
             redirect_url: "https://pay.example/payments/complete".to_owned(),
+            params: None,
         }
     }
 }

@@ -91,6 +91,10 @@ fn page(
     let heading = said.heading;
     let sentence = said.money.clone();
     let why = said.why.map(|why| view! { <p class="why">{why}</p> });
+    let gateway_words = said
+        .gateway_words
+        .clone()
+        .map(|words| view! { <p class="why" lang="ko"><bdi>{words}</bdi></p> });
     let mark = said.mark;
     let watch = payment
         .filter(|_| keeps_looking(view))
@@ -117,6 +121,7 @@ fn page(
                     {amount}
                     <p class="money">{sentence}</p>
                     {why}
+                    {gateway_words}
                     {warning}
                     {next}
                 </section>
@@ -490,6 +495,7 @@ mod tests {
             in_review: false,
             pay_by: None,
             may_have_charged: false,
+            gateway_words: None,
             test: Some(false),
             pay_method: Some("card".to_owned()),
             method_name: Some("신한카드".to_owned()),

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -92,6 +92,9 @@ pub struct OrderBrief {
     /// The shop's own object, as it came
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
+    /// What else PortOne's payment window is told, as it came
+    #[schema(value_type = Option<Object>)]
+    window_params: Option<Map<String, Value>>,
     /// PortOne's id of the one transaction that paid it
     transaction_id: Option<String>,
     /// Where the buyer pays; fills in who pays, so it is for the buyer alone
@@ -125,6 +128,10 @@ impl OrderBrief {
             return_url: order.return_url.clone(),
             locale: order.locale.clone(),
             metadata: metadata.and_then(|text| serde_json::from_str(text).ok()),
+            window_params: order
+                .window_params
+                .as_ref()
+                .map(|params| params.as_object().clone()),
             transaction_id: order
                 .accepted_transaction_id
                 .as_ref()
@@ -307,6 +314,8 @@ pub struct Refund {
     amount: i64,
     #[schema(value_type = String)]
     currency: &'static str,
+    /// How much of it is free of tax, where PortOne was told
+    tax_free_amount: Option<i64>,
     reason: String,
     #[schema(value_type = RefundStateWord)]
     state: &'static str,
@@ -335,6 +344,7 @@ impl Refund {
             transaction_id: refund.transaction_id.as_str().to_owned(),
             amount: money.minor,
             currency: money.currency.code(),
+            tax_free_amount: refund.tax_free_minor,
             reason: refund.reason.clone(),
             state: refund.state.as_str(),
             requested_by: refund.requested_by.clone(),

@@ -11,6 +11,7 @@ use super::answers::PortoneWord;
 use crate::domain::ids::PaymentId;
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::{Buyer, Portone};
+use crate::domain::window_params::WindowParams;
 use crate::service::orders::NewOrder;
 use crate::web::problem::Problem;
 
@@ -23,9 +24,10 @@ const LOCALE_CHARS_MAX: usize = 35;
 const PORTONE_CHARS_MAX: usize = 2;
 const TEXT_CHARS_MAX: usize = 200;
 const URL_BYTES_MAX: usize = 2048;
-const METADATA_BYTES_MAX: usize = 8 * 1024;
+/// Of an object that the shop gives as it likes.
+const OBJECT_BYTES_MAX: usize = 8 * 1024;
 const EXPIRY_MAX: SignedDuration = SignedDuration::from_hours(24 * 365);
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "payment_id",
     "name",
     "amount",
@@ -38,12 +40,14 @@ const FIELDS: [&str; 12] = [
     "expires_at",
     "locale",
     "metadata",
+    "window_params",
 ];
 
 /// An order to be made
 #[derive(ToSchema)]
 pub struct NewOrderBody {
-    /// The shop's id of the payment, without control characters and `/ \\ ? # %`, not of dots only; PortOne V1 keeps 40 characters
+    /// The shop's id of the payment, without control characters and `/ \\ ? # %`, not of dots only; PortOne V1 keeps 40 characters,
+    /// and 6 to 40 letters and digits are what every gateway takes
     #[schema(min_length = 1, max_length = 64)]
     pub payment_id: String,
     /// What is sold, as the buyer reads it
@@ -80,6 +84,11 @@ pub struct NewOrderBody {
     /// The shop's own object, given back as it came; at most 8 KiB
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
+    /// What else PortOne's payment window is told, in the words of its SDK: `digital` or `productType`, `bypass` and what else a
+    /// gateway asks for; at most 8 KiB, nothing that another field says and nothing of a person: whoever knows the order's number
+    /// sees it
+    #[schema(value_type = Option<Object>)]
+    pub window_params: Option<Value>,
 }
 
 /// Who pays
@@ -180,6 +189,7 @@ pub fn parse(bytes: &[u8], now: Timestamp, default: Portone) -> Result<NewOrder,
         expires_at: expires_at(&object, now)?,
         locale: locale(&object)?,
         metadata: metadata(&object)?,
+        window_params: window_params(&object, portone)?,
         fingerprint: fingerprint(&object),
     })
 }
@@ -335,24 +345,50 @@ fn has_inexact_number(value: &Value) -> bool {
     }
 }
 
-fn metadata(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
-    let Some(value) = present(object, "metadata") else {
+/// An object of the shop's own.
+fn free<'o>(
+    object: &'o Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<&'o Map<String, Value>>, Refusal> {
+    let Some(value) = present(object, name) else {
         return Ok(None);
     };
     if has_inexact_number(value) {
         return Err(Refusal::Field(
-            "metadata",
+            name,
             "has a number of more digits than are kept; write it as text",
         ));
     }
-    let text = value.to_string();
-    if value.is_object() && text.len() <= METADATA_BYTES_MAX {
-        Ok(Some(text))
-    } else {
-        Err(Refusal::Field(
-            "metadata",
-            "must be an object of at most 8 KiB",
-        ))
+    value
+        .as_object()
+        .filter(|_| value.to_string().len() <= OBJECT_BYTES_MAX)
+        .map(Some)
+        .ok_or(Refusal::Field(name, "must be an object of at most 8 KiB"))
+}
+
+fn metadata(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
+    let metadata = free(object, "metadata")?.cloned();
+    Ok(metadata.map(|metadata| Value::Object(metadata).to_string()))
+}
+
+fn window_params(
+    object: &Map<String, Value>,
+    portone: Portone,
+) -> Result<Option<WindowParams>, Refusal> {
+    const NAME: &str = "window_params";
+    let Some(params) = free(object, NAME)? else {
+        return Ok(None);
+    };
+    match WindowParams::new(params.clone(), portone) {
+        Ok(params) => Ok(Some(params)),
+        Err(name) if name == "customer" => Err(Refusal::Field(
+            NAME,
+            "may have customer.customerId only; who pays is said in buyer",
+        )),
+        Err(_) => Err(Refusal::Field(
+            NAME,
+            "has a parameter that the order's own fields say (id, name, amount, currency, method, channel, buyer, redirect)",
+        )),
     }
 }
 
@@ -505,6 +541,23 @@ mod tests {
             (
                 with(r#""metadata":{"a":-12345678901234567890.5}"#),
                 "metadata",
+            ),
+            (with(r#""window_params":"digital""#), "window_params"),
+            (with(r#""window_params":{"amount":1}"#), "window_params"),
+            (
+                with(r#""portone":"v2","window_params":{"customer":{"fullName":"x"}}"#),
+                "window_params",
+            ),
+            (
+                with(&format!(
+                    r#""window_params":{{"a":"{}"}}"#,
+                    "a".repeat(OBJECT_BYTES_MAX)
+                )),
+                "window_params",
+            ),
+            (
+                with(r#""window_params":{"a":[18446744073709551616]}"#),
+                "window_params",
             ),
             (with(r#""pay_method":"card; drop""#), "pay_method"),
             (with(r#""buyer":{"ssn":"1"}"#), "buyer"),

@@ -19,13 +19,20 @@ use super::once::{self, Key};
 use super::{App, Shop, json_body, unavailable};
 use crate::domain::ids::{PaymentId, TRANSACTION_ID_BYTES_MAX, TransactionId};
 use crate::domain::money::AMOUNT_MINOR_MAX;
-use crate::domain::refund::{ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, RefundAccount};
+use crate::domain::refund::{ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, RefundAccount, TaxFreeFault};
 use crate::ports::requests::NamedRequest;
 use crate::service::refunds::{self, AskError, Asked, NewRefund};
 use crate::web::named::Named;
 use crate::web::problem::Problem;
 
-const FIELDS: [&str; 4] = ["amount", "reason", "transaction_id", "refund_account"];
+const FIELDS: [&str; 5] = [
+    "amount",
+    "tax_free_amount",
+    "reason",
+    "transaction_id",
+    "refund_account",
+];
+const TAX_FREE: &str = "tax_free_amount";
 const ACCOUNT_FIELDS: [&str; 4] = ["bank", "number", "holder", "tel"];
 
 /// `POST /api/v1/orders/{payment_id}/refunds`
@@ -115,13 +122,18 @@ pub struct NewRefundBody {
     /// In the currency's minor unit; all that is left when absent
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
     pub amount: Option<i64>,
+    /// How much of it is free of tax, in the currency's minor unit. For a payment that was taxed in part or not at all: PortOne
+    /// takes what is not said for taxed. When absent, V2 is asked what is left free of tax, which tells it where all of the rest is
+    /// given back; V1 cannot be asked
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
+    pub tax_free_amount: Option<i64>,
     /// Why; some gateways show it to the buyer
     #[schema(min_length = 1, max_length = 200)]
     pub reason: String,
     /// A duplicate, late or held payment instead of the one that paid the order
     #[schema(min_length = 1, max_length = 64)]
     pub transaction_id: Option<String>,
-    /// Where a deposit to a virtual account goes back to; forgotten as soon as PortOne has answered
+    /// Where a deposit to a virtual account goes back to, and what a gateway wants an account for; forgotten as soon as PortOne has answered
     pub refund_account: Option<RefundAccountBody>,
 }
 
@@ -153,6 +165,14 @@ fn refused(error: &AskError) -> Response {
         AskError::TooMuch(left) | AskError::Changed(left) => {
             Problem::refundable(left.minor, left.currency.code())
         }
+        AskError::TaxFree(TaxFreeFault::Needed) => Problem::field(
+            TAX_FREE,
+            "must say how much of the refund is free of tax: so is a part of what is left of the payment",
+        ),
+        AskError::TaxFree(TaxFreeFault::TooMuch) => Problem::field(
+            TAX_FREE,
+            "must leave the taxed and the tax-free part each within the refund and what is left of the payment",
+        ),
         AskError::AccountNeeded => Problem::RefundAccountNeeded.response(),
         AskError::Unavailable => Problem::Unavailable.response(),
         AskError::Store(error) => unavailable(error),
@@ -178,6 +198,18 @@ fn parse(
                 .ok_or(Refusal::Field("amount", "must be a whole number above 0 in the currency's minor unit; leave it out to give back all that is left"))?,
         ),
     };
+    let tax_free_minor = match present(&object, TAX_FREE) {
+        None => None,
+        Some(value) => Some(
+            value
+                .as_i64()
+                .filter(|minor| (0..=amount_minor.unwrap_or(AMOUNT_MINOR_MAX)).contains(minor))
+                .ok_or(Refusal::Field(
+                    TAX_FREE,
+                    "must be a whole number in the currency's minor unit, 0 or more and no more than the amount",
+                ))?,
+        ),
+    };
     let transaction_id = match text(&object, "transaction_id", TRANSACTION_ID_BYTES_MAX)? {
         None => None,
         Some(id) => Some(TransactionId::parse(&id).map_err(|_| {
@@ -198,6 +230,7 @@ fn parse(
         payment_id,
         transaction_id,
         amount_minor,
+        tax_free_minor,
         left_minor: None,
         reason,
         account,
@@ -258,6 +291,12 @@ mod tests {
             (with(r#""amount":0"#), "amount"),
             (with(r#""amount":-1"#), "amount"),
             (with(r#""amount":1.5"#), "amount"),
+            (with(r#""tax_free_amount":-1"#), "tax_free_amount"),
+            (with(r#""tax_free_amount":"1""#), "tax_free_amount"),
+            (
+                with(r#""amount":10,"tax_free_amount":11"#),
+                "tax_free_amount",
+            ),
             (with(r#""amount":"1""#), "amount"),
             (with(r#""amount":9007199254740992"#), "amount"),
             (with(r#""transaction_id":"a/b""#), "transaction_id"),

@@ -38,6 +38,9 @@ pub struct RefundForm {
     left: String,
     #[serde(default)]
     reason: String,
+    /// How much of the amount is free of tax, in the major unit; empty where nothing is to be said.
+    #[serde(default)]
+    tax_free: String,
     /// Drawn for the form, so that sending it twice is asking once.
     #[serde(default)]
     key: String,
@@ -93,6 +96,7 @@ async fn give_back(
     let typed = RefundTyped {
         amount: form.amount,
         reason: form.reason,
+        tax_free: form.tax_free,
         bank: form.bank,
         number: form.number,
         holder: form.holder,
@@ -139,6 +143,15 @@ async fn refund(
     if !fits || reason.contains(char::is_control) {
         return Err(RefundFault::NoReason);
     }
+    let tax_free = match form.tax_free.trim() {
+        "" => None,
+        typed => Some(
+            Money::typed(typed, currency)
+                .ok()
+                .filter(|part| part.minor >= 0)
+                .ok_or(RefundFault::TaxFreeUnread)?,
+        ),
+    };
     let account = refund_account(form)?;
     if !is_form_key(&form.key) {
         return Ok("error=unavailable");
@@ -146,13 +159,15 @@ async fn refund(
     let new = NewRefund {
         payment_id: payment_id.clone(),
         fingerprint: format!(
-            "staff {} {} {} {reason}",
+            "staff {} {} {:?} {} {reason}",
             transaction_id.as_str(),
             amount.minor,
+            tax_free.map(|part| part.minor),
             account.is_some()
         ),
         transaction_id: Some(transaction_id),
         amount_minor: Some(amount.minor),
+        tax_free_minor: tax_free.map(|part| part.minor),
         // What cannot be read is nothing that a page has said, and no sum that is left either.
         left_minor: Some(form.left.parse().unwrap_or_default()),
         reason: reason.to_owned(),
@@ -206,6 +221,7 @@ fn not_refunded(error: AskError) -> Result<&'static str, RefundFault> {
         }
         AskError::TooMuch(left) => Err(RefundFault::TooMuch(Some(left))),
         AskError::Changed(left) => Err(RefundFault::Changed(left)),
+        AskError::TaxFree(fault) => Err(RefundFault::TaxFree(fault)),
         AskError::AccountNeeded => Err(RefundFault::NoAccount),
         AskError::NoSuchOrder | AskError::NoSuchTransaction | AskError::NotPaid => {
             Ok("error=nothing_left")

@@ -78,6 +78,7 @@ impl Plays for Sluggish {
         }
         let paid = self.paid.load(Ordering::SeqCst);
         Ok(Balance {
+            tax_free_minor: None,
             cancellable: Money::new(paid, Currency::KRW).unwrap(),
             reserved_minor: 0,
             cancellations: Vec::new(),
@@ -113,6 +114,7 @@ async fn ask(
         payment_id: id.clone(),
         transaction_id: None,
         amount_minor: None,
+        tax_free_minor: None,
         left_minor: None,
         reason: "x".to_owned(),
         account: None,

@@ -219,6 +219,7 @@ on_both_databases! {
                 payment_id: given_up.payment_id.clone(),
                 transaction_id: given_up.transaction_id.clone(),
                 amount: given_up.amount,
+                tax_free: None,
                 guard: Money::new(given_up.guard_minor, Currency::KRW).unwrap(),
                 reason: given_up.reason.clone(),
                 account: None,

@@ -9,6 +9,7 @@ use wanryo::domain::money::{AMOUNT_MINOR_MAX, Currency, Money};
 use wanryo::domain::order::{Buyer, Order, OrderStatus, Portone};
 use wanryo::domain::transaction::{Transaction, TransactionStatus, Verdict, VirtualAccount};
 use wanryo::domain::verification::{Check, CheckName};
+use wanryo::domain::window_params::WindowParams;
 use wanryo::ports::store::{Commit, Received};
 
 /// Seconds after the moment at which every test begins.
@@ -38,6 +39,7 @@ pub(super) fn order(id: &str) -> Order {
         return_url: None,
         locale: None,
         metadata: None,
+        window_params: None,
         fingerprint: "f".to_owned(),
         status_token: StatusToken::from_bytes(rand::random()),
         pay_token: PayToken::from_bytes(rand::random()),
@@ -73,6 +75,7 @@ pub(super) fn full_order(id: &str) -> Order {
         return_url: Some("https://shop.example/감사".to_owned()),
         locale: Some("ko".to_owned()),
         metadata: Some(r#"{"b":1, "a":[null]}"#.to_owned()),
+        window_params: WindowParams::from_stored(r#"{"digital":true,"bypass":{"a":[null]}}"#),
         fingerprint: "0123456789abcdef".to_owned(),
         refunded_minor: AMOUNT_MINOR_MAX,
         expires_at: Some(at(1)),

@@ -283,6 +283,7 @@ impl Engine {
             idempotency_key: String::new(),
             fingerprint: String::new(),
             state: RefundState::Intended,
+            tax_free_minor: None,
             guard_minor: 0,
             reserved_minor: 0,
             cancellation_id: None,
@@ -329,6 +330,7 @@ impl Engine {
             version: row.version.into(),
             amount: RefundAmount::new(won(self.amount(refund))).unwrap_or(self.like.amount),
             state: row.state,
+            tax_free_minor: None,
             guard_minor: row.guard.into(),
             reserved_minor: row.reserved.into(),
             cancellation_id: row.cancellation.map(|place| place.to_string()),
@@ -391,6 +393,7 @@ impl Engine {
             })
         });
         Balance {
+            tax_free_minor: None,
             cancellable: won(PAID - reserved(cancels)),
             reserved_minor: reserved(cancels).into(),
             cancellations: cancellations.collect(),

@@ -345,6 +345,7 @@ pub fn order(index: usize, deadline: Option<u8>) -> Order {
         return_url: None,
         locale: None,
         metadata: None,
+        window_params: None,
         fingerprint: String::new(),
         status_token: StatusToken::from_bytes([0; 16]),
         pay_token: PayToken::from_bytes([0; 16]),

@@ -563,6 +563,7 @@ impl<'c> Story<'c> {
             expires_at: planned.lasts.map(|lasts| at(now + lasts)),
             locale: None,
             metadata: None,
+            window_params: None,
             fingerprint: "f".to_owned(),
         };
         let core = Arc::clone(&server.core);

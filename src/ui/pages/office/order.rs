@@ -370,9 +370,11 @@ fn facts(text: &'static Text, locale: Locale, order: Order) -> AnyView {
         Some(at) => time(at),
         None => text.order.none.into_any(),
     };
-    let metadata = order.metadata.map(
-        |metadata| view! { <pre class="office-metadata" tabindex="0"><bdi>{metadata}</bdi></pre> },
-    );
+    let object = |text: String| {
+        view! { <pre class="office-metadata" tabindex="0"><bdi>{text}</bdi></pre> }
+    };
+    let metadata = order.metadata.map(object);
+    let window_params = order.window_params.map(|params| object(params.to_text()));
     view! {
         <section class="office-section">
             <h2>{text.order.facts}</h2>
@@ -394,6 +396,7 @@ fn facts(text: &'static Text, locale: Locale, order: Order) -> AnyView {
                 {fact_if_known(text.order.closed, order.closed_at.map(time))}
                 {fact_if_known(text.order.return_url, order.return_url.as_deref().map(foreign))}
                 {fact_if_known(text.order.locale, order.locale.as_deref().map(foreign))}
+                {fact_if_known(text.order.window_params, window_params)}
                 {fact_if_known(text.order.metadata, metadata)}
             </dl>
         </section>

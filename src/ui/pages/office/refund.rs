@@ -17,7 +17,8 @@ use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::money::{Currency, Money};
 use crate::domain::order::Portone;
 use crate::domain::refund::{
-    ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, Refund, is_account_field, is_refundable, needs_account,
+    ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, Refund, TaxFreeFault, is_account_field, is_refundable,
+    may_need_account, needs_account,
 };
 use crate::domain::transaction::Transaction;
 use crate::i18n::{BANKS, Locale, institution, money};
@@ -36,6 +37,10 @@ pub enum RefundFault {
     Changed(Money),
     /// It has to be said why.
     NoReason,
+    /// How much of it is free of tax has to be said, or cannot be so much.
+    TaxFree(TaxFreeFault),
+    /// The tax-free part is no amount of this currency.
+    TaxFreeUnread,
     /// The gateway has to be told where the money goes.
     NoAccount,
     /// Another refund of the transaction is on its way.
@@ -54,6 +59,8 @@ impl RefundFault {
             | Self::TooMuch(_)
             | Self::Changed(_)
             | Self::NoReason
+            | Self::TaxFree(_)
+            | Self::TaxFreeUnread
             | Self::NoAccount => StatusCode::UNPROCESSABLE_ENTITY,
         }
     }
@@ -71,6 +78,8 @@ pub struct RefundTyped {
     pub amount: String,
     /// Why.
     pub reason: String,
+    /// How much of the amount is free of tax, in the major unit.
+    pub tax_free: String,
     /// The account's bank.
     pub bank: String,
     /// Its number.
@@ -92,6 +101,8 @@ impl RefundTyped {
             Some(
                 RefundFault::NoAmount
                 | RefundFault::NoReason
+                | RefundFault::TaxFree(_)
+                | RefundFault::TaxFreeUnread
                 | RefundFault::NoAccount
                 | RefundFault::UnderWay
                 | RefundFault::Unasked,
@@ -279,6 +290,7 @@ fn carried(posted: &RefundTyped) -> AnyView {
     let fields = [
         ("look", "1"),
         ("reason", &posted.reason),
+        ("tax_free", &posted.tax_free),
         ("bank", &posted.bank),
         ("number", &posted.number),
         ("holder", &posted.holder),
@@ -327,7 +339,16 @@ fn confirm(
         .filter(|fault| matches!(fault, RefundFault::TooMuch(_)))
         .map(|fault| view! { <p class="office-notice" role="alert" data-kind="error">{(text.refund.fault)(fault, &money(request.locale, subject.left))}</p> });
     let reason = posted.map(|posted| posted.reason.clone());
-    let account = needs_account(&subject.transaction).then(|| account(request, subject, posted));
+    let tax_free_fault =
+        fault.filter(|fault| matches!(fault, RefundFault::TaxFree(_) | RefundFault::TaxFreeUnread));
+    let tax_free = posted.map(|posted| posted.tax_free.clone());
+    let account = match needs_account(&subject.transaction) {
+        true => Some(account(request, subject, posted, true)),
+        false if may_need_account(&subject.transaction) => {
+            Some(account(request, subject, posted, false))
+        }
+        false => None,
+    };
     view! {
         <section class="office-section">
             <h1 class="office-title">{(text.refund.confirm_title)(&shown)}</h1>
@@ -349,6 +370,13 @@ fn confirm(
                         autofocus=reason_fault.is_some() aria-describedby="reason-hint reason-fault" aria-invalid=reason_fault.map(|_| "true") />
                     <p class="office-hint" id="reason-hint">{text.refund.reason_hint}</p>
                     {fault_words("reason-fault", request, subject, reason_fault)}
+                </div>
+                <div class="office-field">
+                    <label for="tax_free">{(text.refund.tax_free)(subject.left.currency.code())}</label>
+                    <input id="tax_free" name="tax_free" type="text" inputmode="decimal" autocomplete="off" value=tax_free
+                        autofocus=tax_free_fault.is_some() aria-describedby="tax-free-hint tax-free-fault" aria-invalid=tax_free_fault.map(|_| "true") />
+                    <p class="office-hint" id="tax-free-hint">{text.refund.tax_free_hint}</p>
+                    {fault_words("tax-free-fault", request, subject, tax_free_fault)}
                 </div>
                 {account}
                 <p>{text.refund.confirm_note}</p>
@@ -389,8 +417,13 @@ fn what(text: &'static Text, locale: Locale, subject: &Subject) -> AnyView {
     .into_any()
 }
 
-/// Where the money goes that came by a deposit.
-fn account(request: &Request, subject: &Subject, posted: Option<&RefundTyped>) -> AnyView {
+/// Where the money goes that came by a deposit, and, where it is not `needed`, what some gateways ask for.
+fn account(
+    request: &Request,
+    subject: &Subject,
+    posted: Option<&RefundTyped>,
+    needed: bool,
+) -> AnyView {
     let text = request.text();
     let locale = request.locale;
     let fault = posted
@@ -417,7 +450,7 @@ fn account(request: &Request, subject: &Subject, posted: Option<&RefundTyped>) -
                 .collect();
             // A code may be typed that is not among them: the gateways know more banks than PortOne tells.
             view! {
-                <input id="bank" name="bank" type="text" required=true maxlength=ACCOUNT_CHARS_MAX.to_string() autocomplete="off" value=typed_bank list="banks"
+                <input id="bank" name="bank" type="text" required=needed maxlength=ACCOUNT_CHARS_MAX.to_string() autocomplete="off" value=typed_bank list="banks"
                     autofocus=focused_bank aria-describedby="bank-hint account-fault" aria-invalid=wrong_bank.then_some("true") />
                 <datalist id="banks">{known}</datalist>
                 <p class="office-hint" id="bank-hint">{text.refund.bank_code_hint}</p>
@@ -430,7 +463,7 @@ fn account(request: &Request, subject: &Subject, posted: Option<&RefundTyped>) -
                 .map(|code| option((*code).to_owned(), code, *code == typed_bank));
             let banks = banks.collect_view();
             view! {
-                <select id="bank" name="bank" required=true autofocus=focused_bank aria-describedby="account-fault" aria-invalid=wrong_bank.then_some("true")>
+                <select id="bank" name="bank" required=needed autofocus=focused_bank aria-describedby="account-fault" aria-invalid=wrong_bank.then_some("true")>
                     <option value="">{text.refund.choose_bank}</option>
                     {banks}
                 </select>
@@ -453,14 +486,18 @@ fn account(request: &Request, subject: &Subject, posted: Option<&RefundTyped>) -
             </div>
         }
     };
+    let (legend, hint) = match needed {
+        true => (text.refund.account, text.refund.account_hint),
+        false => (text.refund.account_optional, text.refund.account_offer),
+    };
     view! {
         <fieldset class="office-group" aria-describedby="account-hint">
-            <legend>{text.refund.account}</legend>
-            <p class="office-hint" id="account-hint">{text.refund.account_hint}</p>
+            <legend>{legend}</legend>
+            <p class="office-hint" id="account-hint">{hint}</p>
             {fault_words("account-fault", request, subject, fault)}
             <div class="office-field"><label for="bank">{text.refund.bank}</label>{bank}</div>
-            {field("number", text.refund.number, true, "text", typed(|posted| &posted.number))}
-            {field("holder", text.refund.holder, true, "text", typed(|posted| &posted.holder))}
+            {field("number", text.refund.number, needed, "text", typed(|posted| &posted.number))}
+            {field("holder", text.refund.holder, needed, "text", typed(|posted| &posted.holder))}
             {field("tel", text.refund.tel, false, "tel", typed(|posted| &posted.tel))}
         </fieldset>
     }

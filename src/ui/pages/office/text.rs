@@ -375,6 +375,7 @@ pub(super) struct OrderText {
     pub(super) not_prepared: &'static str,
     pub(super) return_url: &'static str,
     pub(super) locale: &'static str,
+    pub(super) window_params: &'static str,
     pub(super) metadata: &'static str,
     pub(super) none: &'static str,
     pub(super) buyer: &'static str,
@@ -412,7 +413,13 @@ pub(super) struct RefundText {
     pub(super) reason: &'static str,
     pub(super) reason_hint: &'static str,
     pub(super) account: &'static str,
+    pub(super) account_optional: &'static str,
     pub(super) account_hint: &'static str,
+    /// Where the money did not come to an account.
+    pub(super) account_offer: &'static str,
+    /// The field, with its currency.
+    pub(super) tax_free: fn(&str) -> String,
+    pub(super) tax_free_hint: &'static str,
     pub(super) bank: &'static str,
     pub(super) bank_code_hint: &'static str,
     pub(super) choose_bank: &'static str,

@@ -13,6 +13,8 @@ const NAME_CHARS_MAX: usize = 40;
 
 /// A deposit to an account, as a way to pay.
 const VBANK: &str = "vbank";
+/// A telephone's bill, as a way to pay.
+const PHONE: &str = "phone";
 
 /// What is not there is left out: the SDK checks types.
 #[derive(Serialize)]
@@ -36,6 +38,10 @@ struct RequestPay<'a> {
     /// An account that outlives its order would collect money for an order that is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     vbank_due: Option<String>,
+    /// Whether the goods are digital. Windows for a telephone's bill do not open without it; what the shop does not say is
+    /// goods that are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digital: Option<bool>,
     m_redirect_url: &'a str,
 }
 
@@ -62,15 +68,17 @@ pub(super) fn params(view: &PayView, window: &PaymentWindow, locale: Locale) -> 
             .expires_at
             .filter(|_| window.pay_method.as_deref() == Some(VBANK))
             .map(korea_time),
+        digital: (window.pay_method.as_deref() == Some(PHONE)).then_some(false),
         m_redirect_url: &window.redirect_url,
     };
-    serde_json::to_string(&request).ok()
+    super::request(&request, window.params.as_ref())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::order::Portone;
+    use crate::domain::window_params::WindowParams;
     use crate::ui::pages::pay::fixtures;
 
     #[test]
@@ -102,6 +110,29 @@ mod tests {
             value["m_redirect_url"],
             "https://pay.example/payments/complete"
         );
+    }
+
+    #[test]
+    fn a_telephones_bill_is_for_goods_that_are_sent_unless_the_shop_says_otherwise() {
+        let digital = |method: &str, params: Option<&str>| {
+            let window = PaymentWindow {
+                pay_method: Some(method.to_owned()),
+                params: params.and_then(WindowParams::from_stored),
+                ..fixtures::window(Portone::V1)
+            };
+            let text = params_of(&window);
+            let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            value.get("digital").and_then(serde_json::Value::as_bool)
+        };
+
+        assert_eq!(digital("phone", None), Some(false));
+        assert_eq!(digital("phone", Some(r#"{"digital":true}"#)), Some(true));
+        assert_eq!(digital("card", None), None);
+        assert_eq!(digital("paypal", Some(r#"{"digital":true}"#)), Some(true));
+    }
+
+    fn params_of(window: &PaymentWindow) -> String {
+        params(&fixtures::view(1_000, "KRW"), window, Locale::Ko).expect("parameters")
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! does not have opens nothing. With `redirectUrl` and without `forceRedirect`, phones are redirected and desktops get a
 //! promise; the page is ready for both.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::korea_time;
@@ -27,6 +28,13 @@ struct RequestPayment<'a> {
     easy_pay: Option<EasyPay>,
     #[serde(skip_serializing_if = "Option::is_none")]
     virtual_account: Option<VirtualAccount>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gift_certificate: Option<GiftCertificate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    convenience_store: Option<ConvenienceStore>,
+    /// Windows for a telephone's bill do not open without it; what the shop does not say is goods that are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Customer::is_nobody")]
     customer: Customer<'a>,
     redirect_url: &'a str,
@@ -69,6 +77,28 @@ struct AccountExpiry {
     due_date: String,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GiftCertificate {
+    gift_certificate_type: &'static str,
+}
+
+/// A number that outlives its order would collect money for an order that is over, too.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConvenienceStore {
+    payment_deadline: PaymentDeadline,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PaymentDeadline {
+    due_date: Timestamp,
+}
+
+/// Goods that are sent.
+const PRODUCT_TYPE_REAL: &str = "PRODUCT_TYPE_REAL";
+
 /// The ways to pay that the SDK knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -82,6 +112,7 @@ enum PayMethod {
     Paypal,
     Alipay,
     ConvenienceStore,
+    AlipayPlus,
 }
 
 /// The SDK's argument as JSON. `store_id` is the merchant's, `channel_key` the order's.
@@ -92,7 +123,9 @@ pub(super) fn params(
     channel_key: &str,
     locale: Locale,
 ) -> Option<String> {
-    let (pay_method, provider) = pay_method(window.pay_method.as_deref());
+    let word = window.pay_method.as_deref();
+    let (pay_method, provider) = pay_method(word);
+    let expires_at = |method| view.expires_at.filter(|_| pay_method == method);
     let request = RequestPayment {
         store_id,
         channel_key,
@@ -102,14 +135,22 @@ pub(super) fn params(
         currency: view.amount.currency.code(),
         pay_method,
         easy_pay: provider.map(|easy_pay_provider| EasyPay { easy_pay_provider }),
-        virtual_account: view
-            .expires_at
-            .filter(|_| pay_method == PayMethod::VirtualAccount)
-            .map(|at| VirtualAccount {
-                account_expiry: AccountExpiry {
-                    due_date: korea_time(at),
-                },
+        virtual_account: expires_at(PayMethod::VirtualAccount).map(|at| VirtualAccount {
+            account_expiry: AccountExpiry {
+                due_date: korea_time(at),
+            },
+        }),
+        gift_certificate: word
+            .and_then(gift_certificate)
+            .map(|gift_certificate_type| GiftCertificate {
+                gift_certificate_type,
             }),
+        convenience_store: expires_at(PayMethod::ConvenienceStore).map(|due_date| {
+            ConvenienceStore {
+                payment_deadline: PaymentDeadline { due_date },
+            }
+        }),
+        product_type: (pay_method == PayMethod::Mobile).then_some(PRODUCT_TYPE_REAL),
         customer: Customer {
             full_name: window.buyer_name.as_deref(),
             email: window.buyer_email.as_deref(),
@@ -123,7 +164,7 @@ pub(super) fn params(
             Locale::Zh => "ZH_CN",
         },
     };
-    serde_json::to_string(&request).ok()
+    super::request(&request, window.params.as_ref())
 }
 
 /// An order's way to pay in V2's words, with the wallet where it names one. Orders say it in V1's words or in V2's own; what
@@ -139,7 +180,8 @@ fn pay_method(word: Option<&str>) -> (PayMethod, Option<&'static str>) {
         | "gift_certificate" => PayMethod::GiftCertificate,
         "paypal" => PayMethod::Paypal,
         "alipay" => PayMethod::Alipay,
-        "convenience_store" => PayMethod::ConvenienceStore,
+        "convenience_store" | "cvs" => PayMethod::ConvenienceStore,
+        "alipay_plus" => PayMethod::AlipayPlus,
         "easy_pay" => PayMethod::EasyPay,
         _ => match wallet(&word) {
             Some(provider) => return (PayMethod::EasyPay, Some(provider)),
@@ -168,12 +210,25 @@ fn wallet(word: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// V2's name of a gift certificate that V1 has a way to pay for.
+fn gift_certificate(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "cultureland" => "CULTURELAND",
+        "smartculture" => "SMART_MUNSANG",
+        "culturegift" => "CULTURE_GIFT",
+        "booknlife" => "BOOKNLIFE",
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
     use crate::domain::order::Portone;
+    use crate::domain::window_params::WindowParams;
     use crate::ui::pages::pay::fixtures;
 
     fn value(view: &PayView, window: &PaymentWindow, locale: Locale) -> serde_json::Value {
@@ -242,6 +297,66 @@ mod tests {
     }
 
     #[test]
+    fn what_a_method_asks_for_is_said() {
+        let mut view = fixtures::view(64_900, "JPY");
+        view.expires_at = Some("2026-01-01T20:30:00Z".parse().expect("a time"));
+        let of = |word: &str, name: &str| {
+            let window = PaymentWindow {
+                pay_method: Some(word.to_owned()),
+                ..fixtures::window(Portone::V2)
+            };
+            value(&view, &window, Locale::Ko).get(name).cloned()
+        };
+
+        assert_eq!(of("phone", "productType"), Some(json!("PRODUCT_TYPE_REAL")));
+        assert_eq!(of("card", "productType"), None);
+        assert_eq!(
+            of("convenience_store", "convenienceStore"),
+            Some(json!({ "paymentDeadline": { "dueDate": "2026-01-01T20:30:00Z" } }))
+        );
+        assert_eq!(of("card", "convenienceStore"), None);
+        for (word, name) in [
+            ("cultureland", "CULTURELAND"),
+            ("smartculture", "SMART_MUNSANG"),
+            ("culturegift", "CULTURE_GIFT"),
+            ("booknlife", "BOOKNLIFE"),
+        ] {
+            assert_eq!(
+                of(word, "giftCertificate"),
+                Some(json!({ "giftCertificateType": name }))
+            );
+        }
+        assert_eq!(of("happymoney", "giftCertificate"), None);
+    }
+
+    #[test]
+    fn what_else_the_shop_says_is_said() {
+        let mut view = fixtures::view(64_900, "KRW");
+        view.expires_at = Some("2026-01-01T20:30:00Z".parse().expect("a time"));
+        let window = PaymentWindow {
+            pay_method: Some("phone".to_owned()),
+            buyer_name: Some("김하늘".to_owned()),
+            params: WindowParams::from_stored(
+                r#"{"productType":"PRODUCT_TYPE_DIGITAL","customer":{"customerId":"c-1"},"bypass":{"kcp_v2":{"shop_user_id":"7"}}}"#,
+            ),
+            ..fixtures::window(Portone::V2)
+        };
+
+        let found = value(&view, &window, Locale::Ko);
+
+        assert_eq!(found["productType"], "PRODUCT_TYPE_DIGITAL");
+        assert_eq!(
+            found["customer"],
+            json!({ "customerId": "c-1", "fullName": "김하늘" })
+        );
+        assert_eq!(
+            found["bypass"],
+            json!({ "kcp_v2": { "shop_user_id": "7" } })
+        );
+        assert_eq!(found["totalAmount"], 64_900);
+    }
+
+    #[test]
     fn every_way_to_pay_of_v1_is_one_of_v2() {
         let wallets = |word| (PayMethod::EasyPay, Some(word));
         for (word, expected) in [
@@ -274,6 +389,7 @@ mod tests {
             PayMethod::Paypal,
             PayMethod::Alipay,
             PayMethod::ConvenienceStore,
+            PayMethod::AlipayPlus,
         ] {
             let word = serde_json::to_value(method).expect("a word");
             assert_eq!(pay_method(word.as_str()), (method, None));

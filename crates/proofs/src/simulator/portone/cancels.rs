@@ -361,6 +361,7 @@ impl World {
             (0, 0)
         };
         Ok(Balance {
+            tax_free_minor: None,
             cancellable: Money {
                 minor: paid - reserved_minor,
                 currency: attempt.currency(),

@@ -45,6 +45,7 @@ impl Story<'_> {
                     Some(PRICE - 1),
                     Some(2 * PRICE),
                 ]),
+                tax_free_minor: None,
                 left_minor: None,
                 reason: format!("request {number}"),
                 account: chance.per_mille(600).then(|| RefundAccount {

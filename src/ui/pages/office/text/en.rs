@@ -11,7 +11,7 @@ use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
 use crate::domain::outcome::{FailureReason, Outcome};
-use crate::domain::refund::RefundState;
+use crate::domain::refund::{RefundState, TaxFreeFault};
 use crate::domain::transaction::{TransactionStatus, Verdict};
 use crate::domain::verification::CheckName;
 use crate::ui::pages::office::refund::RefundFault;
@@ -254,6 +254,7 @@ pub(super) const TEXT: Text = Text {
         not_prepared: "Not registered yet",
         return_url: "Return address",
         locale: "Language",
+        window_params: "Told to the payment window as well",
         metadata: "The shop's own data",
         none: "None",
         buyer: "Buyer",
@@ -289,7 +290,11 @@ pub(super) const TEXT: Text = Text {
         reason: "Reason",
         reason_hint: "PortOne is told. Some gateways show it to the buyer.",
         account: "Account to refund to",
+        account_optional: "Account to refund to (optional)",
         account_hint: "Money that was deposited to a virtual account cannot go back the way it came. The account is deleted when the refund is over.",
+        account_offer: "Some gateways want an account for a refund of a transfer or of a telephone’s bill. Fill it in for those only. It is deleted when the refund is over.",
+        tax_free: |currency| format!("Of it, free of tax ({currency}, optional)"),
+        tax_free_hint: "For payments with tax-free goods only. Left empty, a refund of all that is left goes by what PortOne V2 knows to be free of tax, and any other counts as taxed.",
         bank: "Bank",
         bank_code_hint: "The gateway’s own code of the bank. Where a list opens, choose the bank by its name. KG Inicis, for one, calls Kookmin Bank 04.",
         choose_bank: "Choose a bank",
@@ -306,6 +311,17 @@ pub(super) const TEXT: Text = Text {
                 "What can be given back has changed: now it is {left}. Nothing was refunded. Look at the figures again before you go on."
             ),
             RefundFault::NoReason => "Please say why, in 1 to 200 characters.".to_owned(),
+            RefundFault::TaxFree(TaxFreeFault::Needed) => {
+                "A part of this payment is free of tax. Please say how much of the refund is. Nothing was refunded."
+                    .to_owned()
+            }
+            RefundFault::TaxFree(TaxFreeFault::TooMuch) => {
+                "The tax-free part, or the taxed rest, is more than can be refunded. Nothing was refunded."
+                    .to_owned()
+            }
+            RefundFault::TaxFreeUnread => {
+                "Please write the tax-free part in figures. Nothing was refunded.".to_owned()
+            }
             RefundFault::NoAccount => {
                 "Please fill in bank, number and holder of the account. Nothing was refunded."
                     .to_owned()

@@ -11,7 +11,7 @@ use crate::domain::event::EventType;
 use crate::domain::history::{EntryKind, Refusal};
 use crate::domain::order::OrderStatus;
 use crate::domain::outcome::{FailureReason, Outcome};
-use crate::domain::refund::RefundState;
+use crate::domain::refund::{RefundState, TaxFreeFault};
 use crate::domain::transaction::{TransactionStatus, Verdict};
 use crate::domain::verification::CheckName;
 use crate::ui::pages::office::refund::RefundFault;
@@ -247,6 +247,7 @@ pub(super) const TEXT: Text = Text {
         not_prepared: "아직 등록되지 않음",
         return_url: "결제 뒤 돌아갈 주소",
         locale: "언어",
+        window_params: "결제창에 더 전할 값",
         metadata: "쇼핑몰이 붙인 정보",
         none: "없음",
         buyer: "구매자",
@@ -282,7 +283,11 @@ pub(super) const TEXT: Text = Text {
         reason: "환불 사유",
         reason_hint: "PortOne에 전달돼요. 구매자에게 보여 주는 PG사도 있어요.",
         account: "환불받을 계좌",
+        account_optional: "환불받을 계좌 (선택)",
         account_hint: "가상계좌로 입금된 돈은 온 길로 되돌릴 수 없어서 계좌가 필요해요. 환불이 끝나면 지워요.",
+        account_offer: "계좌이체나 휴대폰 결제의 환불에 계좌를 요구하는 PG사가 있어요. 그럴 때만 적어 주세요. 환불이 끝나면 지워요.",
+        tax_free: |currency| format!("이 중 면세 금액 ({currency}, 선택)"),
+        tax_free_hint: "면세 상품이 있는 결제에만 적어 주세요. 비워 두면 V2의 전액 환불은 PortOne이 아는 면세 금액대로, 나머지는 모두 과세로 환불돼요.",
         bank: "은행",
         bank_code_hint: "PG사의 은행 코드를 적어 주세요. 목록이 나오면 은행 이름으로 골라도 돼요. 예: KG이니시스의 국민은행은 04예요.",
         choose_bank: "은행을 골라 주세요",
@@ -299,6 +304,17 @@ pub(super) const TEXT: Text = Text {
                 "환불할 수 있는 금액이 바뀌었어요(지금 {left}). 아직 환불하지 않았어요. 금액을 다시 확인한 뒤 진행해 주세요."
             ),
             RefundFault::NoReason => "환불 사유를 1자에서 200자까지 적어 주세요.".to_owned(),
+            RefundFault::TaxFree(TaxFreeFault::Needed) => {
+                "면세 상품이 있는 결제예요. 환불하는 금액 중 면세 금액을 적어 주세요. 환불하지 않았어요."
+                    .to_owned()
+            }
+            RefundFault::TaxFree(TaxFreeFault::TooMuch) => {
+                "면세 금액이나 나머지 과세 금액이 환불할 수 있는 것보다 많아요. 환불하지 않았어요."
+                    .to_owned()
+            }
+            RefundFault::TaxFreeUnread => {
+                "면세 금액을 숫자로 적어 주세요. 환불하지 않았어요.".to_owned()
+            }
             RefundFault::NoAccount => {
                 "환불받을 계좌의 은행, 계좌번호, 예금주를 모두 적어 주세요. 환불하지 않았어요."
                     .to_owned()
