@@ -24,8 +24,9 @@ use crate::service::confirmation::{Question, Stopped, confirm};
 
 /// Answers from what is stored, within 2 s: PortOne waits 5 to 10, with a buyer in front of it.
 ///
-/// A signature is checked when there is one and a secret to check it with. PortOne does not say that it signs this call, and nothing here is worth forging:
-/// the answer tells nothing that an order's number and price do not.
+/// A signature is checked when there is one and a secret to check it with. PortOne advises to check a call of V2 like a webhook; one
+/// that has none is answered all the same. Nothing here is worth forging, as the answer tells nothing that an order's number and
+/// price do not, while refusing what PortOne may not sign everywhere would stop every payment of the shop.
 pub async fn confirm_route(State(app): State<App>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(bytes) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {

@@ -13,6 +13,7 @@ mod browser;
 mod budgets;
 mod by_hand;
 mod canaries;
+mod clocks;
 mod confirm;
 mod crash;
 mod deadlines;

@@ -24,7 +24,7 @@ use crate::app::{Answer, PATIENCE, TestApp};
 use crate::by_hand::Ahead;
 use crate::support::{TestDatabase, on_both_databases};
 
-const GENERATIONS: [&str; 2] = ["v1", "v2"];
+pub(crate) const GENERATIONS: [&str; 2] = ["v1", "v2"];
 const PAID: i64 = 65_000;
 /// Rows taken in one step of the worker.
 const BATCH: u32 = 20;
@@ -51,7 +51,7 @@ fn cancel_call(portone: &str) -> &'static str {
     }
 }
 
-fn query(portone: &str, id: &str, transaction_id: &str) -> String {
+pub(crate) fn query(portone: &str, id: &str, transaction_id: &str) -> String {
     if portone == "v1" {
         format!("merchant_uid={id}&imp_uid={transaction_id}")
     } else {
@@ -59,7 +59,7 @@ fn query(portone: &str, id: &str, transaction_id: &str) -> String {
     }
 }
 
-async fn make_order(app: &TestApp, portone: &str, id: &str) {
+pub(crate) async fn make_order(app: &TestApp, portone: &str, id: &str) {
     if portone == "v1" {
         app.order(id).await;
     } else {
@@ -68,7 +68,7 @@ async fn make_order(app: &TestApp, portone: &str, id: &str) {
 }
 
 /// Pays, without any message to the app.
-async fn pay(app: &TestApp, portone: &str, id: &str) -> String {
+pub(crate) async fn pay(app: &TestApp, portone: &str, id: &str) -> String {
     if portone == "v1" {
         app.pay(id, json!({}))
     } else {
