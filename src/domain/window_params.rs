@@ -8,9 +8,10 @@ use serde_json::{Map, Value};
 
 use super::order::Portone;
 
-/// What an order's own fields say to `IMP.request_pay`, and so nothing else may.
+/// What an order's own fields say to `IMP.request_pay`, and so nothing else may; and where a person lives, which nobody else is to
+/// read.
 /// <https://developers.portone.io/sdk/ko/v1-sdk/javascript-sdk/payrq>
-const OF_THE_ORDER_V1: [&str; 11] = [
+const OF_THE_ORDER_V1: [&str; 13] = [
     "channelKey",
     "pg",
     "pay_method",
@@ -21,6 +22,8 @@ const OF_THE_ORDER_V1: [&str; 11] = [
     "buyer_name",
     "buyer_email",
     "buyer_tel",
+    "buyer_addr",
+    "buyer_postcode",
     "m_redirect_url",
 ];
 /// What an order's own fields say to `PortOne.requestPayment`.
@@ -56,10 +59,12 @@ impl WindowParams {
             Portone::V2 => &OF_THE_ORDER_V2,
         };
         for (name, value) in &params {
+            let is_number =
+                |(key, value): (&String, &Value)| key == CUSTOMER_ID && value.is_string();
             let is_a_person = name == CUSTOMER
                 && !value
                     .as_object()
-                    .is_some_and(|customer| customer.keys().all(|key| key == CUSTOMER_ID));
+                    .is_some_and(|customer| customer.iter().all(is_number));
             if of_the_order.contains(&name.as_str()) || is_a_person {
                 return Err(name.clone());
             }
@@ -144,6 +149,7 @@ mod tests {
         for customer in [
             json!({ "customerId": "c-1", "fullName": "김하늘" }),
             json!({ "email": "a@b.example" }),
+            json!({ "customerId": { "fullName": "김하늘" } }),
             json!("김하늘"),
         ] {
             assert_eq!(

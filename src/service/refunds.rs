@@ -138,12 +138,17 @@ pub async fn request(core: &Arc<Core>, new: NewRefund, actor: Actor) -> Result<A
     };
     let left = tokio::select! {
         biased;
-        left = look => left?,
-        () = &mut time_is_up => return Err(AskError::Unavailable),
+        left = look => left,
+        () = &mut time_is_up => Err(AskError::Unavailable),
     };
-    let refund = match intend(core, left, &new, &actor).await? {
-        Written::New(refund) => refund,
-        Written::There(there) => return repeated(*there, &new, &actor),
+    let written = match left {
+        Ok(left) => intend(core, left, &new, &actor).await,
+        Err(error) => Err(error),
+    };
+    let refund = match written {
+        Ok(Written::New(refund)) => refund,
+        Ok(Written::There(there)) => return repeated(*there, &new, &actor),
+        Err(error) => return refused_unless_repeated(core, error, &new, &actor).await,
     };
     let id = refund.id.clone();
     let detached = Arc::clone(core);
@@ -282,6 +287,22 @@ fn repeated(there: Refund, new: &NewRefund, actor: &Actor) -> Result<Asked, AskE
         | RefundState::Done
         | RefundState::Refused
         | RefundState::NotDone => Ok(Asked::Same(Box::new(there))),
+    }
+}
+
+/// What stands against a refund may be the very same request, which somebody else has answered in the meantime.
+async fn refused_unless_repeated(
+    core: &Core,
+    error: AskError,
+    new: &NewRefund,
+    actor: &Actor,
+) -> Result<Asked, AskError> {
+    let there = core
+        .refunds
+        .find_refund_by_key(&new.payment_id, &new.idempotency_key);
+    match there.await {
+        Ok(Some(there)) => repeated(there, new, actor),
+        Ok(None) | Err(_) => Err(error),
     }
 }
 

@@ -101,15 +101,12 @@ pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) ->
         Ok(new) => new,
         Err(refusal) => return refusal.response(),
     };
-    if !is_configured(&app, new.portone) {
-        return Problem::PortoneNotConfigured.response();
-    }
-    let is_over = new.expires_at.is_some_and(|at| at <= app.core.clock.now());
-    if is_over {
+    let against = against_a_new_one(&app, &new);
+    if let Some(against) = against {
         // Before its name is kept: whoever mends the body sends it by the same one.
         match app.core.orders.find_order(&new.payment_id).await {
             Ok(Some(_)) => {}
-            Ok(None) => return Problem::field("expires_at", "must be in the future"),
+            Ok(None) => return against.response(),
             Err(error) => return unavailable(&error),
         }
     }
@@ -121,8 +118,8 @@ pub async fn make_order(shop: Shop, State(app): State<App>, request: Request) ->
             Err(refusal) => return refusal,
         },
     };
-    if is_over {
-        return repeated(&app.core, &new).await;
+    if let Some(against) = against {
+        return repeated(&app.core, &new, against).await;
     }
     match orders::make(&app.core, new, shop.actor()).await {
         Ok(Made::New(snapshot)) => order_answer(&app.core, StatusCode::CREATED, &snapshot).await,
@@ -167,14 +164,40 @@ fn default_portone(app: &App) -> Portone {
     }
 }
 
-/// The very same body again is the same order, however much later; a new order whose time is over is refused.
-async fn repeated(core: &Core, new: &NewOrder) -> Response {
+/// Why an order cannot be made that is not there already.
+#[derive(Debug, Clone, Copy)]
+enum Against {
+    /// Its generation of PortOne is not configured, or not any more.
+    NotConfigured,
+    /// Its time is over.
+    Over,
+}
+
+impl Against {
+    fn response(self) -> Response {
+        match self {
+            Self::NotConfigured => Problem::PortoneNotConfigured.response(),
+            Self::Over => Problem::field("expires_at", "must be in the future"),
+        }
+    }
+}
+
+fn against_a_new_one(app: &App, new: &NewOrder) -> Option<Against> {
+    if !is_configured(app, new.portone) {
+        return Some(Against::NotConfigured);
+    }
+    let is_over = new.expires_at.is_some_and(|at| at <= app.core.clock.now());
+    is_over.then_some(Against::Over)
+}
+
+/// The very same body again is the same order, however much later; a new one cannot be made.
+async fn repeated(core: &Core, new: &NewOrder, against: Against) -> Response {
     match core.orders.find_order(&new.payment_id).await {
         Ok(Some(there)) if there.order.fingerprint == new.fingerprint => {
             order_answer(core, StatusCode::OK, &there).await
         }
         Ok(Some(_)) => Problem::OrderExists.response(),
-        Ok(None) => Problem::field("expires_at", "must be in the future"),
+        Ok(None) => against.response(),
         Err(error) => unavailable(&error),
     }
 }

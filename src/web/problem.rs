@@ -124,7 +124,7 @@ impl Problem {
                 StatusCode::BAD_REQUEST,
                 "malformed-body",
                 "The body cannot be read",
-                "Send one JSON object, in UTF-8, as application/json.",
+                "Send one JSON object, in UTF-8, as application/json, nested at most 32 deep and without a number that no double holds.",
             ),
             Self::InvalidField => (
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -178,7 +178,7 @@ impl Problem {
                 StatusCode::CONFLICT,
                 "order-exists",
                 "Another order has this id",
-                "The same id was used with another body. Use a new id, or send the very same body again.",
+                "The same id was used with another body. Use a new id, and a new Idempotency-Key if there is one, or send the very same body again.",
             ),
             Self::OrderPaid => (
                 StatusCode::CONFLICT,

@@ -65,7 +65,8 @@ impl Rates {
         Standing {
             quota,
             left: quota.saturating_sub(window.calls),
-            reset_seconds: left.as_secs().max(1),
+            // Rounded up: who waits for so long is heard again.
+            reset_seconds: left.as_secs() + i64::from(left.subsec_nanos() > 0),
             is_over: window.calls > quota,
         }
     }
@@ -150,6 +151,15 @@ mod tests {
         assert_eq!(take(0), standing(1, 60, false));
         assert_eq!(take(20), standing(0, 40, false));
         assert_eq!(take(59), standing(0, 1, true));
+        let half_a_second = at(59) + SignedDuration::from_millis(500);
+        let standing_then = rates.take([1; 32], 2, half_a_second);
+        assert_eq!(
+            standing_then,
+            standing(0, 1, true),
+            "too early is too early"
+        );
+        let early = at(20) + SignedDuration::from_millis(500);
+        assert_eq!(rates.take([1; 32], 2, early).reset_seconds, 40);
         // A clock that was set back begins anew.
         assert_eq!(take(-1), standing(1, 60, false));
     }

@@ -280,7 +280,13 @@ on_both_databases! {
     async fn a_shops_server_settles_by_the_api(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         let second = paid_twice(&app, "TWICE").await;
-        for body in [json!({}), json!({ "note": "" }), json!({ "note": 1 }), json!({ "note": "x".repeat(501) }), json!([])] {
+        for body in [json!(["done"]), json!([]), json!("done")] {
+            let answer = settle(&app, "duplicate", &second, body.clone()).await;
+            assert_eq!((answer.status, &answer.json()["type"]), (StatusCode::BAD_REQUEST, &json!("/problems/malformed-body")), "{body}");
+        }
+        let unknown = settle(&app, "duplicate", &second, json!({ "note": "n", "color": "red" })).await;
+        assert_eq!((unknown.status, &unknown.json()["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("color")));
+        for body in [json!({}), json!({ "note": "" }), json!({ "note": 1 }), json!({ "note": "x".repeat(501) })] {
             let refused = settle(&app, "duplicate", &second, body.clone()).await;
             assert_eq!((refused.status, &refused.json()["field"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("note")), "{body}");
         }

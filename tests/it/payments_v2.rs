@@ -446,6 +446,21 @@ on_both_databases! {
         }
     }
 
+    async fn the_same_body_is_the_same_order_when_its_generation_is_gone(db: TestDatabase) {
+        let sandbox = TestApp::new_sandbox().await;
+        let app = TestApp::start_with(&db, Arc::clone(&sandbox), |_| {}).await;
+        let body = json!({ "payment_id": "ORD-1", "name": "x", "amount": 1, "portone": "v1" });
+        let made = app.api(Method::POST, "/api/v1/orders", Some(body.clone())).await;
+        app.running.stop().await;
+        let app = TestApp::start_with(&db, sandbox, |settings| settings.v1 = None).await;
+
+        let again = app.api(Method::POST, "/api/v1/orders", Some(body)).await;
+        let another = app.api(Method::POST, "/api/v1/orders", Some(json!({ "payment_id": "ORD-1", "name": "y", "amount": 1, "portone": "v1" }))).await;
+
+        assert_eq!((made.status, again.status), (StatusCode::CREATED, StatusCode::OK), "{}", again.text);
+        assert_eq!(another.json()["type"], "/problems/order-exists");
+    }
+
     async fn a_pay_page_without_a_channel_is_a_page_without_a_button(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         app.order_with("ORD-1", json!({ "portone": "v2" })).await;

@@ -89,7 +89,7 @@ pub struct OrderBrief {
     /// Where the shop wants the buyer next
     return_url: Option<String>,
     locale: Option<String>,
-    /// The shop's own object, as it came
+    /// The shop's own object, as it came, decimals as doubles
     #[schema(value_type = Option<Object>)]
     metadata: Option<Value>,
     /// What else PortOne's payment window is told, as it came

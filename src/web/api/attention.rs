@@ -6,10 +6,11 @@ use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::answers::{Attention, AttentionList};
+use super::body::Refusal;
 use super::{FieldRefused, Shop, cut, filled, json_body, page_limit, query_of, unavailable};
 use crate::domain::attention::AttentionKind;
 use crate::domain::ids::TransactionId;
@@ -100,11 +101,15 @@ pub async fn settle_attention(
     let (Some(kind), Ok(id)) = (AttentionKind::from_word(&kind), TransactionId::parse(&id)) else {
         return Problem::NotFound.response();
     };
-    let Ok(body) = serde_json::from_slice::<Value>(&bytes) else {
+    let Ok(body) = serde_json::from_slice::<Map<String, Value>>(&bytes) else {
         return Problem::MalformedBody.response();
     };
+    if let Some(unknown) = body.keys().find(|name| *name != "note") {
+        let unknown = crate::domain::text::clean(unknown);
+        return Refusal::UnknownField(unknown).response();
+    }
     let needed = "must be text of 1 to 500 characters";
-    let Ok(SettleBody { note }) = serde_json::from_value(body) else {
+    let Ok(SettleBody { note }) = serde_json::from_value(Value::Object(body)) else {
         return Problem::field("note", needed);
     };
     match attention::settle(&app.core, kind, &id, &note, &shop.actor()).await {

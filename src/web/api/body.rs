@@ -81,12 +81,12 @@ pub struct NewOrderBody {
         pattern = "^([Kk][Oo]|[Ee][Nn]|[Jj][Aa]|[Zz][Hh])([-_][^\\u0000-\\u001f\\u007f-\\u009f]*)?$"
     )]
     pub locale: Option<String>,
-    /// The shop's own object, given back as it came; at most 8 KiB
+    /// The shop's own object, given back as it came, decimals as doubles; at most 8 KiB, the whole body nested at most 32 deep
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Value>,
     /// What else PortOne's payment window is told, in the words of its SDK: `digital` or `productType`, `bypass` and what else a
-    /// gateway asks for; at most 8 KiB, nothing that another field says and nothing of a person: whoever knows the order's number
-    /// sees it
+    /// gateway asks for; at most 8 KiB, numbers as doubles, nothing that another field says and nothing of a person: whoever knows
+    /// the order's number sees it
     #[schema(value_type = Option<Object>)]
     pub window_params: Option<Value>,
 }
@@ -327,20 +327,31 @@ fn locale(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// Whether a number may not be the one that was written: what no 64-bit integer holds is read as the nearest double, and beyond
-/// 2^53 that is another number.
-fn has_inexact_number(value: &Value) -> bool {
+/// Who reads the numbers of an object of the shop's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// This server alone, which keeps 64-bit integers.
+    Us,
+    /// A browser, too, to which every number is a double.
+    Browser,
+}
+
+/// Whether a whole number may not be the one that was written: what its reader's integers do not hold is read as the nearest
+/// double, and beyond 2^53 that is another number.
+fn has_inexact_number(value: &Value, reader: Reader) -> bool {
     const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
     match value {
         Value::Number(number) => {
-            number.is_f64()
+            (number.is_f64() || reader == Reader::Browser)
                 && number
                     .as_f64()
                     .is_none_or(|number| number.abs() >= EXACT_BELOW)
         }
         // Bodies are looked at for their depth before.
-        Value::Array(values) => values.iter().any(has_inexact_number),
-        Value::Object(object) => object.values().any(has_inexact_number),
+        Value::Array(values) => values.iter().any(|value| has_inexact_number(value, reader)),
+        Value::Object(object) => object
+            .values()
+            .any(|value| has_inexact_number(value, reader)),
         Value::Null | Value::Bool(_) | Value::String(_) => false,
     }
 }
@@ -349,11 +360,12 @@ fn has_inexact_number(value: &Value) -> bool {
 fn free<'o>(
     object: &'o Map<String, Value>,
     name: &'static str,
+    reader: Reader,
 ) -> Result<Option<&'o Map<String, Value>>, Refusal> {
     let Some(value) = present(object, name) else {
         return Ok(None);
     };
-    if has_inexact_number(value) {
+    if has_inexact_number(value, reader) {
         return Err(Refusal::Field(
             name,
             "has a number of more digits than are kept; write it as text",
@@ -367,7 +379,7 @@ fn free<'o>(
 }
 
 fn metadata(object: &Map<String, Value>) -> Result<Option<String>, Refusal> {
-    let metadata = free(object, "metadata")?.cloned();
+    let metadata = free(object, "metadata", Reader::Us)?.cloned();
     Ok(metadata.map(|metadata| Value::Object(metadata).to_string()))
 }
 
@@ -376,14 +388,14 @@ fn window_params(
     portone: Portone,
 ) -> Result<Option<WindowParams>, Refusal> {
     const NAME: &str = "window_params";
-    let Some(params) = free(object, NAME)? else {
+    let Some(params) = free(object, NAME, Reader::Browser)? else {
         return Ok(None);
     };
     match WindowParams::new(params.clone(), portone) {
         Ok(params) => Ok(Some(params)),
         Err(name) if name == "customer" => Err(Refusal::Field(
             NAME,
-            "may have customer.customerId only; who pays is said in buyer",
+            "may have of customer the text customerId only; who pays is said in buyer",
         )),
         Err(_) => Err(Refusal::Field(
             NAME,
@@ -559,6 +571,10 @@ mod tests {
                 with(r#""window_params":{"a":[18446744073709551616]}"#),
                 "window_params",
             ),
+            (
+                with(r#""window_params":{"bypass":{"user":9007199254740993}}"#),
+                "window_params",
+            ),
             (with(r#""pay_method":"card; drop""#), "pay_method"),
             (with(r#""buyer":{"ssn":"1"}"#), "buyer"),
         ] {
@@ -571,5 +587,8 @@ mod tests {
             refused(&with(r#""color":"red""#)),
             Refusal::UnknownField("color".to_owned())
         );
+        // No browser reads it.
+        let kept = with(r#""metadata":{"user":9007199254740993}"#);
+        assert!(parse(kept.as_bytes(), now(), Portone::V1).is_ok());
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 use wanryo::domain::evidence::{Record, Reported};
 use wanryo::domain::history::Actor;
 use wanryo::domain::order::Portone;
@@ -30,9 +31,13 @@ struct Sluggish {
     /// How long it takes over each answer.
     takes: Mutex<Duration>,
     paid: AtomicI64,
+    /// What is left of it, if not all.
+    left: Mutex<Option<i64>>,
     tells_no_balance: AtomicBool,
     never_answers_a_cancel: AtomicBool,
     balances: AtomicU64,
+    /// Holds up the first question what is left: says so, and waits.
+    first_balance: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
 }
 
 impl Sluggish {
@@ -73,13 +78,19 @@ impl Plays for Sluggish {
     async fn balance(&self) -> Result<Balance, GatewayError> {
         self.balances.fetch_add(1, Ordering::SeqCst);
         self.pause().await;
+        let first = self.first_balance.lock().take();
+        if let Some((is_here, may_go_on)) = first {
+            is_here.send(()).unwrap();
+            may_go_on.await.unwrap();
+        }
         if self.tells_no_balance.load(Ordering::SeqCst) {
             return Err(GatewayError::Garbled);
         }
         let paid = self.paid.load(Ordering::SeqCst);
+        let left = self.left.lock().unwrap_or(paid);
         Ok(Balance {
             tax_free_minor: None,
-            cancellable: Money::new(paid, Currency::KRW).unwrap(),
+            cancellable: Money::new(left, Currency::KRW).unwrap(),
             reserved_minor: 0,
             cancellations: Vec::new(),
         })
@@ -104,12 +115,12 @@ async fn open(db: &TestDatabase, paid: i64) -> (Shop<Sluggish>, Arc<Sluggish>) {
     (shop, portone)
 }
 
-/// A shop's server asks for a refund; what it is told, and how long it waited.
-async fn ask(
+/// A shop's server asks for a refund.
+fn asking(
     shop: &Shop<Sluggish>,
     id: &PaymentId,
     key: &str,
-) -> (Result<Asked, AskError>, Duration) {
+) -> tokio::task::JoinHandle<Result<Asked, AskError>> {
     let new = NewRefund {
         payment_id: id.clone(),
         transaction_id: None,
@@ -123,12 +134,17 @@ async fn ask(
         name: None,
     };
     let core = Arc::clone(&shop.core);
+    tokio::spawn(async move { refunds::request(&core, new, Actor::Shop("shop".to_owned())).await })
+}
+
+/// A shop's server asks for a refund; what it is told, and how long it waited.
+async fn ask(
+    shop: &Shop<Sluggish>,
+    id: &PaymentId,
+    key: &str,
+) -> (Result<Asked, AskError>, Duration) {
     let began_at = shop.clock.now();
-    let asking =
-        tokio::spawn(
-            async move { refunds::request(&core, new, Actor::Shop("shop".to_owned())).await },
-        );
-    let asked = shop.until(asking).await;
+    let asked = shop.until(asking(shop, id, key)).await;
     (
         asked,
         shop.clock.now().duration_since(began_at).unsigned_abs(),
@@ -153,6 +169,28 @@ on_both_databases! {
         let (asked, waited) = ask(&shop, &id, "1").await;
         assert!(matches!(&asked, Ok(Asked::New(refund)) if refund.state == RefundState::Calling), "{asked:?}");
         assert!(waited < REQUEST_TIME + GRAIN, "{waited:?}");
+    }
+
+    /// Two of the same request at once: what the first has made leaves nothing for the second, which is told of the first.
+    async fn who_asks_beside_himself_is_told_of_his_own_refund(db: TestDatabase) {
+        let (shop, portone) = open(&db, PRICE).await;
+        let id = shop.order("ORD-1").await;
+        let (is_here, here) = oneshot::channel();
+        let (go_on, may_go_on) = oneshot::channel();
+        *portone.first_balance.lock() = Some((is_here, may_go_on));
+
+        let held_up = asking(&shop, &id, "1");
+        here.await.unwrap();
+        let (first, _) = ask(&shop, &id, "1").await;
+        *portone.left.lock() = Some(0);
+        go_on.send(()).unwrap();
+        let second = shop.until(held_up).await;
+        let (another, _) = ask(&shop, &id, "2").await;
+
+        let Ok(Asked::New(made)) = first else { panic!("{first:?}") };
+        assert!(matches!(&second, Ok(Asked::Same(there)) if there.id == made.id), "{second:?}");
+        assert!(matches!(another, Err(AskError::TooMuch(_))), "{another:?}");
+        assert_eq!(shop.core.refunds.refunds(&id).await.unwrap().len(), 1);
     }
 
     /// A payment that the policy cannot give back costs one question, whoever looks at it, and ever rarer ones after that.
