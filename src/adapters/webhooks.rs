@@ -21,8 +21,6 @@ use crate::domain::delivery::{RetryAfter, Sent, Trouble};
 use crate::domain::target::{TargetPolicy, TargetRefused};
 use crate::ports::deliveries::{WebhookCall, WebhookSender};
 
-/// Time for one webhook, from looking its name up to the end of the answer.
-pub const SEND_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time to be connected.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time to look a name up when somebody waits for the answer.

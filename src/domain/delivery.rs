@@ -6,6 +6,7 @@
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -20,6 +21,10 @@ use super::order::words;
 pub const ENDPOINTS_MAX: u32 = 32;
 /// Deliveries under way at once to one endpoint, from one server.
 pub const PER_ENDPOINT_MAX: u32 = 4;
+/// How long a delivery is held by who sends it. Longer than one can take to be sent.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// Time for one webhook, from looking its name up to the end of the answer.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the secret before the newest signs, too.
 pub const ROTATION: SignedDuration = SignedDuration::from_hours(24);
 /// Gaps between attempts: 5 seconds, 1, 5 and 15 minutes, 1, 3, 6 and 12 hours, then every 12 hours up to five days after the
@@ -37,6 +42,8 @@ const REST_MAX: SignedDuration = SignedDuration::from_mins(10);
 pub const PAUSE_AFTER: SignedDuration = SignedDuration::from_hours(120);
 /// Pause between two attempts to a paused endpoint.
 pub const PROBE_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+/// A paused endpoint is tried with what happened so long ago at most, before its own time; later in its own time only.
+pub const PROBED_WITH: SignedDuration = SignedDuration::from_hours(720);
 
 /// Our id of an endpoint.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -174,7 +181,7 @@ pub enum DeliveryStatus {
     Pending,
     /// The endpoint took it.
     Delivered,
-    /// Nobody took it for five days, the endpoint said that it is gone, or was deleted.
+    /// Nobody took it for five days, or the endpoint was deleted.
     GivenUp,
 }
 words!(DeliveryStatus {
@@ -405,7 +412,8 @@ pub fn judge(sent: &Sent, tries: i64, now: Timestamp, draw: u16) -> (Next, News)
         return (Next::Delivered, News::Works);
     };
     if trouble == Trouble::Gone {
-        return (Next::GivenUp, News::Gone);
+        // It waits, as all that waits for the endpoint, until a person enables it.
+        return (Next::Again(now), News::Gone);
     }
     let asked = match sent {
         Sent::Answered {
@@ -534,7 +542,7 @@ mod tests {
             let (next, news) = judge(&answered(code, None), 0, at(0), 500);
             match code {
                 200..=299 => assert_eq!((next, news), (Next::Delivered, News::Works), "{code}"),
-                410 => assert_eq!((next, news), (Next::GivenUp, News::Gone)),
+                410 => assert_eq!((next, news), (Next::Again(at(0)), News::Gone)),
                 429 | 502 | 504 => {
                     assert_eq!(seconds_until(next), Some(5), "{code}");
                     assert_eq!(news, News::Fails(Some(at(10))), "{code}");

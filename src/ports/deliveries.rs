@@ -81,9 +81,11 @@ pub struct AilingEndpoint {
     pub undelivered: u32,
     /// When the first of those was given up.
     pub undelivered_since: Option<Timestamp>,
+    /// How many wait for it, counted as far.
+    pub waiting: u32,
 }
 
-/// How far events that were given up are counted, and how many are taken care of at once.
+/// How far an endpoint's events are counted, and how many that were given up are taken care of at once.
 pub const UNDELIVERED_COUNTED_MAX: u32 = 1_000;
 
 /// Which deliveries of an endpoint to send again.

@@ -10,21 +10,19 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::Core;
 use crate::domain::delivery::{
-    Attempt, Endpoint, EndpointId, EndpointStatus, Leased, PER_ENDPOINT_MAX, Sent, body, judge,
+    Attempt, Endpoint, EndpointId, EndpointStatus, LEASE, Leased, PER_ENDPOINT_MAX, SEND_TIMEOUT,
+    Sent, body, judge,
 };
 use crate::ports::deliveries::{Settled, Settlement, WebhookCall};
 use crate::ports::entropy::draw_per_mille;
 use crate::ports::observer::Happening;
 use crate::ports::store::StoreError;
-
-/// How long a delivery is held by who sends it. Longer than one can take to be sent.
-const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The endpoints that this server is sending to, each with whether somebody knocked since its lane last looked for work.
 #[derive(Debug, Default)]
@@ -151,6 +149,8 @@ async fn send_some(core: &Arc<Core>, id: &EndpointId) -> Result<usize, StoreErro
             PER_ENDPOINT_MAX
         }
     };
+    // The database may have taken its time.
+    let now = core.clock.now();
     let lease_until = now.checked_add(LEASE).unwrap_or(now);
     let leased = core
         .deliveries
@@ -160,7 +160,13 @@ async fn send_some(core: &Arc<Core>, id: &EndpointId) -> Result<usize, StoreErro
     let endpoint = Arc::new(endpoint);
     let work = leased.into_iter().map(|delivery| {
         let (core, endpoint) = (Arc::clone(core), Arc::clone(&endpoint));
-        async move { send(&core, &endpoint, delivery).await }
+        async move {
+            // What may be another's before it is sent is left to its next turn.
+            let ends_at = core.clock.now().checked_add(SEND_TIMEOUT);
+            if ends_at.is_ok_and(|ends_at| ends_at <= lease_until) {
+                send(&core, &endpoint, delivery).await;
+            }
+        }
     });
     core.side_by_side("deliveries", work).await;
     Ok(count)

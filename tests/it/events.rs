@@ -2,6 +2,7 @@
 
 mod api;
 mod failures;
+mod locks;
 mod order;
 mod pages;
 pub(crate) mod receiver;

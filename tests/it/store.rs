@@ -9,7 +9,7 @@ mod inbox;
 mod opening;
 mod orders;
 mod overview;
-mod postgres;
+pub(crate) mod postgres;
 mod schedule;
 mod servers;
 

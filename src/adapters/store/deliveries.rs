@@ -9,17 +9,19 @@ use jiff::Timestamp;
 use sqlx::FromRow;
 
 use super::endpoints::{
-    AddEndpoint, ChangeEndpoint, DeleteEndpoint, RotateSecret, endpoint_id, has_moved, note_news,
+    AddEndpoint, ChangeEndpoint, DeleteEndpoint, RotateSecret, endpoint_id, note_news,
+    unleased_beyond,
 };
 use super::query::{Failure, execute, fetch_all, fetch_optional, retried};
+use super::refunds::lock_order;
 use super::retention::has_to_be_erased;
 use super::rows::{EventRow, Table, micros};
 use super::write::{Change, Verdict};
 use super::{Database, Tx, audit};
 use crate::domain::audit::{Act, Entry};
 use crate::domain::delivery::{
-    Attempt, Delivery, DeliveryStatus, Endpoint, EndpointId, EndpointStatus, Leased, News, Next,
-    Trouble,
+    Attempt, Delivery, DeliveryStatus, Endpoint, EndpointId, EndpointStatus, Leased, Next,
+    PROBED_WITH, Trouble,
 };
 use crate::domain::event::EventType;
 use crate::domain::history::Actor;
@@ -228,6 +230,7 @@ struct AilingRow {
     failing_since: Option<i64>,
     undelivered: i64,
     undelivered_since: Option<i64>,
+    waiting: i64,
 }
 
 impl AilingRow {
@@ -239,6 +242,7 @@ impl AilingRow {
             status: endpoints.read("status", EndpointStatus::from_word(&self.status))?,
             failing_since: endpoints.time_or_none("failing_since", self.failing_since)?,
             undelivered: u32::try_from(self.undelivered).unwrap_or(UNDELIVERED_COUNTED_MAX),
+            waiting: u32::try_from(self.waiting).unwrap_or(UNDELIVERED_COUNTED_MAX),
             undelivered_since: Table("deliveries")
                 .time_or_none("updated_at", self.undelivered_since)?,
         })
@@ -257,7 +261,9 @@ impl Database {
                 " LIMIT $1) AS counted) AS undelivered,
                     (SELECT MIN(d.updated_at) FROM (SELECT d.updated_at FROM deliveries AS d WHERE ",
                 undelivered!(),
-                " ORDER BY d.id LIMIT $1) AS d) AS undelivered_since
+                " ORDER BY d.id LIMIT $1) AS d) AS undelivered_since,
+                    (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries AS d WHERE d.endpoint_id = e.endpoint_id AND d.status = 'pending'
+                        LIMIT $1) AS waits) AS waiting
                 FROM webhook_endpoints AS e WHERE e.status IN ('enabled', 'paused', 'gone')) AS served
                 WHERE status <> 'enabled' OR undelivered > 0
                 ORDER BY created_at, endpoint_id"
@@ -419,20 +425,34 @@ impl LeasedRow {
     }
 }
 
-/// Makes an event a delivery for each endpoint that is served and wants it.
-pub(super) async fn fan_out(tx: &mut Tx, event_id: &str) -> Result<(), Failure> {
-    // `replace` and not LIKE: it knows no wildcards, and `_` is in the words.
-    execute!(
-        tx,
+/// `replace` and not LIKE: it knows no wildcards, and `_` is in the words.
+macro_rules! fan_out {
+    () => {
         "INSERT INTO deliveries (endpoint_id, event_id, payment_id, seq, status, attempts, tries, next_attempt_at, lease, created_at, updated_at)
         SELECT e.endpoint_id, o.id, o.payment_id, o.seq, 'pending', 0, 0, o.at, 0, o.at, o.at
         FROM outbox AS o CROSS JOIN webhook_endpoints AS e
         WHERE o.id = $1 AND e.status IN ('enabled', 'paused')
         AND (e.event_types IS NULL OR replace(e.event_types, ' ' || o.event_type || ' ', '') <> e.event_types)
-        ORDER BY e.endpoint_id",
-        event_id,
-    )?;
+        ORDER BY e.endpoint_id"
+    };
+}
+
+/// Makes an event a delivery for each endpoint that is served and wants it. On PostgreSQL who deletes an endpoint meanwhile is waited
+/// for, or waits: nothing stays behind for one that is gone.
+pub(super) async fn fan_out(tx: &mut Tx, event_id: &str) -> Result<(), Failure> {
+    let sql = tx.text(fan_out!(), concat!(fan_out!(), " FOR KEY SHARE OF e"));
+    execute!(tx, sql, event_id)?;
     Ok(())
+}
+
+/// Whether an endpoint is served. On PostgreSQL who deletes it meanwhile is waited for, or waits.
+async fn is_served(tx: &mut Tx, endpoint_id: &str) -> Result<bool, Failure> {
+    let sql = tx.text(
+        "SELECT endpoint_id FROM webhook_endpoints WHERE endpoint_id = $1 AND status IN ('enabled', 'paused')",
+        "SELECT endpoint_id FROM webhook_endpoints WHERE endpoint_id = $1 AND status IN ('enabled', 'paused') FOR KEY SHARE",
+    );
+    let served: Option<(String,)> = fetch_optional!(tx, sql, endpoint_id)?;
+    Ok(served.is_some())
 }
 
 struct LeaseDeliveries {
@@ -514,30 +534,34 @@ impl Change for SettleDelivery {
             news,
             at,
         } = &self.0;
+        if attempt.answer.is_some() {
+            lock_order(tx, &delivery.event.payment_id).await?;
+        }
         let (status, next_attempt_at) = match next {
-            // Somebody gave the endpoint another address meanwhile, which has not refused it.
-            Next::GivenUp if *news == News::Gone && has_moved(tx, endpoint_id, url).await? => {
-                (DeliveryStatus::Pending, Some(*at))
-            }
             Next::Delivered => (DeliveryStatus::Delivered, None),
             Next::Again(at) => (DeliveryStatus::Pending, Some(*at)),
             Next::GivenUp => (DeliveryStatus::GivenUp, None),
         };
-        let held = execute!(
+        // It may have been asked for once more while it was on its way: then a failure counts for nothing.
+        let held: Option<(Option<i64>,)> = fetch_optional!(
             tx,
-            "UPDATE deliveries SET status = $3, attempts = $4, tries = tries + 1, next_attempt_at = $5, lease = lease + 1, updated_at = $6,
-                dismissed_at = NULL
-            WHERE id = $1 AND lease = $2 AND status = 'pending'",
+            "UPDATE deliveries SET
+                status = CASE WHEN tries = $7 OR $3 = 'delivered' THEN $3 ELSE status END,
+                next_attempt_at = CASE WHEN tries = $7 OR $3 = 'delivered' THEN $5 ELSE next_attempt_at END,
+                tries = CASE WHEN tries = $7 THEN tries + 1 ELSE tries END,
+                attempts = $4, lease = lease + 1, updated_at = $6, dismissed_at = NULL
+            WHERE id = $1 AND lease = $2 AND status = 'pending' RETURNING next_attempt_at",
             delivery.id,
             delivery.lease,
             status.as_str(),
             attempt.number,
             next_attempt_at.map(micros),
             micros(*at),
+            delivery.tries,
         )?;
-        if held == 0 {
+        let Some((next_attempt_at,)) = held else {
             return Ok(Verdict::Undo(Settled::NotHeld));
-        }
+        };
         execute!(
             tx,
             "INSERT INTO delivery_attempts (delivery_id, number, at, duration_ms, code, error, answer) VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -561,21 +585,36 @@ impl Change for SettleDelivery {
                 endpoint_id.as_str(),
                 delivery.event.payment_id.as_str(),
                 delivery.seq,
-                micros(next),
+                next,
             )?,
             None => execute!(
                 tx,
                 "UPDATE deliveries SET next_attempt_at = $4 WHERE endpoint_id = $1 AND payment_id = $2 AND seq > $3
-                AND status = 'pending' AND next_attempt_at > $4",
+                AND status = 'pending' AND next_attempt_at > $5",
                 endpoint_id.as_str(),
                 delivery.event.payment_id.as_str(),
                 delivery.seq,
                 micros(*at),
+                micros(unleased_beyond(*at)),
             )?,
         };
         let Some((before, after)) = note_news(tx, endpoint_id, url, *news, *at).await? else {
             return Ok(Verdict::Keep(Settled::Written));
         };
+        if let (EndpointStatus::Paused, Some(probe_at), Next::Again(_)) =
+            (after.status, after.resume_at, next)
+            && at.duration_since(delivery.event.at) < PROBED_WITH
+        {
+            // It is what tells whether the endpoint is back, if nothing else is due. That uses up none of its attempts.
+            execute!(
+                tx,
+                "UPDATE deliveries SET next_attempt_at = $2, tries = $3 WHERE id = $1 AND status = 'pending' AND next_attempt_at > $2
+                AND tries = $3 + 1",
+                delivery.id,
+                micros(probe_at),
+                delivery.tries,
+            )?;
+        }
         if before.status == after.status {
             return Ok(Verdict::Keep(Settled::Written));
         }
@@ -583,9 +622,10 @@ impl Change for SettleDelivery {
             // It is back: what waited for it need not wait any longer.
             execute!(
                 tx,
-                "UPDATE deliveries SET next_attempt_at = $2 WHERE endpoint_id = $1 AND status = 'pending' AND next_attempt_at > $2",
+                "UPDATE deliveries SET next_attempt_at = $2 WHERE endpoint_id = $1 AND status = 'pending' AND next_attempt_at > $3",
                 endpoint_id.as_str(),
                 micros(*at),
+                micros(unleased_beyond(*at)),
             )?;
         }
         Ok(Verdict::Keep(Settled::WithEndpoint(after.status)))
@@ -617,15 +657,15 @@ impl Change for Redeliver {
     type Answer = Redelivered;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<Redelivered>, Failure> {
-        let found: Option<(String, String)> = fetch_optional!(
+        let found: Option<(String,)> = fetch_optional!(
             tx,
-            "SELECT e.endpoint_id, e.status FROM deliveries AS d JOIN webhook_endpoints AS e ON e.endpoint_id = d.endpoint_id WHERE d.id = $1",
+            "SELECT endpoint_id FROM deliveries WHERE id = $1",
             self.id
         )?;
-        let Some((endpoint_id, status)) = found else {
+        let Some((endpoint_id,)) = found else {
             return Ok(Verdict::Undo(Redelivered::NothingThere));
         };
-        if !EndpointStatus::from_word(&status).is_some_and(EndpointStatus::is_served) {
+        if !is_served(tx, &endpoint_id).await? {
             return Ok(Verdict::Undo(Redelivered::NotServed));
         }
         // The lease stays: whoever is just sending it may still say how that ended, unless it is taken again before.
@@ -665,12 +705,14 @@ impl Change for RedeliverMany {
             after,
             limit,
         } = &self.again;
+        if !is_served(tx, endpoint_id.as_str()).await? {
+            return Ok(Verdict::Undo(Vec::new()));
+        }
         let rows: Vec<(i64,)> = fetch_all!(
             tx,
             "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = $5, updated_at = $5, dismissed_at = NULL WHERE status = $2 AND id IN (
                 SELECT id FROM deliveries WHERE endpoint_id = $1 AND status = $2 AND created_at >= $3 AND created_at < $4
                 AND ($7 = 1 OR dismissed_at IS NULL) AND id > $8
-                AND EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.endpoint_id = $1 AND e.status IN ('enabled', 'paused'))
                 ORDER BY id LIMIT $6
             ) RETURNING id",
             endpoint_id.as_str(),

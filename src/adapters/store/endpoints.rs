@@ -11,7 +11,9 @@ use super::rows::{Table, micros};
 use super::write::{Change, Verdict};
 use super::{Database, Tx, audit};
 use crate::domain::audit::{Act, Entry};
-use crate::domain::delivery::{Endpoint, EndpointId, EndpointStatus, News, Secrets, Standing};
+use crate::domain::delivery::{
+    Endpoint, EndpointId, EndpointStatus, LEASE, News, Secrets, Standing,
+};
 use crate::domain::event::EventType;
 use crate::domain::history::Actor;
 use crate::ports::deliveries::{EndpointChange, Rotated, Rotation};
@@ -187,6 +189,26 @@ impl Change for ChangeEndpoint {
             event_types,
             enabled,
         } = &self.change;
+        if let Some(url) = url {
+            // What an address answered is no news of another one: the new one begins anew, and what waited need not wait any longer.
+            execute!(
+                tx,
+                "UPDATE deliveries SET next_attempt_at = $2 WHERE endpoint_id = $1 AND status = 'pending' AND next_attempt_at > $3
+                AND EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.endpoint_id = $1 AND e.url <> $4 AND e.status <> 'disabled')",
+                self.id.as_str(),
+                micros(self.at),
+                micros(unleased_beyond(self.at)),
+                url,
+            )?;
+            execute!(
+                tx,
+                "UPDATE webhook_endpoints SET failing_since = NULL, resume_at = NULL,
+                    status = CASE WHEN status IN ('paused', 'gone') THEN 'enabled' ELSE status END
+                WHERE endpoint_id = $1 AND status <> 'deleted' AND url <> $2",
+                self.id.as_str(),
+                url,
+            )?;
+        }
         let found = execute!(
             tx,
             "UPDATE webhook_endpoints SET url = COALESCE($2, url),
@@ -215,10 +237,11 @@ impl Change for ChangeEndpoint {
                 // What waited need not wait any longer. Of one that is enabled already nothing waits but for its turn.
                 execute!(
                     tx,
-                    "UPDATE deliveries SET next_attempt_at = $2 WHERE endpoint_id = $1 AND status = 'pending' AND next_attempt_at > $2
+                    "UPDATE deliveries SET next_attempt_at = $2 WHERE endpoint_id = $1 AND status = 'pending' AND next_attempt_at > $3
                     AND EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.endpoint_id = $1 AND e.status <> 'enabled')",
                     self.id.as_str(),
                     micros(self.at),
+                    micros(unleased_beyond(self.at)),
                 )?;
                 execute!(
                     tx,
@@ -250,6 +273,11 @@ impl Change for ChangeEndpoint {
     fn makes_work(&self) -> bool {
         true
     }
+}
+
+/// Whatever is due later than this nobody holds: a lease ends before. What is held is not made due, or it would be sent twice.
+pub(super) fn unleased_beyond(now: Timestamp) -> Timestamp {
+    now.checked_add(LEASE).unwrap_or(now)
 }
 
 pub(super) struct RotateSecret {
@@ -315,6 +343,12 @@ impl Change for DeleteEndpoint {
     type Answer = bool;
 
     async fn apply(&self, tx: &mut Tx) -> Result<Verdict<bool>, Failure> {
+        // Events that are being written for it are waited for, and are given up with the others.
+        let lock = tx.text(
+            "SELECT endpoint_id FROM webhook_endpoints WHERE endpoint_id = $1",
+            "SELECT endpoint_id FROM webhook_endpoints WHERE endpoint_id = $1 FOR UPDATE",
+        );
+        let _locked: Option<(String,)> = fetch_optional!(tx, lock, self.id.as_str())?;
         let found = execute!(
             tx,
             "UPDATE webhook_endpoints SET status = 'deleted', secret = NULL, previous_secret = NULL, previous_valid_until = NULL,
@@ -360,16 +394,6 @@ impl StandingRow {
             resume_at: endpoints.time_or_none("resume_at", self.resume_at)?,
         }))
     }
-}
-
-/// Whether the endpoint has another address than this one.
-pub(super) async fn has_moved(tx: &mut Tx, id: &EndpointId, url: &str) -> Result<bool, Failure> {
-    let found: Option<(String,)> = fetch_optional!(
-        tx,
-        "SELECT url FROM webhook_endpoints WHERE endpoint_id = $1",
-        id.as_str()
-    )?;
-    Ok(found.is_some_and(|(now,)| now != url))
 }
 
 /// Writes what an attempt at this address says about its endpoint; returns how it stood and how it stands, when that differs. Most attempts change

@@ -309,7 +309,7 @@ impl Change for Wake {
     }
 }
 
-async fn lock_order(tx: &mut Tx, id: &PaymentId) -> Result<(), Failure> {
+pub(super) async fn lock_order(tx: &mut Tx, id: &PaymentId) -> Result<(), Failure> {
     let sql = tx.text(
         "SELECT payment_id FROM orders WHERE payment_id = $1",
         "SELECT payment_id FROM orders WHERE payment_id = $1 FOR NO KEY UPDATE",

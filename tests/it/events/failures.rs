@@ -9,8 +9,9 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use wanryo::adapters::webhooks::SEND_TIMEOUT;
-use wanryo::domain::delivery::{Attempt, DeliveryStatus, EndpointId, News, Next, Trouble};
+use wanryo::domain::delivery::{
+    Attempt, DeliveryStatus, EndpointId, LEASE, News, Next, SEND_TIMEOUT, Trouble,
+};
 use wanryo::domain::event::EventType;
 use wanryo::domain::history::Actor;
 use wanryo::ports::deliveries::{Again, Settled, Settlement};
@@ -129,7 +130,7 @@ on_both_databases! {
         assert_eq!(receiver.count(), 1);
         assert_eq!(shop.read_endpoint(&id).await["status"], "gone");
         let [paid, refunded] = &shop.deliveries().await[..] else { panic!("B is not for it") };
-        assert_eq!((&paid["status"], &refunded["status"]), (&json!("given_up"), &json!("pending")));
+        assert_eq!((&paid["status"], &refunded["status"]), (&json!("pending"), &json!("pending")));
         let attempts = shop.delivery(&paid["id"]).await["attempts"].clone();
         assert_eq!((&attempts[0]["code"], &attempts[0]["error"]), (&json!(410), &json!("gone")));
         let (status, problem) = shop.post(&format!("/api/v1/deliveries/{}/redeliver", paid["id"]), None).await;
@@ -141,9 +142,118 @@ on_both_databases! {
         let path = format!("/api/v1/webhook-endpoints/{id}");
         let enabled = shop.app.api(Method::PATCH, &path, Some(json!({ "enabled": true }))).await;
         assert_eq!(enabled.json()["status"], "enabled");
-        assert_eq!(shop.post(&many, None).await, (StatusCode::ACCEPTED, json!({ "redelivered": 1, "more": false, "next_cursor": null })));
         shop.deliver().await;
-        assert_eq!(receiver.kinds(), ["order.paid", "order.paid", "order.refunded"]);
+        assert_eq!(receiver.kinds(), ["order.paid", "order.paid", "order.refunded"], "what waited, in order");
+    }
+
+    /// Its new address has answered nothing yet, whatever the old one did.
+    async fn another_address_begins_anew(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let (gone, failing) = (Receiver::answering(|_| StatusCode::GONE.into_response()).await, Receiver::answering(|_| StatusCode::BAD_GATEWAY.into_response()).await);
+        let (id, _) = shop.endpoint(&gone).await;
+        let path = format!("/api/v1/webhook-endpoints/{id}");
+        let change = async |body: Value| shop.app.api(Method::PATCH, &path, Some(body)).await.json();
+        shop.happened("A", &[EventType::OrderPaid, EventType::OrderRefunded]).await;
+        shop.deliver().await;
+        assert_eq!(shop.read_endpoint(&id).await["status"], "gone");
+
+        assert_eq!(change(json!({ "url": failing.url })).await["status"], "enabled");
+        for _ in 0..5 {
+            shop.deliver().await;
+            shop.pass(HOUR, 24).await;
+        }
+        shop.happened("B", &[EventType::OrderPaid]).await;
+        shop.pass(MINUTE, 1).await;
+        assert_eq!(shop.read_endpoint(&id).await["status"], "paused");
+        assert_eq!(change(json!({ "url": failing.url })).await["status"], "paused", "the same address");
+
+        let receiver = Receiver::start().await;
+        let moved = change(json!({ "url": receiver.url })).await;
+        assert_eq!((&moved["status"], &moved["failing_since"], &moved["resume_at"]), (&json!("enabled"), &Value::Null, &Value::Null));
+        shop.pass(MINUTE, 2).await;
+        assert!(receiver.kinds().contains(&"order.paid".to_owned()), "B does not wait for what the old address brought upon it");
+        assert_eq!(shop.read("/api/v1/deliveries?status=pending").await["deliveries"], json!([]));
+
+        assert_eq!(change(json!({ "enabled": false })).await["status"], "disabled");
+        assert_eq!(change(json!({ "url": failing.url })).await["status"], "disabled", "a person's word stays");
+    }
+
+    /// In a quiet shop nothing else is due when the hour is over.
+    async fn what_failed_tells_within_the_hour_that_a_paused_endpoint_is_back(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::answering(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()).await;
+        let (id, _) = shop.endpoint(&receiver).await;
+        shop.happened("A", &[EventType::OrderPaid]).await;
+        shop.deliver().await;
+        shop.pass(HOUR, 24 * 4).await;
+        shop.happened("B", &[EventType::OrderPaid]).await;
+        shop.deliver().await;
+        shop.pass(HOUR, 36).await;
+        assert_eq!(shop.read_endpoint(&id).await["status"], "paused");
+        let of_b = || receiver.got().iter().filter(|got| got.payment_id() == "B").count();
+        let before = of_b();
+        shop.pass(10 * MINUTE, 180).await;
+        assert!((25..=30).contains(&(of_b() - before)), "{} in 30 hours", of_b() - before);
+        let delivery = shop.deliveries().await.pop().unwrap();
+        assert_eq!((&delivery["payment_id"], &delivery["status"]), (&json!("B"), &json!("pending")), "tries by the hour use up nothing");
+
+        receiver.answer_with(StatusCode::OK);
+        shop.pass(MINUTE, 62).await;
+
+        assert_eq!(shop.read_endpoint(&id).await["status"], "enabled");
+        assert_eq!(shop.delivery(&delivery["id"]).await["status"], "delivered");
+    }
+
+    /// A person asks for an event that is just on its way for the last time.
+    async fn what_fails_does_not_undo_what_was_asked_for_meanwhile(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::start().await;
+        let (id, _) = shop.endpoint(&receiver).await;
+        shop.happened("A", &[EventType::OrderPaid]).await;
+        db.run("UPDATE deliveries SET tries = 17, attempts = 17").await;
+        let core = &shop.app.running.core;
+        let (now, endpoint_id) = (core.clock.now(), EndpointId::parse(&id).unwrap());
+        let lease_until = now + SignedDuration::from_mins(1);
+        let delivery = core.deliveries.lease_deliveries(&endpoint_id, now, lease_until, 10).await.unwrap().remove(0);
+        let its_id = json!(delivery.id);
+        assert_eq!(shop.post(&format!("/api/v1/deliveries/{its_id}/redeliver"), None).await.0, StatusCode::ACCEPTED);
+
+        let attempt = Attempt { number: 18, at: now, duration_ms: 10, code: Some(500), trouble: Some(Trouble::Status), answer: None };
+        let failed = Settlement { delivery, endpoint_id, url: receiver.url.clone(), attempt, next: Next::GivenUp, news: News::Fails(None), at: now };
+        assert_eq!(core.deliveries.settle_delivery(&failed).await.unwrap(), Settled::Written);
+
+        assert_eq!(shop.delivery(&its_id).await["status"], "pending");
+        shop.deliver().await;
+        assert_eq!((receiver.kinds(), &shop.delivery(&its_id).await["status"]), (vec!["order.paid".to_owned()], &json!("delivered")));
+    }
+
+    /// Whatever else makes events due, one that somebody is just sending is sent by nobody else.
+    async fn what_is_on_its_way_is_made_due_by_nobody(db: TestDatabase) {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::start().await;
+        let (id, _) = shop.endpoint(&receiver).await;
+        shop.happened("A", &[EventType::OrderPaid]).await;
+        let core = &shop.app.running.core;
+        let endpoint_id = EndpointId::parse(&id).unwrap();
+        let lease = async || {
+            let now = core.clock.now();
+            core.deliveries.lease_deliveries(&endpoint_id, now, now + LEASE, 10).await.unwrap().len()
+        };
+        let path = format!("/api/v1/webhook-endpoints/{id}");
+        assert_eq!(lease().await, 1);
+
+        for change in [json!({ "enabled": false }), json!({ "enabled": true }), json!({ "url": format!("{}&moved", receiver.url) })] {
+            shop.app.api(Method::PATCH, &path, Some(change)).await;
+            assert_eq!(lease().await, 0);
+        }
+        db.run("UPDATE webhook_endpoints SET status = 'paused', failing_since = 0").await;
+        shop.happened("B", &[EventType::OrderPaid]).await;
+        shop.deliver().await;
+        assert_eq!((shop.read_endpoint(&id).await["status"].as_str(), receiver.kinds().len()), (Some("enabled"), 1), "B has told that it is back");
+        assert_eq!(lease().await, 0);
+
+        shop.clock.push(MINUTE);
+        assert_eq!(lease().await, 1);
     }
 
     /// The shop gave its endpoint another address while an event was on its way to the old one.
@@ -157,7 +267,7 @@ on_both_databases! {
         let lease_until = now + SignedDuration::from_mins(1);
         let delivery = core.deliveries.lease_deliveries(&endpoint_id, now, lease_until, 10).await.unwrap().remove(0);
         let attempt = Attempt { number: 1, at: now, duration_ms: 10_000, code: Some(410), trouble: Some(Trouble::Gone), answer: None };
-        let gone = Settlement { delivery, endpoint_id, url: "https://old.example/hooks".to_owned(), attempt, next: Next::GivenUp, news: News::Gone, at: now };
+        let gone = Settlement { delivery, endpoint_id, url: "https://old.example/hooks".to_owned(), attempt, next: Next::Again(now), news: News::Gone, at: now };
 
         assert_eq!(core.deliveries.settle_delivery(&gone).await.unwrap(), Settled::Written);
 

@@ -117,6 +117,14 @@ fn secret_on(page: &str) -> Option<SecretString> {
     Some(SecretString::from(format!("whsec_{}", &rest[..end])))
 }
 
+/// As if nobody had taken it for five days.
+async fn give_up(db: &TestDatabase, id: &str) {
+    db.run(&format!(
+        "UPDATE deliveries SET status = 'given_up', next_attempt_at = NULL WHERE id = {id}"
+    ))
+    .await;
+}
+
 on_both_databases! {
     async fn an_endpoint_lives_on_its_page_without_a_script(db: TestDatabase) {
         let shop = Shop::open(&db).await;
@@ -147,7 +155,7 @@ on_both_databases! {
         shop.happened("B", &[EventType::OrderHeld]).await;
         shop.deliver().await;
         let page = staff.open(&format!("{PAGE}?lang=en")).await;
-        assert!(page.contains("It answered 410") && page.contains("data-delivery=\"given_up\""), "{page}");
+        assert!(page.contains("It answered 410") && page.contains("data-delivery=\"pending\""), "{page}");
         let id = shop.deliveries().await[1]["id"].to_string();
         let details = staff.open(&format!("{PAGE}?lang=en&delivery={id}")).await;
         assert!(details.contains("410") && details.contains("&lt;b&gt;closed") && !details.contains("<b>closed"), "escaped");
@@ -156,14 +164,18 @@ on_both_databases! {
         assert_eq!(staff.leads(&format!("{path}/redeliver"), &[]).await, format!("{PAGE}?error=not_served"));
         assert_eq!(staff.leads(&format!("{path}/enable"), &[]).await, format!("{PAGE}?done=endpoint_enabled"));
         receiver.answer_with(StatusCode::OK);
+        shop.deliver().await;
+        assert_eq!(receiver.kinds(), ["order.paid", "order.held", "order.held"], "what waited");
+        give_up(&db, &id).await;
+        assert!(staff.open(PAGE).await.contains("data-delivery=\"given_up\""));
         assert_eq!(staff.leads(&format!("{path}/redeliver"), &[]).await, format!("{PAGE}?done=redelivered"));
         assert_eq!(staff.leads(&format!("{path}/redeliver"), &[]).await, format!("{PAGE}?done=nothing_redelivered"));
         assert!(staff.open(&format!("{PAGE}?done=nothing_redelivered")).await.contains("다시 보낼 이벤트가 없어요"));
         shop.deliver().await;
-        assert_eq!(receiver.kinds(), ["order.paid", "order.held", "order.held"]);
+        assert_eq!(receiver.count(), 4);
         assert_eq!(staff.leads(&format!("/settings/deliveries/{id}/redeliver"), &[]).await, format!("{PAGE}?done=redelivered"));
         shop.deliver().await;
-        assert_eq!(receiver.count(), 4);
+        assert_eq!(receiver.count(), 5);
         assert!(staff.open(&format!("{PAGE}?lang=en&done=redelivered")).await.contains("It is sent again, after whatever"));
 
         assert_eq!(staff.leads(&format!("{path}/disable"), &[]).await, format!("{PAGE}?done=endpoint_disabled"));
@@ -190,6 +202,10 @@ on_both_databases! {
         shop.happened("A", &[EventType::OrderPaid]).await;
         shop.deliver().await;
         let page = attention().await;
+        assert!(page.contains("Endpoint gone") && page.contains("Waiting") && page.contains("1 event") && !page.contains("First given up"), "{page}");
+        let id = shop.deliveries().await[0]["id"].to_string();
+        give_up(&db, &id).await;
+        let page = attention().await;
         assert!(page.contains("Endpoint gone") && page.contains(&receiver.url) && page.contains("1 event") && page.contains("First given up"), "{page}");
         assert!(!page.contains(&format!("{path}/redeliver")), "nothing is sent to it");
         assert!(staff.open("/attention").await.contains("웹훅 주소가 없어졌어요"));
@@ -201,6 +217,7 @@ on_both_databases! {
         staff.leads(&format!("{path}/redeliver"), &[]).await;
         assert!(!attention().await.contains("data-attention="));
         shop.deliver().await;
+        give_up(&db, &id).await;
         assert!(attention().await.contains("Endpoint gone"), "it was given up once more");
 
         // A person's word ends it for what was given up until then, and the record stays.
@@ -218,9 +235,9 @@ on_both_databases! {
         shop.deliver().await;
         assert_eq!(receiver.count(), sent, "what was taken care of is not sent with the rest");
         assert_eq!(shop.deliveries().await[0]["status"], "given_up");
-        let delivery = shop.deliveries().await[0]["id"].to_string();
-        staff.leads(&format!("/settings/deliveries/{delivery}/redeliver"), &[]).await;
+        staff.leads(&format!("/settings/deliveries/{id}/redeliver"), &[]).await;
         shop.deliver().await;
+        give_up(&db, &id).await;
         assert!(attention().await.contains("1 event"), "what is sent again can be given up again");
 
         // A person who switches it off knows of it.

@@ -48,7 +48,7 @@ async fn a_change_that_postgres_wants_again_is_run_again_and_not_for_ever() {
 }
 
 /// Returns when a session of this database waits for a lock.
-async fn until_somebody_waits(observer: &mut PgConnection) {
+pub(crate) async fn until_somebody_waits(observer: &mut PgConnection) {
     let look = async {
         loop {
             let (waiting,): (i64,) = sqlx::query_as(

@@ -205,6 +205,7 @@ fn endpoint(request: &Request, ailing: AilingEndpoint, at: Timestamp) -> AnyView
         failing_since,
         undelivered,
         undelivered_since,
+        waiting,
     } = ailing;
     let office = request.text();
     let text = webhooks::of(request.locale);
@@ -212,11 +213,14 @@ fn endpoint(request: &Request, ailing: AilingEndpoint, at: Timestamp) -> AnyView
         let path = format!("{WEBHOOKS_PATH}/{endpoint_id}/{action}");
         request.address.link(&path, &[])
     };
-    let count = match undelivered {
+    let events = |count| match count {
         0 => None,
-        UNDELIVERED_COUNTED_MAX.. => Some((text.events_or_more)(undelivered)),
+        UNDELIVERED_COUNTED_MAX.. => Some((text.events_or_more)(count)),
         count => Some((text.events)(count)),
     };
+    let count = events(undelivered);
+    // Of one that is served as it should be they wait but for their turn.
+    let waiting = events(waiting).filter(|_| status != EndpointStatus::Enabled);
     let meaning = (status != EndpointStatus::Enabled).then(|| (text.meaning)(status));
     let again = (count.is_some() && status.is_served() && request.may(Deed::Redeliver))
         .then(|| button(action("redeliver"), text.redeliver_all));
@@ -242,6 +246,7 @@ fn endpoint(request: &Request, ailing: AilingEndpoint, at: Timestamp) -> AnyView
             <dl class="office-facts">
                 {fact(text.status_head, (text.status)(status))}
                 {fact_if_known(text.failing_since, failing_since.map(time))}
+                {fact_if_known(text.waiting, waiting)}
                 {fact_if_known(text.undelivered, count)}
                 {fact_if_known(text.undelivered_since, undelivered_since.map(time))}
             </dl>

@@ -94,6 +94,8 @@ pub(in super::super) struct WebhooksText {
     /// Why an endpoint needs attention, and what to do.
     pub(in super::super) ailing: fn(EndpointStatus) -> &'static str,
     pub(in super::super) to_do: fn(EndpointStatus) -> &'static str,
+    /// Events that are sent once the endpoint takes them.
+    pub(in super::super) waiting: &'static str,
     pub(in super::super) undelivered: &'static str,
     /// So many events.
     pub(in super::super) events: fn(u32) -> String,
@@ -221,8 +223,11 @@ static EN: WebhooksText = WebhooksText {
         EndpointStatus::Paused => {
             "Find out why your server does not take events. Once it does, everything that waits is sent by itself."
         }
-        EndpointStatus::Gone => "Enable it if it is there again, or delete it.",
+        EndpointStatus::Gone => {
+            "Enable it if it is there again: what waits is sent then. Otherwise delete it."
+        }
     },
+    waiting: "Waiting",
     undelivered: "Given up",
     events: |count| match count {
         1 => "1 event".to_owned(),
@@ -341,8 +346,11 @@ static KO: WebhooksText = WebhooksText {
         EndpointStatus::Paused => {
             "쇼핑몰 서버가 이벤트를 받지 못하는 까닭을 확인해 주세요. 다시 받기 시작하면 기다리던 이벤트를 모두 보내요."
         }
-        EndpointStatus::Gone => "다시 쓰는 주소라면 사용으로 바꾸고, 아니라면 삭제해 주세요.",
+        EndpointStatus::Gone => {
+            "다시 쓰는 주소라면 사용으로 바꿔 주세요. 기다리던 이벤트를 보내요. 아니라면 삭제해 주세요."
+        }
     },
+    waiting: "기다리는 이벤트",
     undelivered: "포기한 이벤트",
     events: |count| format!("{count}건"),
     events_or_more: |count| format!("{count}건 이상"),
