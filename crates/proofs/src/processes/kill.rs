@@ -1,10 +1,13 @@
 //! `kill -9` at a random moment under load, again and again, on both databases.
 //!
-//! While the server runs, a shop makes orders, buyers pay, and PortOne's messages come, come twice, come before their order,
-//! or never come. Then the server is killed, and its database must hold every promise it had made by then: orders answered
-//! 201, webhooks answered 200, whatever an answer called paid. Nothing may be paid that PortOne does not have paid, and no
-//! event may stand in the outbox twice. At the end of a lane every order must come to what PortOne has, by a redirect, by the
-//! shop's sync, or by nobody's asking at all.
+//! While the server runs, a shop makes orders and gives money back, buyers pay, and PortOne's messages come, come twice, come
+//! before their order, or never come. Then the server is killed, and its database must hold every promise it had made by then:
+//! orders and refunds answered 201, webhooks answered 200, whatever an answer called paid. Nothing may be paid that PortOne does
+//! not have paid, PortOne may have given nothing back that no refund stands for, and no event may stand in the outbox twice. At
+//! the end of a lane every order must come to what PortOne has, by a redirect, by the shop's sync, or by nobody's asking at all,
+//! and every refund to its end.
+
+mod refunds;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,6 +68,8 @@ struct Truth {
     made: bool,
     /// Whether an answer said that it is paid.
     told_paid: bool,
+    /// What the shop gives back of it.
+    refund: Option<refunds::Wanted>,
 }
 
 /// What one lane found.
@@ -73,6 +78,7 @@ struct Lane {
     kills: u64,
     orders: u64,
     webhooks: u64,
+    refunds: u64,
     answered: u64,
     starts: Vec<Duration>,
     converged: Vec<Duration>,
@@ -136,10 +142,11 @@ fn report(setup: &Setup, lanes: u64, found: Vec<Lane>, took: Duration) -> Report
         settings: format!("--seed {}; {lanes} lanes; {databases}", setup.seed),
         notes: vec![
             format!(
-                "{} requests answered, {} orders and {} webhooks acknowledged before a kill and looked for after it",
+                "{} requests answered, {} orders, {} webhooks and {} refunds acknowledged before a kill and looked for after it",
                 sum(|lane| lane.answered),
                 sum(|lane| lane.orders),
-                sum(|lane| lane.webhooks)
+                sum(|lane| lane.webhooks),
+                sum(|lane| lane.refunds)
             ),
             format!(
                 "{} starts: half within {} ms, 99 of 100 within {} ms",
@@ -178,6 +185,7 @@ async fn run_lane(setup: &Setup, number: u64, kills: u64) -> anyhow::Result<Lane
         key: program.make_key().await?,
     };
     let world = Arc::new(World {
+        client: shop.client.clone(),
         sandbox,
         ledger: Mutex::new(Ledger::default()),
         numbers: AtomicU64::new(0),
@@ -210,6 +218,11 @@ async fn run_lane(setup: &Setup, number: u64, kills: u64) -> anyhow::Result<Lane
     let ledger = std::mem::take(&mut *world.ledger.lock());
     lane.orders = ledger.orders.values().filter(|truth| truth.made).count() as u64;
     lane.webhooks = ledger.webhooks.len() as u64;
+    lane.refunds = ledger
+        .orders
+        .values()
+        .filter(|truth| truth.has_promised_refund())
+        .count() as u64;
     lane.answered = ledger.answered;
     *world.ledger.lock() = ledger;
     match converge(&program, &database, &shop, &world, &mut rng).await? {
@@ -232,6 +245,7 @@ async fn run_lane(setup: &Setup, number: u64, kills: u64) -> anyhow::Result<Lane
 
 /// What outlives every kill.
 struct World {
+    client: reqwest::Client,
     sandbox: Arc<Sandbox>,
     ledger: Mutex<Ledger>,
     /// Numbers the orders.
@@ -243,7 +257,19 @@ struct World {
 /// Buys one thing after the other until the server is gone.
 async fn visit(world: &World, shop: &Shop, mut rng: StdRng) {
     // Whatever cannot be asked or answered is the kill; what was answered is in the ledger by then.
-    while buy(world, shop, &mut rng).await.is_ok() {}
+    loop {
+        let returned = match rng.random_bool(0.4) {
+            true => refunds::returned(world, &mut rng),
+            false => None,
+        };
+        let done = match returned {
+            Some(payment_id) => refunds::ask(world, shop, &payment_id, &mut rng).await,
+            None => buy(world, shop, &mut rng).await,
+        };
+        if done.is_err() {
+            return;
+        }
+    }
 }
 
 /// How PortOne's news reaches the server.
@@ -296,6 +322,7 @@ async fn buy(world: &World, shop: &Shop, rng: &mut StdRng) -> anyhow::Result<()>
             status,
             made: false,
             told_paid: false,
+            refund: None,
         },
     );
     if matches!(news, News::WebhookFirst) {
@@ -326,6 +353,9 @@ async fn buy(world: &World, shop: &Shop, rng: &mut StdRng) -> anyhow::Result<()>
             told(world, &attempt, answer.json["status"] == "paid");
         }
         News::WebhookFirst | News::None => {}
+    }
+    if status == "paid" && rng.random_bool(0.2) {
+        refunds::ask(world, shop, &payment_id, rng).await?;
     }
     Ok(())
 }
@@ -401,13 +431,15 @@ async fn check(database: &Database, world: &World) -> anyhow::Result<Vec<String>
             .map(|event| format!("twice in the outbox: {event}")),
     );
     let untold = database
-        .read("SELECT payment_id FROM orders WHERE status = 'paid' AND (SELECT COUNT(*) FROM outbox WHERE outbox.payment_id = orders.payment_id AND event_type = 'order.paid') <> 1")
+        .read("SELECT payment_id FROM orders WHERE status IN ('paid', 'partially_refunded', 'refunded') AND (SELECT COUNT(*) FROM outbox WHERE outbox.payment_id = orders.payment_id AND event_type = 'order.paid') <> 1")
         .await?;
     failures.extend(
         untold
             .iter()
             .map(|id| format!("{id} is paid, and the outbox does not say so once")),
     );
+
+    failures.extend(refunds::check(database, world).await?);
 
     let ledger = world.ledger.lock();
     let mut acknowledged: BTreeMap<String, (u64, bool)> = BTreeMap::new();
@@ -433,7 +465,7 @@ async fn check(database: &Database, world: &World) -> anyhow::Result<Vec<String>
             None if truth.made => failures.push(format!("order {id} was answered 201 and is gone")),
             None => {}
             Some((status, accepted)) => {
-                let is_paid = status == "paid";
+                let is_paid = ["paid", "partially_refunded", "refunded"].contains(&status.as_str());
                 if is_paid && (truth.status != "paid" || *accepted != truth.attempt.transaction_id)
                 {
                     failures.push(format!(
@@ -483,7 +515,8 @@ async fn converge(
         .run(format!(
             "UPDATE orders SET next_check_at = {now} WHERE next_check_at IS NOT NULL AND status IN ('open', 'awaiting_deposit')
                 AND NOT EXISTS (SELECT 1 FROM transactions WHERE transactions.payment_id = orders.payment_id);
-             UPDATE inbox SET try_at = {now} WHERE state = 'waiting'"
+             UPDATE inbox SET try_at = {now} WHERE state = 'waiting'; {}",
+            refunds::let_time_pass(now)
         ))
         .await?;
     let made = database.read("SELECT payment_id FROM orders").await?;
@@ -506,6 +539,7 @@ async fn converge(
             1 => drop(shop.sync(&truth.attempt.payment_id).await?),
             _ => {}
         }
+        refunds::ask_again(world, &shop, truth).await?;
     }
     let mut looks = tokio::time::interval(LOOK_EVERY);
     let stuck = loop {
@@ -518,7 +552,7 @@ async fn converge(
                     attempt["transaction_id"] == truth.attempt.transaction_id.as_str()
                 })
             });
-            if order["status"] != truth.status || !knows {
+            if !knows || !refunds::is_settled(&order, &truth) {
                 still.push(truth);
             }
         }

@@ -142,6 +142,26 @@ impl Shop {
             .await
     }
 
+    /// The shop gives money back, by a name that makes the request recognisable.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn refund(
+        &self,
+        payment_id: &str,
+        key: &str,
+        amount: i64,
+    ) -> reqwest::Result<Answer> {
+        let path = format!("{}/api/v1/orders/{payment_id}/refunds", self.base);
+        let request = self
+            .client
+            .post(path)
+            .bearer_auth(&self.key)
+            .header("idempotency-key", key)
+            .json(&json!({ "amount": amount, "reason": "단순 변심" }));
+        self.send(request).await
+    }
+
     /// A buyer comes back from the payment window.
     ///
     /// # Errors
@@ -229,4 +249,32 @@ pub async fn attempt(
         payment_id: payment_id.to_owned(),
         transaction_id,
     })
+}
+
+/// What PortOne has given back of an attempt.
+///
+/// # Errors
+/// When the sandbox does not know it.
+pub async fn given_back(
+    client: &Client,
+    sandbox: &Sandbox,
+    attempt: &Attempt,
+) -> anyhow::Result<i64> {
+    let given_back = match attempt.portone {
+        Portone::V1 => {
+            let payment = sandbox.payment(&attempt.transaction_id);
+            payment.context("the sandbox has the payment")?["cancel_amount"].clone()
+        }
+        Portone::V2 => {
+            let mut url = sandbox.url().join("v2/payments")?;
+            url.path_segments_mut()
+                .map_err(|()| anyhow::anyhow!("the sandbox's address takes no path"))?
+                .push(&attempt.payment_id);
+            let secret = format!("PortOne {}", Sandbox::V2_API_SECRET);
+            let request = client.get(url).header("authorization", secret);
+            let payment: Value = request.send().await?.error_for_status()?.json().await?;
+            payment["amount"]["cancelled"].clone()
+        }
+    };
+    Ok(given_back.as_i64().unwrap_or_default())
 }
