@@ -262,7 +262,7 @@ impl Ports {
         Ok(Self {
             stores,
             gateway: Arc::new(gateway),
-            webhooks: Arc::new(HttpWebhooks::new(targets, SEND_TIMEOUT)?),
+            webhooks: Arc::new(HttpWebhooks::new(targets, SEND_TIMEOUT.unsigned_abs())?),
             clock,
         })
     }

@@ -6,7 +6,6 @@
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
 use std::fmt;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -24,7 +23,7 @@ pub const PER_ENDPOINT_MAX: u32 = 4;
 /// How long a delivery is held by who sends it. Longer than one can take to be sent.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// Time for one webhook, from looking its name up to the end of the answer.
-pub const SEND_TIMEOUT: Duration = Duration::from_secs(15);
+pub const SEND_TIMEOUT: SignedDuration = SignedDuration::from_secs(15);
 /// How long the secret before the newest signs, too.
 pub const ROTATION: SignedDuration = SignedDuration::from_hours(24);
 /// Gaps between attempts: 5 seconds, 1, 5 and 15 minutes, 1, 3, 6 and 12 hours, then every 12 hours up to five days after the

@@ -339,7 +339,7 @@ impl<P: Plays + 'static> Shop<P> {
         let core = Core::new(
             stores,
             Arc::new(Played(Arc::clone(&portone))),
-            Arc::new(HttpWebhooks::new(targets, SEND_TIMEOUT).unwrap()),
+            Arc::new(HttpWebhooks::new(targets, SEND_TIMEOUT.unsigned_abs()).unwrap()),
             Arc::clone(&clock) as _,
             Arc::new(SystemEntropy),
             settings,
