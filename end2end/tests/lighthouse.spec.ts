@@ -7,7 +7,7 @@ import puppeteer, { type Browser } from "puppeteer-core";
 import { expect, galleryTest } from "../fixtures.ts";
 import { resultStates } from "../helpers/states.ts";
 
-const CHROMIUM = "/usr/bin/chromium";
+const CHROMIUM = "/usr/bin/chromium-headless-shell";
 const takesAll = process.env["WANRYO_LIGHTHOUSE"] === "all";
 /** One page of each kind. */
 const states = takesAll ? resultStates : ["paid", "virtual_account_issued", "approving", "declined", "held"];

@@ -20,7 +20,7 @@ pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 const NODE_MAJOR_MIN: u32 = 20;
 
 /// Debian's Chromium: Playwright's own browsers come from a vendor's server, Debian's from the Debian registry.
-const CHROMIUM: &str = "/usr/bin/chromium";
+const CHROMIUM: &str = "/usr/bin/chromium-headless-shell";
 
 /// The other engines that the pages are tested in, Debian's for the same reason.
 const FIREFOX: &str = "/usr/bin/firefox-esr";
@@ -151,7 +151,7 @@ fn node_major(version: &str) -> Option<u32> {
 /// in the error.
 pub(crate) fn debian_packages() -> Result<()> {
     let missing: Vec<&str> = [
-        ("chromium", Path::new(CHROMIUM).exists()),
+        ("chromium-headless-shell", Path::new(CHROMIUM).exists()),
         ("firefox-esr", Path::new(FIREFOX).exists()),
         ("webkit2gtk-driver", Path::new(WEBKIT_DRIVER).exists()),
         ("xvfb", Path::new(XVFB).exists()),

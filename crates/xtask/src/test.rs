@@ -1,6 +1,8 @@
 //! `cargo xtask test`: everything that must hold before a change is done.
 
+use std::num::NonZero;
 use std::process::Command;
+use std::thread;
 
 use anyhow::Result;
 
@@ -129,8 +131,14 @@ fn rust_tests(workspace: &Workspace) -> Result<()> {
     process::run(
         workspace
             .cargo(&["test", "--workspace"])
-            .env(POSTGRES_URL_VARIABLE, cluster.url()),
+            .env(POSTGRES_URL_VARIABLE, cluster.url())
+            .env("RUST_TEST_THREADS", test_threads().to_string()),
     )
+}
+
+/// Tests at once: two for each core, since half the time of a test is waiting for an answer or for a limit to run out.
+fn test_threads() -> usize {
+    2 * thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn browser_step(workspace: &Workspace) -> Step<'_> {
