@@ -24,6 +24,42 @@ pub struct After {
     pub transaction_id: TransactionId,
 }
 
+/// An item as a person saw it: which of the findings or refunds of one transaction it was, and what had been given back by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// How much was given back, in minor units.
+    pub cancelled_minor: i64,
+    /// When this server first saw it.
+    pub first_seen_at: Timestamp,
+}
+
+impl Seen {
+    /// As [`to_text`](Self::to_text) writes it.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let (cancelled, first_seen) = text.split_once(' ')?;
+        Some(Self {
+            cancelled_minor: cancelled.parse().ok()?,
+            first_seen_at: first_seen.parse().ok()?,
+        })
+    }
+
+    /// For a form that is to come back with it.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        format!("{} {}", self.cancelled_minor, self.first_seen_at)
+    }
+
+    /// What a page shows of an item.
+    #[must_use]
+    pub const fn of(item: &AttentionItem) -> Self {
+        Self {
+            cancelled_minor: item.cancelled_minor,
+            first_seen_at: item.first_seen_at,
+        }
+    }
+}
+
 /// What came of settling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settling {
@@ -31,6 +67,8 @@ pub enum Settling {
     Done,
     /// Somebody was faster; that word stays.
     Before,
+    /// It is another one by now than the person saw.
+    Changed,
     /// Nothing of the kind needs attention.
     NothingThere,
 }
@@ -77,12 +115,14 @@ pub trait AttentionStore: Send + Sync {
         read_at: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Notes that a person took care of an item. The first word stays; of a drift it is about the amount that had been given
-    /// back by then, and another amount needs attention anew. MUST stand in the audit log, written in the same transaction.
+    /// Notes that a person took care of an item. The first word stays, and the same one said again by the same is that word; of a
+    /// drift it is about the amount that had been given back by then, and another amount needs attention anew. With `seen` the word
+    /// counts of nothing else. MUST stand in the audit log, written in the same transaction.
     async fn settle(
         &self,
         kind: AttentionKind,
         transaction_id: &TransactionId,
+        seen: Option<Seen>,
         by: &Actor,
         note: &str,
         at: Timestamp,

@@ -7,7 +7,7 @@ use crate::domain::attention::AttentionKind;
 use crate::domain::history::Actor;
 use crate::domain::ids::TransactionId;
 use crate::domain::note::{InvalidNote, Note};
-use crate::ports::attention::Settling;
+use crate::ports::attention::{Seen, Settling};
 use crate::ports::store::StoreError;
 
 /// Why an item was not settled.
@@ -19,6 +19,9 @@ pub enum SettleError {
     /// Somebody settled it before; that word stays.
     #[error("it was settled before")]
     SettledBefore,
+    /// It is another one by now than the person saw.
+    #[error("it changed meanwhile")]
+    Changed,
     /// Nothing of the kind needs attention.
     #[error("nothing of the kind needs attention")]
     NothingThere,
@@ -36,6 +39,7 @@ pub async fn settle(
     core: &Core,
     kind: AttentionKind,
     transaction_id: &TransactionId,
+    seen: Option<Seen>,
     note: &str,
     actor: &Actor,
 ) -> Result<(), SettleError> {
@@ -43,7 +47,7 @@ pub async fn settle(
     let at = core.clock.now();
     match core
         .attention
-        .settle(kind, transaction_id, actor, note.as_str(), at)
+        .settle(kind, transaction_id, seen, actor, note.as_str(), at)
         .await?
     {
         Settling::Done => {
@@ -53,6 +57,7 @@ pub async fn settle(
             Ok(())
         }
         Settling::Before => Err(SettleError::SettledBefore),
+        Settling::Changed => Err(SettleError::Changed),
         Settling::NothingThere => Err(SettleError::NothingThere),
     }
 }

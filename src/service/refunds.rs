@@ -150,7 +150,7 @@ pub async fn request(core: &Arc<Core>, new: NewRefund, actor: Actor) -> Result<A
         Ok(Written::There(there)) => return repeated(*there, &new, &actor),
         Err(error) => return refused_unless_repeated(core, error, &new, &actor).await,
     };
-    let id = refund.id.clone();
+    let written = refund.clone();
     let detached = Arc::clone(core);
     let task = core
         .tasks
@@ -162,10 +162,18 @@ pub async fn request(core: &Arc<Core>, new: NewRefund, actor: Actor) -> Result<A
         () = core.clock.sleep(ANSWER_WAIT) => {}
         () = time_is_up => {}
     }
-    let stored = core.refunds.find_refund(&id).await?;
-    stored
-        .map(|refund| Asked::New(Box::new(refund)))
-        .ok_or(AskError::Unavailable)
+    // It is on disk, and the money may be on its way: whoever asked must not hear that it failed and ask for it again.
+    match core.refunds.find_refund(&written.id).await {
+        Ok(Some(stored)) => Ok(Asked::New(Box::new(stored))),
+        Ok(None) => Ok(Asked::New(written)),
+        Err(error) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "how far a refund came could not be read"
+            );
+            Ok(Asked::New(written))
+        }
+    }
 }
 
 /// Works off what is due. Returns how many were taken.

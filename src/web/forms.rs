@@ -1,18 +1,37 @@
 //! Forms that are answered with the page itself: what shows a secret once counts once, and what cannot be done is given back with
 //! what was typed.
 
-use axum::response::Response;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
+use serde::de::DeserializeOwned;
 
 use super::App;
 use super::office::see_other;
 use super::pages::render_with;
+use super::problem::Problem;
 use crate::ports::entropy::draw;
 use crate::ports::requests::NamedRequest;
 use crate::ports::store::StoreError;
 use crate::ui::context::{GivenBack, SignedIn};
 use crate::ui::pages::office::FORM_KEY_CHARS;
+
+/// axum's, which is told in the words of ours when it cannot be read.
+pub struct Form<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        match axum::Form::from_request(request, state).await {
+            Ok(axum::Form(form)) => Ok(Self(form)),
+            Err(FormRejection::BytesRejection(body)) => Err(body.into_response()),
+            Err(_unreadable) => Err(Problem::MalformedForm.response()),
+        }
+    }
+}
 
 /// Whether a form's key is one that a page of ours has drawn.
 pub(super) fn is_form_key(key: &str) -> bool {

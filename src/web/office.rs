@@ -6,12 +6,11 @@ mod refund;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use axum::Form;
 use axum::body::Body;
 use axum::extract::{Extension, MatchedPath, OriginalUri, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, RETRY_AFTER, SET_COOKIE};
+use http::header::{ACCEPT_LANGUAGE, COOKIE, LOCATION, REFERER, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::SecretString;
@@ -20,7 +19,7 @@ use serde::Deserialize;
 pub use refund::refund_order;
 
 use super::client::{Peer, client_address};
-use super::forms::{give_back, is_form_key};
+use super::forms::{Form, give_back, is_form_key};
 use super::layers::says_from_where;
 use super::named::Named;
 use super::pages::render;
@@ -30,6 +29,7 @@ use crate::domain::access::Deed;
 use crate::domain::attention::AttentionKind;
 use crate::domain::history::Actor;
 use crate::domain::ids::{PaymentId, TransactionId};
+use crate::ports::attention::Seen;
 use crate::service::access::{self, AccessError, CameIn, Entered, SignIn, factor};
 use crate::service::attention::{self, SettleError};
 use crate::service::orders::{self, CloseError, NoteError};
@@ -62,13 +62,13 @@ pub async fn require_person(State(app): State<App>, mut request: Request, next: 
         }
         Ok(None) => {
             // After signing in only a page is opened again, never an action.
-            let wanted = if request.method().is_safe() {
-                wanted_page(request.uri())
+            let (wanted, ended) = if request.method().is_safe() {
+                (wanted_page(request.uri()), "")
             } else {
-                "/orders".to_owned()
+                (page_of_form(request.headers()), "error=ended&")
             };
             see_other(&format!(
-                "/login?next={}",
+                "/login?{ended}next={}",
                 utf8_percent_encode(&wanted, NON_ALPHANUMERIC)
             ))
         }
@@ -419,6 +419,9 @@ pub struct SettleForm {
     kind: String,
     #[serde(default)]
     transaction_id: String,
+    /// The item as the page showed it.
+    #[serde(default)]
+    seen: String,
     #[serde(default)]
     note: String,
 }
@@ -437,11 +440,13 @@ pub async fn settle_attention(
         return see_other("/attention?error=nothing_there");
     };
     let actor = person.actor();
-    let settled = attention::settle(&app.core, kind, &transaction_id, &form.note, &actor).await;
+    let (id, seen) = (&transaction_id, Seen::from_text(&form.seen));
+    let settled = attention::settle(&app.core, kind, id, seen, &form.note, &actor).await;
     let error = match settled {
         Ok(()) => return see_other("/attention?done=settled"),
-        Err(SettleError::SettledBefore) => return see_other("/attention?error=settled_before"),
-        Err(SettleError::NothingThere) => return see_other("/attention?error=nothing_there"),
+        Err(SettleError::SettledBefore) => "settled_before",
+        Err(SettleError::NothingThere) => "nothing_there",
+        Err(SettleError::Changed) => "item_changed",
         Err(SettleError::Note(_)) => "no_note",
         Err(SettleError::Store(error)) => {
             tracing::error!(
@@ -490,6 +495,14 @@ fn wanted_page(uri: &Uri) -> String {
         [] => path.to_owned(),
         kept => format!("{path}?{}", kept.join("&")),
     }
+}
+
+/// The page on which a form stood, as the browser tells: it is asked to by our `Referrer-Policy`.
+fn page_of_form(headers: &HeaderMap) -> String {
+    let page = headers.get(REFERER).and_then(|value| value.to_str().ok());
+    let page = page.and_then(|page| page.parse::<Uri>().ok());
+    // What stands behind it may be news of what was done there before.
+    own_page(page.as_ref().map_or("", Uri::path)).to_owned()
 }
 
 /// Where a form may send a person on: our own back office, nothing else, however it is spelled.

@@ -1,21 +1,21 @@
 //! The forms of `/settings/users`, `/settings/keys` and `/settings/account`. Passwords and keys that are made here are shown in
 //! the answer itself, once, and a form that makes one counts once. And `/settings/audit`, which has no form.
 
+use axum::Router;
 use axum::extract::{Extension, FromRequest, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Form, Router};
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::App;
-use super::forms::{give_back, is_first, is_form_key};
+use super::forms::{Form, give_back, is_first, is_form_key};
 use super::named::Named;
 use super::office::{let_in, see_other, set_cookies};
 use super::pages::{page_route, render_with};
-use crate::domain::access::Role;
+use crate::domain::access::{Deed, Role};
 use crate::domain::one_time_code::CodeSecret;
 use crate::ports::store::{StoreError, UserChange};
 use crate::service::access::{self, AccessError, factor};
@@ -154,7 +154,11 @@ async fn add_once(
     let added = access::add_user(&app.core, &email, role, &person.actor()).await;
     added
         .map(|password| (email, password))
-        .map_err(|error| code(&error))
+        .map_err(|error| match error {
+            // Of keys there are too many elsewhere.
+            AccessError::TooMany => "too_many_users",
+            error => code(&error),
+        })
 }
 
 /// Another role for a person.
@@ -238,7 +242,11 @@ async fn change(
         return back(USERS_PATH, "error=not_found");
     };
     let changed = access::change_user(&app.core, id, &change, &person.actor()).await;
+    // Who gave up the right to see the list is told on a page that is left to them.
+    let gave_up =
+        id == person.id && matches!(change, UserChange::Role(role) if !role.may(Deed::ManageUsers));
     match changed {
+        Ok(()) if gave_up => back(ACCOUNT_PATH, done),
         Ok(()) => back(USERS_PATH, done),
         Err(error) => back(USERS_PATH, &failed(&error)),
     }

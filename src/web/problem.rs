@@ -20,6 +20,8 @@ pub enum Problem {
     InvalidField,
     /// The request itself has no one meaning.
     MalformedRequest,
+    /// The form cannot be read.
+    MalformedForm,
     /// The headers are too large.
     HeadersTooLarge,
     /// More parameters than anybody needs.
@@ -78,11 +80,12 @@ pub enum Problem {
 
 impl Problem {
     /// Every problem.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Unauthorized,
         Self::MalformedBody,
         Self::InvalidField,
         Self::MalformedRequest,
+        Self::MalformedForm,
         Self::HeadersTooLarge,
         Self::TooManyParameters,
         Self::TooLarge,
@@ -143,6 +146,12 @@ impl Problem {
                 "malformed-request",
                 "The request cannot be read",
                 "Send one Host, and either a Content-Length or a Transfer-Encoding, as RFC 9112 says.",
+            ),
+            Self::MalformedForm => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "malformed-form",
+                "The form cannot be read",
+                "Send it as application/x-www-form-urlencoded, in UTF-8, with each of its fields once.",
             ),
             Self::HeadersTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -339,6 +348,7 @@ impl Problem {
             | Self::MalformedBody
             | Self::InvalidField
             | Self::MalformedRequest
+            | Self::MalformedForm
             | Self::HeadersTooLarge
             | Self::TooManyParameters
             | Self::TooLarge

@@ -12,12 +12,13 @@ use leptos_axum::{site_pkg_dir_service, site_pkg_dir_service_route_path};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::csrf::CsrfLayer;
+use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use super::complete::{complete_route, status_route};
 use super::confirm::confirm_route;
 use super::logo::{LOGO_PATH, logo_route};
 use super::pages::{self, page_route, server_function_route};
+use super::problem::Problem;
 use super::refusals::Refusals;
 use super::webhook::webhook_route;
 use super::{
@@ -33,6 +34,11 @@ pub const WEBHOOK_PATH: &str = "/payments/webhook";
 pub const CONFIRM_PATH: &str = "/payments/confirm";
 /// Whether the server lives.
 pub const HEALTH_PATH: &str = "/healthz";
+
+/// What a request is told that another site has sent.
+fn from_elsewhere(_why: ProtectionError) -> Response {
+    Problem::NotAllowed.response()
+}
 
 /// Builds the router.
 pub fn router(app: App) -> Router {
@@ -88,7 +94,7 @@ pub fn router(app: App) -> Router {
         .merge(signed_in)
         .layer(from_fn(language::keep_language))
         .layer(from_fn(layers::form_limit))
-        .layer(CsrfLayer::new());
+        .layer(CsrfLayer::new().with_rejection_response(from_elsewhere));
 
     let api = Router::new()
         .route(
@@ -122,7 +128,7 @@ pub fn router(app: App) -> Router {
     let functions = Router::new()
         .route("/api/payments/{function}", post(server_function_route))
         .layer(from_fn(layers::form_limit))
-        .layer(CsrfLayer::new());
+        .layer(CsrfLayer::new().with_rejection_response(from_elsewhere));
 
     let mut site = Router::new()
         .route(HEALTH_PATH, get(|| async { "ok\n" }))

@@ -2,17 +2,17 @@
 //! carry it, and nothing keeps it to be shown later. So a form that makes one counts once: of the second answer nobody would know
 //! what the first one said.
 
+use axum::Router;
 use axum::extract::{Extension, OriginalUri, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Form, Router};
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::App;
-use super::forms::{give_back, is_first, is_form_key};
+use super::forms::{Form, give_back, is_first, is_form_key};
 use super::limits::FORM_BYTES_MAX;
 use super::named::Named;
 use super::office::see_other;

@@ -22,7 +22,7 @@ const REFUND_ASKED_AGAIN: Duration = Duration::from_secs(600);
 /// A person who is signed in.
 pub(crate) struct Staff<'a> {
     app: &'a TestApp,
-    cookie: String,
+    pub(crate) cookie: String,
 }
 
 impl<'a> Staff<'a> {
@@ -258,13 +258,19 @@ on_both_databases! {
         let answer = staff.send("/attention/settle", &form).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(answer.text.contains(&"나".repeat(501)) && answer.text.contains("role=\"alert\""), "{}", answer.text);
-        assert_eq!(staff.settle("late", &second, "환불").await, "/attention?error=nothing_there");
-        assert_eq!(staff.settle("duplicate", "imp_of_nobody", "환불").await, "/attention?error=nothing_there");
+        for (kind, id) in [("late", second.as_str()), ("duplicate", "imp_of_nobody")] {
+            let answer = staff.send("/attention/settle", &[("kind", kind), ("transaction_id", id), ("note", "환불했어요")]).await;
+            assert_eq!(answer.status, StatusCode::CONFLICT);
+            assert!(answer.text.contains("이제 확인하지 않아도 돼요") && answer.text.contains("환불했어요"), "{}", answer.text);
+        }
         assert_eq!(staff.settle("robbery", "../", "환불").await, "/attention?error=nothing_there");
         assert_eq!(list(&app).await.len(), 1, "nothing of that settled anything");
 
         assert_eq!(staff.settle("duplicate", &second, "11월 21일 <b>환불</b>").await, "/attention?done=settled");
-        assert_eq!(staff.settle("duplicate", &second, "아니에요").await, "/attention?error=settled_before");
+        assert_eq!(staff.settle("duplicate", &second, "11월 21일 <b>환불</b>").await, "/attention?done=settled", "the same word again");
+        let late = staff.send("/attention/settle", &[("kind", "duplicate"), ("transaction_id", &second), ("note", "아니에요")]).await;
+        assert_eq!(late.status, StatusCode::CONFLICT);
+        assert!(late.text.contains("다른 사람이 먼저 표시했어요") && late.text.contains("아니에요"), "nothing of it is lost: {}", late.text);
         let order = staff.page("/orders/TWICE").await;
         let (_, told) = order.split_once("data-kind=\"settled\"").expect("it stands among what happened");
         assert!(told.contains("staff@example.com") && told.contains("중복 결제") && told.contains("11월 21일 &lt;b&gt;환불"), "{told}");
@@ -275,6 +281,28 @@ on_both_databases! {
         assert!(page.contains("11월 21일 &lt;b&gt;환불&lt;/b&gt;") && page.contains("담당자 (staff@example.com)"), "who and what stays to be read: {page}");
         assert_eq!(app.read_order("TWICE").await["status"], "paid", "settling moves nothing");
         assert_eq!(app.sandbox.calls("cancel"), 0);
+    }
+
+    async fn a_word_is_about_what_the_person_saw(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let second = paid_twice(&app, "TWICE").await;
+        let staff = Staff::sign_in(&app).await;
+        let seen = |page: &str| page.split_once("name=\"seen\" value=\"").unwrap().1.split_once('"').unwrap().0.to_owned();
+        let before = seen(&staff.page("/attention").await);
+        app.sandbox.patch_payment(&second, json!({ "status": "cancelled", "cancel_amount": 1000 })).unwrap();
+        app.complete(&format!("imp_uid={second}&merchant_uid=TWICE")).await;
+        assert_eq!(list(&app).await[0]["refunded_amount"], 1000);
+
+        let form = |seen: String| [("kind", "duplicate".to_owned()), ("transaction_id", second.clone()), ("seen", seen), ("note", "65,000원 환불".to_owned())];
+        let send = async |form: [(&str, String); 4]| staff.send("/attention/settle", &form.each_ref().map(|(name, value)| (*name, value.as_str()))).await;
+        let stale = send(form(before)).await;
+        assert_eq!(stale.status, StatusCode::CONFLICT);
+        assert!(stale.text.contains("그사이 내용이 바뀌어서") && stale.text.contains("65,000원 환불") && stale.text.contains("1,000원"), "{}", stale.text);
+        assert_eq!(list(&app).await.len(), 1);
+
+        let again = send(form(seen(&stale.text))).await;
+        assert_eq!((again.status, again.headers["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, "/attention?done=settled"));
+        assert_eq!(list(&app).await, Vec::<Value>::new());
     }
 
     async fn a_shops_server_settles_by_the_api(db: TestDatabase) {
@@ -299,7 +327,9 @@ on_both_databases! {
             assert_eq!(app.api(Method::GET, &format!("/api/v1/attention?{query}"), None).await.status, StatusCode::UNPROCESSABLE_ENTITY, "{query}");
         }
 
-        assert_eq!(settle(&app, "duplicate", &second, json!({ "note": "refunded" })).await.status, StatusCode::NO_CONTENT);
+        for _ in 0..2 {
+            assert_eq!(settle(&app, "duplicate", &second, json!({ "note": "refunded" })).await.status, StatusCode::NO_CONTENT);
+        }
         let again = settle(&app, "duplicate", &second, json!({ "note": "kept" })).await;
 
         assert_eq!((again.status, &again.json()["type"]), (StatusCode::CONFLICT, &json!("/problems/settled-before")));

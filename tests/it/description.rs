@@ -25,7 +25,8 @@ use crate::app::{Answer, TestApp};
 use crate::support::{TestDatabase, with_sqlite};
 
 /// Refusals of no operation of the API.
-const ELSEWHERE: [Problem; 6] = [
+const ELSEWHERE: [Problem; 7] = [
+    Problem::MalformedForm,
     Problem::InvalidSignature,
     Problem::SourceRefused,
     Problem::NotAllowed,

@@ -815,6 +815,7 @@ async fn too_much_has_a_clear_answer_at_every_door() {
             "too-slow",
             "too-many-parameters",
             "malformed-request",
+            "malformed-form",
             "headers-too-large",
         ] {
             assert_eq!(

@@ -302,7 +302,7 @@ on_both_databases! {
         let transaction = paid(&app, "v1", "ORD-1").await;
         let staff = Staff::sign_in(&app).await;
         let start = format!("/orders/ORD-1/refund?transaction_id={transaction}");
-        for (typed, words) in [("65001", "환불할 수 있는 금액보다 많아요"), ("0", "0보다 큰 금액"), ("%EB%A7%8C%EC%9B%90", "0보다 큰 금액"), ("1.5", "0보다 큰 금액")] {
+        for (typed, words) in [("65001", "환불할 수 있는 금액보다 많아요"), ("0", "0보다 큰 금액"), ("%EB%A7%8C%EC%9B%90", "0보다 큰 금액"), ("1.5", "이 통화는 소수점 없이")] {
             let page = staff.page(&format!("{start}&amount={typed}")).await;
             assert!(page.contains(words) && page.contains("aria-invalid=\"true\""), "{typed}: {page}");
         }

@@ -7,6 +7,7 @@ use wanryo::domain::look::{Accent, Color, Logo};
 use wanryo::service::access;
 
 use crate::app::TestApp;
+use crate::attention::Staff;
 use crate::support::{TestDatabase, on_both_databases};
 
 /// An account that waits for its deposit until the year 2100.
@@ -37,6 +38,37 @@ on_both_databases! {
         app.patch_v2("REVIEW", json!({ "status": "FAILED" })).await;
         app.complete(&format!("txId={tx_id}&paymentId=REVIEW")).await;
         assert!(opens_a_window(&app.page("/pay/REVIEW").await.text), "what failed may be paid again");
+    }
+
+    async fn a_form_that_comes_too_late_or_cannot_be_read_is_answered_in_words(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        app.order("ORD-1").await;
+        let post = |path: &str| app.client.post(app.url(path)).header("accept", "text/html").header("sec-fetch-site", "same-origin");
+
+        // The person was signed out meanwhile, and stood on the order's page.
+        for (referer, next) in [
+            (app.url("/orders/ORD-1?done=noted"), "/login?error=ended&next=%2Forders%2FORD%2D1"),
+            ("https://evil.example//orders".to_owned(), "/login?error=ended&next=%2Forders"),
+            (app.url("/payments/complete"), "/login?error=ended&next=%2Forders"),
+            (String::new(), "/login?error=ended&next=%2Forders"),
+        ] {
+            let answer = app.send(post("/orders/ORD-1/note").header("referer", &referer).form(&[("note", "n")])).await;
+            assert_eq!((answer.status, answer.headers["location"].to_str().unwrap()), (StatusCode::SEE_OTHER, next), "{referer}");
+        }
+        let page = app.page("/login?error=ended&next=%2Forders").await.text;
+        assert!(page.contains("방금 보낸 내용은 저장하지 않았어요") && page.contains("role=\"alert\""), "{page}");
+
+        let staff = Staff::sign_in(&app).await;
+        for (kind, body) in [
+            ("application/x-www-form-urlencoded", "note=a&note=b"),
+            ("application/json", "{}"),
+        ] {
+            let request = post("/orders/ORD-1/note").header("cookie", &staff.cookie).header("content-type", kind).body(body);
+            let answer = app.send(request).await;
+            assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+            assert!(answer.text.contains("<html lang=\"ko\">"), "{body}: {}", answer.text);
+        }
+        assert_eq!(db.read("SELECT note FROM notes").await, Vec::<String>::new());
     }
 
     async fn the_language_asked_for_survives_every_form(db: TestDatabase) {

@@ -203,6 +203,31 @@ on_both_databases! {
         assert_eq!(db.read("SELECT email || role FROM users").await, ["owner@example.comowner"]);
     }
 
+    async fn who_gives_up_a_role_is_told_where_they_may_still_look(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let owner = Browser { app: &app, cookie: sign_in(&app, Role::Owner).await };
+        let id = owner.id("owner@example.com").await;
+        db.run("INSERT INTO users (email, password_hash, role, created_at, updated_at) SELECT 'lee@example.com', password_hash, role, created_at, updated_at FROM users").await;
+
+        let told = owner.leads(&format!("{USERS}/{id}/role"), &[("role", "staff")]).await;
+
+        assert_eq!(told, format!("{ACCOUNT}?done=role"));
+        let page = owner.open(&told).await;
+        assert!(page.status == StatusCode::OK && page.text.contains("역할을 바꿨어요"), "{}", page.text);
+    }
+
+    async fn when_there_is_no_room_for_another_person_it_is_said_of_people(db: TestDatabase) {
+        let app = TestApp::start(&db).await;
+        let owner = Browser { app: &app, cookie: sign_in(&app, Role::Owner).await };
+        let others = wanryo::service::access::USERS_MAX - 1;
+        db.run(&format!("INSERT INTO users (email, password_hash, role, created_at, updated_at) WITH RECURSIVE others (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM others WHERE n < {others}) SELECT 'person-' || n || '@example.com', password_hash, 'viewer', created_at, updated_at FROM others, users")).await;
+
+        let page = owner.gives_back(&format!("{USERS}?lang=en"), &[("email", "lee@example.com"), ("role", "viewer")]).await;
+
+        assert!(page.contains("There are 500 people") && !page.contains("keys of one name"), "{page}");
+        assert!(tag(&page, "id=\"new-email\"").contains("value=\"lee@example.com\""), "{page}");
+    }
+
     async fn a_form_that_is_sent_twice_adds_one_person_and_makes_one_key(db: TestDatabase) {
         let app = TestApp::start(&db).await;
         let owner = Browser { app: &app, cookie: sign_in(&app, Role::Owner).await };

@@ -112,9 +112,16 @@ async fn live(app: &TestApp) {
     let held = TransactionId::parse(&held).unwrap();
     let staff = Actor::Staff("staff@example.com".to_owned());
     let core = &app.running.core;
-    attention::settle(core, AttentionKind::Held, &held, "canary-note", &staff)
-        .await
-        .unwrap();
+    attention::settle(
+        core,
+        AttentionKind::Held,
+        &held,
+        None,
+        "canary-note",
+        &staff,
+    )
+    .await
+    .unwrap();
     orders::note(core, &id, "canary-order-note", "key", &staff)
         .await
         .unwrap();

@@ -101,7 +101,9 @@ on_both_databases! {
                 }
                 if is_form {
                     let across = knock(&app, door, cookie).header("sec-fetch-site", "cross-site").header("origin", "https://evil.example");
-                    assert_eq!(app.send(across).await.status, StatusCode::FORBIDDEN, "{name}, cross-site");
+                    let across = app.send(across).await;
+                    assert_eq!(across.status, StatusCode::FORBIDDEN, "{name}, cross-site");
+                    assert!(across.text.contains("이 작업을 할 권한이 없어요"), "{name}, cross-site: {}", across.text);
                     let nowhere = knock(&app, door, cookie);
                     assert_eq!(app.send(nowhere).await.status, StatusCode::FORBIDDEN, "{name}, no origin");
                 }

@@ -626,9 +626,9 @@ impl Change for ChangeUser {
             return Ok(Verdict::Undo(UserChanged::NotFound));
         }
         match self.change {
-            UserChange::Role(_) | UserChange::RecoveryCodes(_) => {}
+            // Who was let in again had no sessions; who was in all along keeps them.
+            UserChange::Role(_) | UserChange::RecoveryCodes(_) | UserChange::Enable => {}
             UserChange::Disable
-            | UserChange::Enable
             | UserChange::Password { .. }
             | UserChange::SecondFactor { .. }
             | UserChange::DropSecondFactor

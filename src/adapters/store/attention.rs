@@ -15,7 +15,7 @@ use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::order::Portone;
 use crate::domain::refund::{Refund, Word};
 use crate::domain::sweep::Sweep;
-use crate::ports::attention::{After, AttentionStore, ReceivedWebhook, Settling, SweepStore};
+use crate::ports::attention::{After, AttentionStore, ReceivedWebhook, Seen, Settling, SweepStore};
 use crate::ports::store::StoreError;
 
 /// Most rows that one list has, whatever the caller asks for.
@@ -195,6 +195,7 @@ impl AttentionStore for Database {
         &self,
         kind: AttentionKind,
         transaction_id: &TransactionId,
+        seen: Option<Seen>,
         by: &Actor,
         note: &str,
         at: Timestamp,
@@ -202,6 +203,7 @@ impl AttentionStore for Database {
         self.write(Settle {
             kind,
             transaction_id: transaction_id.clone(),
+            seen,
             by: by.clone(),
             note: note.to_owned(),
             at,
@@ -419,19 +421,6 @@ impl Change for Report {
         )?;
         Ok(Verdict::Keep(()))
     }
-
-    /// Written twice it does no harm; taken for written when it is not, it would be missing until the next day.
-    async fn is_there(&self, tx: &mut Tx, (): &()) -> Result<bool, Failure> {
-        let item = &self.0.item;
-        let found: Option<(i64,)> = fetch_optional!(
-            tx,
-            "SELECT last_seen_at FROM findings WHERE kind = $1 AND transaction_id = $2 AND last_seen_at >= $3",
-            item.kind.as_str(),
-            item.transaction_id.as_str(),
-            micros(item.last_seen_at),
-        )?;
-        Ok(found.is_some())
-    }
 }
 
 struct WithdrawUnseen {
@@ -487,6 +476,7 @@ impl Change for WithdrawUnclear {
 struct Settle {
     kind: AttentionKind,
     transaction_id: TransactionId,
+    seen: Option<Seen>,
     by: Actor,
     note: String,
     at: Timestamp,
@@ -505,13 +495,15 @@ impl Change for Settle {
                 ", refund_id, settled_at, settled_by, note) SELECT ",
                 item_columns!(),
                 ", refund_id, $3, $4, $5 FROM attention WHERE kind = $1 AND transaction_id = $2 AND needs_from <= $3
-                ON CONFLICT DO NOTHING"
+                AND ($6 IS NULL OR (cancelled_minor = $6 AND first_seen_at = $7)) ON CONFLICT DO NOTHING"
             ),
             self.kind.as_str(),
             self.transaction_id.as_str(),
             micros(self.at),
             self.by.to_text(),
             &self.note,
+            self.seen.map(|seen| seen.cancelled_minor),
+            self.seen.map(|seen| micros(seen.first_seen_at)),
         )?;
         if written == 1 {
             let id = self.transaction_id.as_str();
@@ -519,32 +511,32 @@ impl Change for Settle {
             audit::append(tx, &entry.with(self.kind.as_str())).await?;
             return Ok(Verdict::Keep(Settling::Done));
         }
-        let before: Vec<(i64,)> = fetch_all!(
+        let other: Option<(i64,)> = fetch_optional!(
             tx,
-            "SELECT settled_at FROM settled WHERE kind = $1 AND transaction_id = $2",
+            "SELECT cancelled_minor FROM attention WHERE kind = $1 AND transaction_id = $2 AND needs_from <= $3",
+            self.kind.as_str(),
+            self.transaction_id.as_str(),
+            micros(self.at),
+        )?;
+        if other.is_some() {
+            return Ok(Verdict::Undo(Settling::Changed));
+        }
+        let before: Vec<(String, String)> = fetch_all!(
+            tx,
+            "SELECT settled_by, note FROM settled WHERE kind = $1 AND transaction_id = $2",
             self.kind.as_str(),
             self.transaction_id.as_str(),
         )?;
-        Ok(Verdict::Undo(if before.is_empty() {
+        let by = self.by.to_text();
+        let is_own =
+            |(settled_by, note): &(String, String)| *settled_by == by && *note == self.note;
+        Ok(Verdict::Undo(if before.iter().any(is_own) {
+            Settling::Done
+        } else if before.is_empty() {
             Settling::NothingThere
         } else {
             Settling::Before
         }))
-    }
-
-    /// Written again it would be told that somebody was faster, who is itself.
-    async fn is_there(&self, tx: &mut Tx, _done: &Settling) -> Result<bool, Failure> {
-        let own: Vec<(i64,)> = fetch_all!(
-            tx,
-            "SELECT settled_at FROM settled
-            WHERE kind = $1 AND transaction_id = $2 AND settled_at = $3 AND settled_by = $4 AND note = $5",
-            self.kind.as_str(),
-            self.transaction_id.as_str(),
-            micros(self.at),
-            self.by.to_text(),
-            &self.note,
-        )?;
-        Ok(!own.is_empty())
     }
 }
 
@@ -585,14 +577,6 @@ impl Change for Lease {
         let leased = rows.into_iter().next().map(SweepRow::into_domain);
         Ok(Verdict::Keep(leased.transpose()?))
     }
-
-    /// Two instances must not both believe that the step is theirs.
-    async fn is_there(&self, tx: &mut Tx, leased: &Option<Sweep>) -> Result<bool, Failure> {
-        match leased {
-            Some(sweep) => has_version(tx, sweep.version).await,
-            None => Ok(true),
-        }
-    }
 }
 
 struct Save(Sweep);
@@ -626,18 +610,4 @@ impl Change for Save {
             Verdict::Undo(false)
         })
     }
-
-    async fn is_there(&self, tx: &mut Tx, _saved: &bool) -> Result<bool, Failure> {
-        has_version(tx, self.0.version + 1).await
-    }
-}
-
-/// Whether the sweep's row came this far.
-async fn has_version(tx: &mut Tx, version: i64) -> Result<bool, Failure> {
-    let found: Option<(i64,)> = fetch_optional!(
-        tx,
-        "SELECT version FROM sweep WHERE id = 1 AND version >= $1",
-        version
-    )?;
-    Ok(found.is_some())
 }

@@ -118,7 +118,8 @@ pub(super) async fn open(url: &str, opener: Opener) -> Result<Database, OpenErro
         })
     } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         let options: PgConnectOptions = url.parse()?;
-        let pool = open_postgres(&options).await?;
+        let pools = PostgresPools::new(open_postgres(&options).await?);
+        pools.mark().await;
         let ear = match opener {
             Opener::Command => None,
             Opener::Server => Some(Arc::new(Dialect::Postgres(Ear::start(
@@ -128,7 +129,7 @@ pub(super) async fn open(url: &str, opener: Opener) -> Result<Database, OpenErro
             )))),
         };
         Ok(Database {
-            pools: Dialect::Postgres(PostgresPools::new(pool)),
+            pools: Dialect::Postgres(pools),
             work_came,
             moved,
             server: ear,

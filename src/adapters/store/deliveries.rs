@@ -630,20 +630,6 @@ impl Change for SettleDelivery {
         }
         Ok(Verdict::Keep(Settled::WithEndpoint(after.status)))
     }
-
-    async fn is_there(&self, tx: &mut Tx, _settled: &Settled) -> Result<bool, Failure> {
-        let Settlement {
-            delivery, attempt, ..
-        } = &self.0;
-        let found: Option<(i64,)> = fetch_optional!(
-            tx,
-            "SELECT number FROM delivery_attempts WHERE delivery_id = $1 AND number = $2 AND at = $3",
-            delivery.id,
-            attempt.number,
-            micros(attempt.at),
-        )?;
-        Ok(found.is_some())
-    }
 }
 
 struct Redeliver {
@@ -685,6 +671,20 @@ impl Change for Redeliver {
     }
 }
 
+/// The ids of what is to be sent again; `LIMIT` comes last.
+macro_rules! to_send_again {
+    () => {
+        "SELECT id FROM deliveries WHERE endpoint_id = $1 AND status = $2 AND created_at >= $3 AND created_at < $4
+        AND ($7 = 1 OR dismissed_at IS NULL) AND id > $8 ORDER BY id LIMIT $6"
+    };
+}
+
+macro_rules! send_again {
+    () => {
+        "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = $5, updated_at = $5, dismissed_at = NULL WHERE status = $2 AND id"
+    };
+}
+
 struct RedeliverMany {
     again: Again,
     by: Actor,
@@ -708,13 +708,20 @@ impl Change for RedeliverMany {
         if !is_served(tx, endpoint_id.as_str()).await? {
             return Ok(Verdict::Undo(Vec::new()));
         }
+        // On PostgreSQL those that somebody else is just sending again are waited for before they are counted: who asks beside
+        // another is given the next ones, and does not hear that none are left.
+        let sql = tx.text(
+            concat!(send_again!(), " IN (", to_send_again!(), ") RETURNING id"),
+            concat!(
+                send_again!(),
+                " = ANY(ARRAY(",
+                to_send_again!(),
+                " FOR NO KEY UPDATE)) RETURNING id"
+            ),
+        );
         let rows: Vec<(i64,)> = fetch_all!(
             tx,
-            "UPDATE deliveries SET status = 'pending', tries = 0, next_attempt_at = $5, updated_at = $5, dismissed_at = NULL WHERE status = $2 AND id IN (
-                SELECT id FROM deliveries WHERE endpoint_id = $1 AND status = $2 AND created_at >= $3 AND created_at < $4
-                AND ($7 = 1 OR dismissed_at IS NULL) AND id > $8
-                ORDER BY id LIMIT $6
-            ) RETURNING id",
+            sql,
             endpoint_id.as_str(),
             status.as_str(),
             from.map_or(i64::MIN, micros),

@@ -225,17 +225,6 @@ impl Change for CreateOrder {
         append_entry(tx, &self.order.payment_id, &self.entry, u32::MAX).await?;
         Ok(Verdict::Keep(true))
     }
-
-    async fn is_there(&self, tx: &mut Tx, _made: &bool) -> Result<bool, Failure> {
-        // Of 128 random bits, the token is this very order's.
-        let found: Option<PaymentIdRow> = fetch_optional!(
-            tx,
-            "SELECT payment_id FROM orders WHERE payment_id = $1 AND status_token = $2",
-            self.order.payment_id.as_str(),
-            self.order.status_token.as_str(),
-        )?;
-        Ok(found.is_some())
-    }
 }
 
 struct CommitOrder(Commit);
@@ -268,16 +257,6 @@ impl Change for CommitOrder {
     /// What moved is in the history. A commit without an entry says only when the order was looked at.
     fn moves(&self) -> Option<&PaymentId> {
         (!self.0.entries.is_empty()).then_some(&self.0.order.payment_id)
-    }
-
-    async fn is_there(&self, tx: &mut Tx, _committed: &Committed) -> Result<bool, Failure> {
-        let found: Option<PaymentIdRow> = fetch_optional!(
-            tx,
-            "SELECT payment_id FROM orders WHERE payment_id = $1 AND version > $2",
-            self.0.order.payment_id.as_str(),
-            self.0.order.version,
-        )?;
-        Ok(found.is_some())
     }
 }
 

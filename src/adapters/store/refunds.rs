@@ -183,15 +183,6 @@ impl Change for Intend {
     fn makes_work(&self) -> bool {
         true
     }
-
-    async fn is_there(&self, tx: &mut Tx, _intended: &Intended) -> Result<bool, Failure> {
-        let found: Option<(String,)> = fetch_optional!(
-            tx,
-            "SELECT refund_id FROM refunds WHERE refund_id = $1",
-            self.refund.id.as_str()
-        )?;
-        Ok(found.is_some())
-    }
 }
 
 struct Move {
@@ -238,16 +229,6 @@ impl Change for Move {
             append_entry(tx, &refund.payment_id, entry, u32::MAX).await?;
         }
         Ok(Verdict::Keep(Moved::Done))
-    }
-
-    async fn is_there(&self, tx: &mut Tx, _moved: &Moved) -> Result<bool, Failure> {
-        let found: Option<(String,)> = fetch_optional!(
-            tx,
-            "SELECT refund_id FROM refunds WHERE refund_id = $1 AND version > $2",
-            self.refund.id.as_str(),
-            self.refund.version,
-        )?;
-        Ok(found.is_some())
     }
 }
 

@@ -74,13 +74,6 @@ pub(super) trait Change: Send + Sync + 'static {
     fn moves(&self) -> Option<&PaymentId> {
         None
     }
-
-    /// Looks by the change's own keys whether it is there, with what `apply` answered. Asked after PostgreSQL said that the
-    /// transaction of this number was committed: after a crash the number may be another transaction's. Changes that do no
-    /// harm when they are written twice have no need to look.
-    async fn is_there(&self, _tx: &mut Tx, _answer: &Self::Answer) -> Result<bool, Failure> {
-        Ok(true)
-    }
 }
 
 /// What a change makes of its own statements.
@@ -132,15 +125,20 @@ impl PostgresPools {
                 return Ok(answer);
             }
         };
-        let number = transaction_number(&mut tx, change.makes_work(), change.moves()).await?;
+        let name = transaction_name(&mut tx, change.makes_work(), change.moves()).await?;
         match tx.commit().await {
-            Ok(()) => Ok(answer),
+            Ok(()) => {
+                if name.mark.is_none() {
+                    self.mark().await;
+                }
+                Ok(answer)
+            }
             Err(Failure::Database(error)) if leaves_doubt(&error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the connection was lost during a commit; asking what became of it"
                 );
-                match self.fate(change, &answer, &number).await {
+                match self.fate(&name).await {
                     Fate::Written => Ok(answer),
                     Fate::NotWritten => Err(Failure::CommitLost),
                     Fate::Unknown => Err(error.into()),
@@ -173,9 +171,9 @@ impl PostgresPools {
 
     /// What became of a transaction whose COMMIT was not answered. While the server has not noticed that its client is
     /// gone, it may still commit, so it is asked until it is sure.
-    async fn fate<C: Change>(&self, change: &C, answer: &C::Answer, number: &str) -> Fate {
+    async fn fate(&self, name: &TransactionName) -> Fate {
         for _ in 0..FATE_LOOKS_MAX {
-            match self.look(change, answer, number).await {
+            match self.look(name).await {
                 Ok(Some(fate)) => return fate,
                 Ok(None) => {}
                 Err(failure) => {
@@ -191,30 +189,43 @@ impl PostgresPools {
     }
 
     /// `None` while the transaction is in progress.
-    async fn look<C: Change>(
-        &self,
-        change: &C,
-        answer: &C::Answer,
-        number: &str,
-    ) -> Result<Option<Fate>, Failure> {
+    async fn look(&self, name: &TransactionName) -> Result<Option<Fate>, Failure> {
         let mut tx = self.begin_write().await?;
         // A number that the server has not given out yet is an error. It is one of a transaction that a crash undid. Compared with
         // a fresh number: the newest of a snapshot is of a transaction that is over, and one that still commits may be newer.
-        let found: Option<(Option<String>,)> = fetch_optional!(
+        let found: Option<(Option<String>, bool)> = fetch_optional!(
             &mut tx,
-            "SELECT CASE WHEN $1::text::xid8 < pg_current_xact_id() THEN pg_xact_status($1::text::xid8) ELSE 'aborted' END",
-            number,
+            "SELECT CASE WHEN $1::text::xid8 < pg_current_xact_id() THEN pg_xact_status($1::text::xid8) ELSE 'aborted' END,
+                EXISTS (SELECT 1 FROM crash_mark WHERE mark = $2)",
+            &name.number,
+            &name.mark,
         )?;
-        let status = found.and_then(|(status,)| status);
+        let (status, is_still_its_number) = found.unwrap_or_default();
         let fate = match status.as_deref() {
-            Some("committed") if change.is_there(&mut tx, answer).await? => Some(Fate::Written),
-            Some("committed" | "aborted") => Some(Fate::NotWritten),
+            Some("committed") if is_still_its_number => Some(Fate::Written),
+            // Whoever bears the number by now: had the transaction been written, nobody else would have been given it.
+            Some("aborted") => Some(Fate::NotWritten),
             Some("in progress") => None,
-            // Too long ago for the server to know, or a word that a later version may have.
+            // After a crash it is this one's or another's. Or too long ago for the server to know, or a word that a later version
+            // may have.
             Some(_) | None => Some(Fate::Unknown),
         };
         tx.roll_back().await;
         Ok(fate)
+    }
+
+    /// Makes the row by which a crash is noticed, where it is not. Without it the next change tries again, and until then a
+    /// commit whose answer is lost is told as unknown.
+    pub(super) async fn mark(&self) {
+        let marked = sqlx::query(
+            "INSERT INTO crash_mark (id, mark) VALUES (1, gen_random_uuid()::text) ON CONFLICT (id) DO NOTHING",
+        );
+        if let Err(error) = marked.execute(&self.pool).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a crash of the database would not be noticed"
+            );
+        }
     }
 }
 
@@ -225,26 +236,37 @@ enum Fate {
     Unknown,
 }
 
-/// The number by which PostgreSQL can be asked later whether the transaction was committed, which is what the function is
-/// for (<https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT>). In the same round trip the
-/// other servers are told that there is work, and which order moved; they hear it once it is committed.
-async fn transaction_number(
+/// What a transaction can be asked about by, later.
+struct TransactionName {
+    /// <https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT>
+    number: String,
+    /// The mark that no crash had taken away. Only while it is there is the number this transaction's: what a crash undid leaves its
+    /// number to another one.
+    mark: Option<String>,
+}
+
+/// In the same round trip the other servers are told that there is work, and which order moved; they hear it once it is
+/// committed.
+async fn transaction_name(
     tx: &mut Tx,
     makes_work: bool,
     moves: Option<&PaymentId>,
-) -> Result<String, Failure> {
-    let found: Option<(String,)> = if makes_work || moves.is_some() {
+) -> Result<TransactionName, Failure> {
+    let found: Option<(String, Option<String>)> = if makes_work || moves.is_some() {
         fetch_optional!(
             tx,
-            "SELECT pg_current_xact_id()::text FROM pg_notify($1, $2)",
+            "SELECT pg_current_xact_id()::text, (SELECT mark FROM crash_mark) FROM pg_notify($1, $2)",
             CHANNEL,
             moves.map_or("", PaymentId::as_str)
         )?
     } else {
-        fetch_optional!(tx, "SELECT pg_current_xact_id()::text")?
+        fetch_optional!(
+            tx,
+            "SELECT pg_current_xact_id()::text, (SELECT mark FROM crash_mark)"
+        )?
     };
-    let (number,) = found.ok_or(sqlx::Error::RowNotFound)?;
-    Ok(number)
+    let (number, mark) = found.ok_or(sqlx::Error::RowNotFound)?;
+    Ok(TransactionName { number, mark })
 }
 
 /// Whether a COMMIT that failed like this may have been carried out: anything but a server's refusal. A server that is shut

@@ -142,6 +142,7 @@ impl Request {
     fn refuse(&self, code: &str) {
         self.respond(match code {
             "unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            "settled_before" | "nothing_there" | "item_changed" => StatusCode::CONFLICT,
             _ => StatusCode::UNPROCESSABLE_ENTITY,
         });
     }

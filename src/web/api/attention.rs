@@ -81,7 +81,7 @@ pub struct SettleBody {
 
 /// `POST /api/v1/attention/{kind}/{transaction_id}/settle`
 #[utoipa::path(post, path = "/api/v1/attention/{kind}/{transaction_id}/settle", tag = "attention", summary = "Says that something was taken care of",
-    description = "The first word stays.",
+    description = "The first word stays; the same from the same key is answered as the first was.",
     params(
         ("kind" = super::answers::AttentionWord, Path, description = "Why it needed attention"),
         ("transaction_id" = String, Path, description = "PortOne's id of the transaction", min_length = 1, max_length = 64),
@@ -112,10 +112,11 @@ pub async fn settle_attention(
     let Ok(SettleBody { note }) = serde_json::from_value(Value::Object(body)) else {
         return Problem::field("note", needed);
     };
-    match attention::settle(&app.core, kind, &id, &note, &shop.actor()).await {
+    match attention::settle(&app.core, kind, &id, None, &note, &shop.actor()).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(SettleError::Note(_)) => Problem::field("note", needed),
-        Err(SettleError::SettledBefore) => Problem::SettledBefore.response(),
+        // Only what was seen before can have changed.
+        Err(SettleError::SettledBefore | SettleError::Changed) => Problem::SettledBefore.response(),
         Err(SettleError::NothingThere) => Problem::NotFound.response(),
         Err(SettleError::Store(error)) => unavailable(&error),
     }

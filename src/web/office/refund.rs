@@ -1,6 +1,5 @@
 //! The form that gives money back, by a person who is signed in.
 
-use axum::Form;
 use axum::extract::{Extension, OriginalUri, State};
 use axum::response::Response;
 use http::header::ACCEPT_LANGUAGE;
@@ -16,8 +15,8 @@ use crate::domain::refund::{REASON_CHARS_MAX, RefundAccount, RefundState, is_acc
 use crate::service::refunds::{self, AskError, Asked, NewRefund};
 use crate::ui::context::SignedIn;
 use crate::ui::pages::office::address::order_path;
-use crate::ui::pages::office::refund::{RefundFault, RefundTyped};
-use crate::web::forms::is_form_key;
+use crate::ui::pages::office::refund::{RefundFault, RefundTyped, read_amount};
+use crate::web::forms::{Form, is_form_key};
 use crate::web::language;
 use crate::web::named::Named;
 use crate::web::pages::render_with;
@@ -134,10 +133,7 @@ async fn refund(
     let Some(currency) = currency else {
         return Ok("error=nothing_left");
     };
-    let amount = Money::typed(&form.amount, currency)
-        .ok()
-        .filter(|amount| amount.minor > 0)
-        .ok_or(RefundFault::NoAmount)?;
+    let amount = read_amount(&form.amount, currency)?;
     let reason = form.reason.trim();
     let fits = (1..=REASON_CHARS_MAX).contains(&reason.chars().count());
     if !fits || reason.contains(char::is_control) {
@@ -236,7 +232,7 @@ fn not_refunded(error: AskError) -> Result<&'static str, RefundFault> {
                 error = &error as &dyn std::error::Error,
                 "a refund could not be written for the back office"
             );
-            Ok("error=unavailable")
+            Ok("error=refund_unknown")
         }
     }
 }

@@ -4,9 +4,10 @@ use jiff::SignedDuration;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use wanryo::domain::delivery::{Attempt, EndpointId, LEASE, News, Next};
+use wanryo::domain::delivery::{Attempt, DeliveryStatus, EndpointId, LEASE, News, Next};
 use wanryo::domain::event::EventType;
-use wanryo::ports::deliveries::{Settled, Settlement};
+use wanryo::domain::history::Actor;
+use wanryo::ports::deliveries::{Again, Settled, Settlement};
 
 use super::Shop;
 use super::receiver::Receiver;
@@ -119,6 +120,76 @@ async fn an_answer_that_meets_the_erasure_of_its_order_is_erased_later() {
         );
         let kept = shop.delivery(&json!(settlement.delivery.id)).await;
         assert_eq!(kept["attempts"][0]["answer"], "홍길동");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_many_again_beside_another_is_given_the_next_ones() {
+    with_postgres(|db| async move {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::start().await;
+        let (id, _) = shop.endpoint(&receiver).await;
+        for order in ["A", "B", "C", "D"] {
+            shop.happened(order, &[EventType::OrderPaid]).await;
+        }
+        db.run("UPDATE deliveries SET status = 'given_up', next_attempt_at = NULL")
+            .await;
+        let core = shop.core();
+        let again = Again {
+            endpoint_id: EndpointId::parse(&id).unwrap(),
+            status: DeliveryStatus::GivenUp,
+            dismissed: false,
+            from: None,
+            to: None,
+            after: None,
+            limit: 2,
+        };
+        let first_two = "UPDATE deliveries SET status = 'pending', next_attempt_at = created_at WHERE payment_id IN ('A', 'B')";
+        let rival = Rival::begin(&db, first_two).await;
+
+        let by = Actor::Shop("shop".to_owned());
+        let (sent, ()) = tokio::join!(
+            core.deliveries.redeliver_many(&again, &by, core.clock.now()),
+            rival.end("SELECT 1")
+        );
+
+        assert_eq!(sent.unwrap().len(), 2);
+        let left = "SELECT payment_id FROM deliveries WHERE status = 'given_up'";
+        assert_eq!(db.read(left).await, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_that_are_added_to_the_last_place_one_is() {
+    with_postgres(|db| async move {
+        let shop = Shop::open(&db).await;
+        let receiver = Receiver::start().await;
+        let (id, _) = shop.endpoint(&receiver).await;
+        let copies = |from: u32, to: u32| {
+            format!(
+                "INSERT INTO webhook_endpoints (endpoint_id, url, secret, status, created_at, updated_at)
+                SELECT 'copy-' || n, url, secret, status, created_at, updated_at
+                FROM webhook_endpoints, generate_series({from}, {to}) AS n WHERE endpoint_id = '{id}'"
+            )
+        };
+        db.run(&copies(1, 30)).await;
+        let lock = "SELECT pg_advisory_xact_lock(hashtextextended('webhook_endpoints', 0))";
+        let rival = Rival::begin(&db, &format!("{lock}; {}", copies(31, 31))).await;
+
+        let path = "/api/v1/webhook-endpoints";
+        let body = json!({ "url": receiver.url });
+        let (refused, ()) = tokio::join!(
+            shop.app.api(Method::POST, path, Some(body)),
+            rival.end("SELECT 1")
+        );
+
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.text);
+        assert_eq!(
+            refused.json()["type"],
+            json!("/problems/too-many-endpoints")
+        );
     })
     .await;
 }

@@ -35,6 +35,8 @@ struct Sluggish {
     left: Mutex<Option<i64>>,
     tells_no_balance: AtomicBool,
     never_answers_a_cancel: AtomicBool,
+    /// Holds up the first call that gives money back: says so, and waits.
+    first_cancel: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
     balances: AtomicU64,
     /// Holds up the first question what is left: says so, and waits.
     first_balance: Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>>,
@@ -97,6 +99,11 @@ impl Plays for Sluggish {
     }
 
     async fn cancel(&self) -> Answer {
+        let first = self.first_cancel.lock().take();
+        if let Some((is_here, may_go_on)) = first {
+            is_here.send(()).unwrap();
+            may_go_on.await.unwrap();
+        }
         if self.never_answers_a_cancel.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
@@ -169,6 +176,27 @@ on_both_databases! {
         let (asked, waited) = ask(&shop, &id, "1").await;
         assert!(matches!(&asked, Ok(Asked::New(refund)) if refund.state == RefundState::Calling), "{asked:?}");
         assert!(waited < REQUEST_TIME + GRAIN, "{waited:?}");
+    }
+
+    /// The database fails while PortOne is asked: the refund is written, so nobody is told that it failed and asks for another.
+    async fn a_refund_that_cannot_be_read_again_was_still_asked_for(db: TestDatabase) {
+        let (shop, portone) = open(&db, PRICE).await;
+        let id = shop.order("ORD-1").await;
+        let (is_here, here) = oneshot::channel();
+        let (go_on, may_go_on) = oneshot::channel();
+        *portone.first_cancel.lock() = Some((is_here, may_go_on));
+
+        let asked = asking(&shop, &id, "1");
+        here.await.unwrap();
+        db.run("ALTER TABLE refunds RENAME TO gone").await;
+        go_on.send(()).unwrap();
+        let told = shop.until(asked).await;
+        db.run("ALTER TABLE gone RENAME TO refunds").await;
+
+        let Ok(Asked::New(refund)) = told else { panic!("{told:?}") };
+        assert_eq!(refund.state, RefundState::Intended, "how far it came is not known");
+        let written = shop.core.refunds.refunds(&id).await.unwrap();
+        assert_eq!(written.iter().map(|there| &there.id).collect::<Vec<_>>(), [&refund.id]);
     }
 
     /// Two of the same request at once: what the first has made leaves nothing for the second, which is told of the first.

@@ -117,6 +117,10 @@ async fn both_databases_have_the_same_tables_columns_and_constraints() {
         receiver.recv().unwrap().into(),
     );
 
+    // How SQLite's crashes end is SQLite's own to know.
+    for parts in &mut postgres {
+        parts.retain(|part| !part.starts_with("crash_mark"));
+    }
     // PostgreSQL's BOOLEAN needs no check of its own.
     postgres[2].insert("transactions_test_check".to_owned());
     assert_eq!(sqlite, postgres);

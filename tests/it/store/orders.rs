@@ -227,7 +227,7 @@ on_both_databases! {
         let attention = OrderFilter { needs_attention_at: Some(at(0)), ..OrderFilter::default() };
         assert_eq!(list(attention.clone()).await, ["E"]);
         assert_eq!(list(OrderFilter { status: Some(OrderStatus::Open), ..attention.clone() }).await, Vec::<String>::new());
-        let settled = database.settle(AttentionKind::Held, &transaction_id("imp_1"), &Actor::Staff("a".to_owned()), "done", at(1)).await.unwrap();
+        let settled = database.settle(AttentionKind::Held, &transaction_id("imp_1"), None, &Actor::Staff("a".to_owned()), "done", at(1)).await.unwrap();
         assert_eq!(settled, Settling::Done);
         assert_eq!(list(attention).await, Vec::<String>::new(), "a person took care of it");
     }

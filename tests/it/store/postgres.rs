@@ -174,6 +174,45 @@ async fn a_connection_lost_during_a_commit_leaves_no_doubt() {
     .await;
 }
 
+/// A crash empties the table of the mark; here a trigger does, with the commit whose answer is lost.
+#[tokio::test]
+async fn after_a_crash_a_number_may_be_another_transactions_and_nothing_is_claimed() {
+    with_postgres(|test| async move {
+        let direct = test.open().await;
+        let (proxy, database) = behind_a_proxy(&test).await;
+        let mut order = created(&database, order("A")).await;
+        test.run(
+            "CREATE FUNCTION crash() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM crash_mark; RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER crash AFTER UPDATE ON orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION crash();",
+        )
+        .await;
+        let marks = async || test.read("SELECT mark FROM crash_mark").await;
+        let before = marks().await;
+
+        proxy.cut(Cut::BeforeTheAnswer);
+        let change = payment(&order, accepted("imp_1", &order));
+        let committed = database.commit(&change).await;
+        assert!(proxy.has_cut());
+        assert!(matches!(committed, Err(StoreError::Unavailable(_))), "{committed:?}");
+        assert_eq!(marks().await, Vec::<String>::new());
+
+        // The next change leaves a mark anew, and what follows it is sure again.
+        test.run("DROP TRIGGER crash ON orders").await;
+        order = found(&direct, &order).await.order;
+        for cut in [None, Some(Cut::BeforeTheServer), Some(Cut::BeforeTheAnswer)] {
+            if let Some(cut) = cut {
+                proxy.cut(cut);
+            }
+            let entries = [entry(EntryKind::Checked)];
+            database.append_history(&order.payment_id, &entries, 10).await.unwrap();
+            assert!(proxy.has_cut());
+            assert!(marks().await.len() == 1 && marks().await != before, "{cut:?}");
+        }
+        assert_eq!(direct.history(&order.payment_id).await.unwrap().len(), 5);
+    })
+    .await;
+}
+
 /// Nothing else is going on, so no transaction that is over has a higher number.
 #[tokio::test]
 async fn a_connection_lost_while_the_server_commits_is_waited_for() {

@@ -11,7 +11,9 @@ use wanryo::domain::order::Portone;
 use wanryo::domain::refund::{Refund, Word};
 use wanryo::domain::sweep::Sweep;
 use wanryo::domain::target::TargetRefused;
-use wanryo::ports::attention::{After, AttentionStore, ReceivedWebhook, Settling, SweepStore};
+use wanryo::ports::attention::{
+    After, AttentionStore, ReceivedWebhook, Seen, Settling, SweepStore,
+};
 use wanryo::ports::deliveries::{
     Again, AilingEndpoint, DeliveryFilter, DeliveryStore, EndpointChange, Redelivered, Rotated,
     Rotation, Settled, Settlement, WebhookCall, WebhookSender,
@@ -216,6 +218,7 @@ impl AttentionStore for Fused<dyn AttentionStore> {
         &self,
         kind: AttentionKind,
         transaction_id: &TransactionId,
+        seen: Option<Seen>,
         by: &Actor,
         note: &str,
         at: Timestamp,
@@ -223,7 +226,7 @@ impl AttentionStore for Fused<dyn AttentionStore> {
         through!(
             self,
             "attention.settle",
-            settle(kind, transaction_id, by, note, at)
+            settle(kind, transaction_id, seen, by, note, at)
         )
     }
     async fn find_word(&self, refund: &Refund) -> Result<Option<Word>, StoreError> {

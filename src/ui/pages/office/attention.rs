@@ -19,7 +19,7 @@ use crate::domain::delivery::EndpointStatus;
 use crate::domain::ids::{PaymentId, TransactionId};
 use crate::domain::note::NOTE_CHARS_MAX;
 use crate::domain::sweep::Finished;
-use crate::ports::attention::ReceivedWebhook;
+use crate::ports::attention::{ReceivedWebhook, Seen};
 use crate::ports::deliveries::{AilingEndpoint, UNDELIVERED_COUNTED_MAX};
 use crate::ports::store::StoreError;
 use crate::service::{Core, cursor};
@@ -344,6 +344,7 @@ fn settle_form(
             <form class="office-settle" method="post" action=action>
                 <input type="hidden" name="kind" value=kind />
                 <input type="hidden" name="transaction_id" value=transaction_id />
+                <input type="hidden" name="seen" value=Seen::of(item).to_text() />
                 <div class="office-field">
                     <label for=field.clone()>{text.attention.note}</label>
                     <textarea id=field name="note" rows="2" maxlength=NOTE_CHARS_MAX.to_string() required=true

@@ -14,7 +14,7 @@ use super::{Opened, Request, page_for};
 use crate::domain::access::Deed;
 use crate::domain::bank::refund_banks;
 use crate::domain::ids::{PaymentId, TransactionId};
-use crate::domain::money::{Currency, Money};
+use crate::domain::money::{Currency, InvalidMoney, Money};
 use crate::domain::order::Portone;
 use crate::domain::refund::{
     ACCOUNT_CHARS_MAX, REASON_CHARS_MAX, Refund, TaxFreeFault, is_account_field, is_refundable,
@@ -29,8 +29,10 @@ use crate::ui::context::from_request;
 /// Why a refund was not made as it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefundFault {
-    /// It is no amount above 0 of this currency.
+    /// It is no amount above 0.
     NoAmount,
+    /// It has more decimals than the currency: than so many.
+    TooFine(u32),
     /// It is more than is left; than this, when PortOne has just said so.
     TooMuch(Option<Money>),
     /// So much is left by now, and not what the page had said.
@@ -56,6 +58,7 @@ impl RefundFault {
             Self::UnderWay => StatusCode::CONFLICT,
             Self::Unasked => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoAmount
+            | Self::TooFine(_)
             | Self::TooMuch(_)
             | Self::Changed(_)
             | Self::NoReason
@@ -100,6 +103,7 @@ impl RefundTyped {
             Some(RefundFault::Changed(left)) => Some(left),
             Some(
                 RefundFault::NoAmount
+                | RefundFault::TooFine(_)
                 | RefundFault::NoReason
                 | RefundFault::TaxFree(_)
                 | RefundFault::TaxFreeUnread
@@ -164,7 +168,7 @@ async fn page(
         Some(posted) => Some(posted.amount.as_str()),
         None => request.address.parameter("amount"),
     };
-    let amount = typed.map(|typed| read_amount(typed, subject.left));
+    let amount = typed.map(|typed| read_amount_of(typed, subject.left));
     if let Some(posted) = &posted {
         let unread = amount.and_then(Result::err);
         if let Some(fault) = posted.fault.or(unread) {
@@ -221,13 +225,29 @@ impl Subject {
     }
 }
 
-/// Reads an amount as a person types it.
-fn read_amount(typed: &str, left: Money) -> Result<Money, RefundFault> {
-    match Money::typed(typed, left.currency) {
-        Ok(amount) if amount.minor > left.minor => Err(RefundFault::TooMuch(None)),
+/// Reads an amount to give back as a person types it.
+///
+/// # Errors
+/// [`RefundFault::NoAmount`], [`RefundFault::TooFine`], or [`RefundFault::TooMuch`] of what no payment can have been.
+pub fn read_amount(typed: &str, currency: Currency) -> Result<Money, RefundFault> {
+    match Money::typed(typed, currency) {
         Ok(amount) if amount.minor > 0 => Ok(amount),
-        Ok(_) | Err(_) => Err(RefundFault::NoAmount),
+        // What is typed has no sign.
+        Err(InvalidMoney::Range) => Err(RefundFault::TooMuch(None)),
+        Err(InvalidMoney::Fraction) => Err(RefundFault::TooFine(currency.exponent())),
+        Ok(_) | Err(InvalidMoney::Unreadable | InvalidMoney::Currency) => {
+            Err(RefundFault::NoAmount)
+        }
     }
+}
+
+/// Reads an amount of which so much is left.
+fn read_amount_of(typed: &str, left: Money) -> Result<Money, RefundFault> {
+    let amount = read_amount(typed, left.currency)?;
+    if amount.minor > left.minor {
+        return Err(RefundFault::TooMuch(None));
+    }
+    Ok(amount)
 }
 
 fn choose(
@@ -586,10 +606,12 @@ mod tests {
             ("1", Ok(1)),
             ("64,900", Ok(64_900)),
             ("64901", Err(RefundFault::TooMuch(None))),
+            ("9007199254740992", Err(RefundFault::TooMuch(None))),
+            ("1000.00", Err(RefundFault::TooFine(0))),
             ("0", Err(RefundFault::NoAmount)),
             ("1e3", Err(RefundFault::NoAmount)),
         ] {
-            let read = read_amount(typed, left).map(|amount| amount.minor);
+            let read = read_amount_of(typed, left).map(|amount| amount.minor);
             assert_eq!(read, minor, "{typed}");
         }
     }

@@ -49,6 +49,8 @@ pub(super) enum Notice {
     RefundRefused,
     /// Another refund of the transaction is on its way.
     RefundBefore,
+    /// Whether the refund was written down is not known.
+    RefundUnknown,
     /// Nothing is left to give back.
     NothingLeft,
     /// What was done has to be said.
@@ -61,6 +63,8 @@ pub(super) enum Notice {
     SettledBefore,
     /// It does not need attention any more.
     NothingThere,
+    /// It is not as it was on the page.
+    ItemChanged,
     /// PortOne could not be asked.
     Unconfirmed,
     /// The order is paid, so it cannot be closed.
@@ -89,6 +93,7 @@ impl Notice {
             "unconfirmed" => Some(Self::Unconfirmed),
             "refund_refused" => Some(Self::RefundRefused),
             "refund_before" => Some(Self::RefundBefore),
+            "refund_unknown" => Some(Self::RefundUnknown),
             "nothing_left" => Some(Self::NothingLeft),
             "paid" => Some(Self::Paid),
             "no_note" => Some(Self::NoNote),
@@ -96,6 +101,7 @@ impl Notice {
             "too_many_notes" => Some(Self::TooManyNotes),
             "settled_before" => Some(Self::SettledBefore),
             "nothing_there" => Some(Self::NothingThere),
+            "item_changed" => Some(Self::ItemChanged),
             "busy" => Some(Self::Busy),
             "unavailable" => Some(Self::Unavailable),
             _ => None,
@@ -113,11 +119,13 @@ impl Notice {
             Self::NoNote
             | Self::RefundRefused
             | Self::RefundBefore
+            | Self::RefundUnknown
             | Self::NothingLeft
             | Self::BadNote
             | Self::TooManyNotes
             | Self::SettledBefore
             | Self::NothingThere
+            | Self::ItemChanged
             | Self::Unconfirmed
             | Self::Paid
             | Self::Busy
@@ -137,6 +145,8 @@ pub(super) enum LoginError {
     Wait { seconds: i64 },
     /// The server cannot check now.
     Unavailable,
+    /// A form came when nobody was signed in any more.
+    Ended,
 }
 
 impl LoginError {
@@ -144,6 +154,7 @@ impl LoginError {
         match code {
             "refused" => Some(Self::Refused),
             "unavailable" => Some(Self::Unavailable),
+            "ended" => Some(Self::Ended),
             _ => None,
         }
     }

@@ -8,7 +8,9 @@ use wanryo::domain::ids::{PaymentId, TransactionId};
 use wanryo::domain::order::Portone;
 use wanryo::domain::refund::{Refund, RefundState, Word};
 use wanryo::domain::sweep::{Listing, Sweep};
-use wanryo::ports::attention::{After, AttentionStore, ReceivedWebhook, Settling, SweepStore};
+use wanryo::ports::attention::{
+    After, AttentionStore, ReceivedWebhook, Seen, Settling, SweepStore,
+};
 use wanryo::ports::gateway::{GatewayError, Page};
 use wanryo::ports::store::StoreError;
 
@@ -84,6 +86,7 @@ impl AttentionStore for Server {
         &self,
         _: AttentionKind,
         _: &TransactionId,
+        _: Option<Seen>,
         _: &Actor,
         _: &str,
         _: Timestamp,

@@ -40,7 +40,8 @@ pub(super) const TEXT: Text = Text {
         email: "Email",
         password: "Password",
         submit: "Sign in",
-        error: |error| match error {
+        error: |error| {
+            match error {
             LoginError::Refused => "The email address or the password is not right.".to_owned(),
             LoginError::Busy => {
                 "Many people are signing in right now. Please try again in a moment.".to_owned()
@@ -51,9 +52,14 @@ pub(super) const TEXT: Text = Text {
             LoginError::Wait { seconds } => format!(
                 "There were too many wrong sign-ins. Please wait {seconds} seconds and try again."
             ),
+            LoginError::Ended => {
+                "You were no longer signed in, so what you just sent was not saved. Please sign in and send it again."
+                    .to_owned()
+            }
             LoginError::Unavailable => {
                 "Signing in does not work right now. Please try again in a moment.".to_owned()
             }
+        }
         },
     },
     list: List {
@@ -306,6 +312,9 @@ pub(super) const TEXT: Text = Text {
         fault: |fault, left| {
             match fault {
             RefundFault::NoAmount => "Please enter an amount above 0, in figures.".to_owned(),
+            RefundFault::TooFine(0) => "This currency has no decimals.".to_owned(),
+            RefundFault::TooFine(1) => "This currency has one decimal at most.".to_owned(),
+            RefundFault::TooFine(most) => format!("This currency has {most} decimals at most."),
             RefundFault::TooMuch(_) => "That is more than is left to refund.".to_owned(),
             RefundFault::Changed(_) => format!(
                 "What can be given back has changed: now it is {left}. Nothing was refunded. Look at the figures again before you go on."
@@ -560,12 +569,18 @@ pub(super) const TEXT: Text = Text {
         Notice::RefundBefore => {
             "This form was sent before, and nothing more was refunded. Its refund stands below."
         }
+        Notice::RefundUnknown => {
+            "It is not known whether the refund was taken. Look at the refunds below before you ask for it again."
+        }
         Notice::NothingLeft => "Nothing is left to refund.",
         Notice::NoNote => "Please say what was done, in at most 500 characters.",
         Notice::BadNote => "Please write 1 to 500 characters.",
         Notice::TooManyNotes => "The order has 50 notes, as many as it may have.",
         Notice::SettledBefore => "Somebody settled this before. What was said first stays.",
         Notice::NothingThere => "This does not need a look any more.",
+        Notice::ItemChanged => {
+            "This has changed meanwhile, so nothing was settled. Look at the amounts again before you do."
+        }
         Notice::Unconfirmed => {
             "PortOne did not answer. Below is what was known before; it is asked again in a moment."
         }

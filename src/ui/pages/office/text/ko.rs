@@ -40,7 +40,8 @@ pub(super) const TEXT: Text = Text {
         email: "이메일",
         password: "비밀번호",
         submit: "로그인",
-        error: |error| match error {
+        error: |error| {
+            match error {
             LoginError::Refused => "이메일이나 비밀번호가 맞지 않아요.".to_owned(),
             LoginError::Busy => {
                 "지금 로그인하는 사람이 많아요. 잠시 뒤에 다시 해 주세요.".to_owned()
@@ -48,9 +49,14 @@ pub(super) const TEXT: Text = Text {
             LoginError::Wait { seconds } => {
                 format!("로그인에 여러 번 실패했어요. {seconds}초 뒤에 다시 해 주세요.")
             }
+            LoginError::Ended => {
+                "로그인이 끝나서 방금 보낸 내용은 저장하지 않았어요. 다시 로그인한 뒤 한 번 더 보내 주세요."
+                    .to_owned()
+            }
             LoginError::Unavailable => {
                 "지금은 로그인할 수 없어요. 잠시 뒤에 다시 해 주세요.".to_owned()
             }
+        }
         },
     },
     list: List {
@@ -299,6 +305,8 @@ pub(super) const TEXT: Text = Text {
         fault: |fault, left| {
             match fault {
             RefundFault::NoAmount => "0보다 큰 금액을 숫자로 적어 주세요.".to_owned(),
+            RefundFault::TooFine(0) => "이 통화는 소수점 없이 적어 주세요.".to_owned(),
+            RefundFault::TooFine(most) => format!("소수점 아래는 {most}자리까지 적어 주세요."),
             RefundFault::TooMuch(_) => "환불할 수 있는 금액보다 많아요.".to_owned(),
             RefundFault::Changed(_) => format!(
                 "환불할 수 있는 금액이 바뀌었어요(지금 {left}). 아직 환불하지 않았어요. 금액을 다시 확인한 뒤 진행해 주세요."
@@ -544,12 +552,18 @@ pub(super) const TEXT: Text = Text {
         Notice::RefundBefore => {
             "이미 보낸 양식이에요. 더 환불하지 않았어요. 아래에서 그 환불을 확인해 주세요."
         }
+        Notice::RefundUnknown => {
+            "환불이 접수됐는지 확인하지 못했어요. 다시 요청하기 전에 아래 환불 내역을 확인해 주세요."
+        }
         Notice::NothingLeft => "환불할 수 있는 금액이 없어요.",
         Notice::NoNote => "처리한 내용을 500자 안으로 적어 주세요.",
         Notice::BadNote => "메모를 1자에서 500자 사이로 적어 주세요.",
         Notice::TooManyNotes => "이 주문에는 메모를 더 남길 수 없어요. 50개까지 남길 수 있어요.",
         Notice::SettledBefore => "다른 사람이 먼저 표시했어요. 먼저 남긴 기록이 그대로 있어요.",
         Notice::NothingThere => "이제 확인하지 않아도 돼요.",
+        Notice::ItemChanged => {
+            "그사이 내용이 바뀌어서 표시하지 않았어요. 금액을 다시 확인한 뒤 남겨 주세요."
+        }
         Notice::Unconfirmed => {
             "PortOne이 답하지 않았어요. 아래는 그 전에 확인한 내용이고, 잠시 뒤 저절로 다시 물어봐요."
         }

@@ -20,6 +20,7 @@ pub(in super::super) enum Report {
     KeyBefore,
     Again,
     TooMany,
+    TooManyUsers,
     NotFound,
     LastOwner,
     Name,
@@ -64,6 +65,7 @@ impl Report {
             "key_before" => Self::KeyBefore,
             "again" => Self::Again,
             "too_many" => Self::TooMany,
+            "too_many_users" => Self::TooManyUsers,
             "not_found" => Self::NotFound,
             "last_owner" => Self::LastOwner,
             "name" => Self::Name,
@@ -190,6 +192,7 @@ static EN: PeopleText = PeopleText {
         Report::Again => {
             "The form could not be recognised, so nothing was made. Please send it again."
         }
+        Report::TooManyUsers => "There are 500 people, as many as there may be.",
         Report::TooMany => {
             "There are as many as there may be: two keys of one name, 200 in all. Revoke one first."
         }
@@ -302,6 +305,7 @@ static KO: PeopleText = PeopleText {
             "이미 보낸 양식이에요. 키를 다시 만들지 않았어요. 키를 보지 못했다면 아래에서 폐기하고 다시 만들어 주세요."
         }
         Report::Again => "양식을 확인할 수 없어서 아무것도 만들지 않았어요. 다시 보내 주세요.",
+        Report::TooManyUsers => "사람을 더 추가할 수 없어요. 500명까지 추가할 수 있어요.",
         Report::TooMany => {
             "더 만들 수 없어요. 같은 이름의 키는 두 개까지, 전체는 200개까지예요. 먼저 하나를 폐기해 주세요."
         }
