@@ -301,6 +301,50 @@ test("what needs a look is listed, counted, and settled with a word that stays",
   expect(seen.errors).toEqual([]);
 });
 
+test("who settles a payment second keeps what they wrote, and finds the first word", async ({ page, context, stack }) => {
+  const { impUid } = await heldOrder(stack);
+  await signIn(page);
+  const other = await context.newPage();
+  for (const one of [page, other]) {
+    await one.goto("/attention");
+  }
+  const settle = async (one: typeof page, note: string) => {
+    const item = one.getByRole("article").filter({ hasText: impUid });
+    await item.getByText("처리한 것으로 표시").click();
+    await item.getByLabel("처리한 내용").fill(note);
+    await item.getByRole("button", { name: "표시하기" }).click();
+  };
+
+  await settle(page, "콘솔에서 환불했어요");
+  await expect(page.getByRole("status")).toHaveText("처리한 것으로 표시했어요.");
+  await settle(other, "고객과 통화하고 내일 환불하기로 했어요");
+
+  await expect(other.getByRole("alert")).toContainText("다른 사람이 먼저 표시했어요");
+  await expect(other.getByText("고객과 통화하고 내일 환불하기로 했어요")).toBeVisible();
+  const settled = other.getByRole("region", { name: "처리한 결제" }).getByRole("row").filter({ hasText: impUid });
+  await expect(settled).toContainText("콘솔에서 환불했어요");
+  await expectAccessible(other);
+  await expectNoSidewaysScroll(other);
+});
+
+test("a form that is sent after the session has ended says so, and leads back to its page", async ({ page, context, stack }) => {
+  const order = await stack.createOrder();
+  await signIn(page);
+  await page.goto(`/orders/${order.payment_id}`);
+  await context.clearCookies();
+
+  await page.getByLabel("새 메모").fill("내일 다시 전화하기");
+  await page.getByRole("button", { name: "메모 남기기" }).click();
+
+  await expect(page.getByRole("alert")).toContainText("방금 보낸 내용은 저장하지 않았어요");
+  await expectAccessible(page);
+  await page.getByLabel("이메일").fill(user.email);
+  await page.getByLabel("비밀번호").fill(user.password);
+  await page.getByRole("button", { name: "로그인" }).click();
+  await expect(page).toHaveURL(`/orders/${order.payment_id}`);
+  await expect(page.getByText("내일 다시 전화하기")).toHaveCount(0);
+});
+
 test("the sign-in page is a page for everybody, in both languages", async ({ page, context }) => {
   const seen = record(page);
   await page.goto("/login");
