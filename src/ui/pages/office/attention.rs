@@ -182,6 +182,7 @@ fn without_item(text: &'static Text, back: &GivenBack<SettleTyped>) -> AnyView {
     let words = Notice::error(back.error).map(text.notice);
     view! {
         {form_fault(words)}
+        <p class="office-hint">{text.attention.not_kept}</p>
         <p class="office-written">{foreign(&back.typed.note)}</p>
     }
     .into_any()

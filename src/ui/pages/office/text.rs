@@ -295,6 +295,8 @@ pub(super) struct Attention {
     pub(super) open_order: &'static str,
     pub(super) settle: &'static str,
     pub(super) note: &'static str,
+    /// Over what was typed and is kept nowhere.
+    pub(super) not_kept: &'static str,
     pub(super) note_hint: &'static str,
     pub(super) settle_confirm: &'static str,
     pub(super) settled: &'static str,

@@ -159,6 +159,7 @@ pub(super) const TEXT: Text = Text {
         open_order: "Open the order",
         settle: "Mark as settled",
         note: "What was done",
+        not_kept: "What you wrote was not kept. Copy it if you need it.",
         note_hint: "Kept with your name and the time. No money moves.",
         settle_confirm: "Settle",
         settled: "Settled",

@@ -154,6 +154,7 @@ pub(super) const TEXT: Text = Text {
         open_order: "주문 열기",
         settle: "처리한 것으로 표시",
         note: "처리한 내용",
+        not_kept: "적어 주신 내용은 남기지 않았어요. 필요하면 복사해 두세요.",
         note_hint: "이름, 시각과 함께 기록으로 남아요. 돈은 움직이지 않아요.",
         settle_confirm: "표시하기",
         settled: "처리한 결제",
