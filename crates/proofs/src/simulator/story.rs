@@ -85,6 +85,22 @@ pub struct Told {
     pub lines: Vec<String>,
 }
 
+/// How some schedules begin: what chance alone would hardly ever come to.
+const BEGINNINGS: [&[Kind]; 1] = [
+    // A second window is opened while what the first one brought is not decided, and the order's time runs out.
+    &[
+        Kind::Make,
+        Kind::Open,
+        Kind::Review,
+        Kind::Sync,
+        Kind::Open,
+        Kind::Days,
+        Kind::Work,
+    ],
+];
+/// How many in a thousand do.
+const BEGUN: u64 = 100;
+
 /// A running server. Dropping it is a crash: every task of it ends at the await where it stands.
 struct Running {
     core: Arc<Core>,
@@ -129,8 +145,15 @@ pub fn tell(seed: u64, source: Source<'_>, in_words: bool, coverage: &mut Covera
     let mut steps = Vec::new();
     match source {
         Source::Drawn => {
-            for _ in 0..EVENTS {
-                let Some(kind) = story.draw(&mut chance) else {
+            let begins = if chance.per_mille(BEGUN) {
+                chance.one_of(&BEGINNINGS)
+            } else {
+                &[]
+            };
+            for number in 0..EVENTS {
+                let meant = begins.get(number).copied();
+                let meant = meant.filter(|kind| story.is_possible(*kind));
+                let Some(kind) = meant.or_else(|| story.draw(&mut chance)) else {
                     break;
                 };
                 let step = Step {
