@@ -16,8 +16,8 @@ use anyhow::{Context, Result, bail};
 use crate::process::{output, run};
 use crate::workspace::Workspace;
 
-/// Schedules within which a bug must be found.
-const SCHEDULES_MAX: u64 = 10_000;
+/// Schedules within which a bug must be found: the rarest shows once in some 8,000.
+const SCHEDULES_MAX: u64 = 50_000;
 /// Schedules that the copy must pass with no bug planted, or finding one means nothing.
 const SCHEDULES_WITHOUT: u64 = 2_000;
 /// Says to the copy which bug is planted.
