@@ -548,9 +548,11 @@ on_both_databases! {
             }
             shop.sweep().await;
             assert_eq!(shop.attention().await, drift, "{given_back}");
-            let word = Some(json!({ "note": format!("{given_back}") }));
-            assert_eq!(shop.app.api(Method::POST, &settle, word.clone()).await.status, StatusCode::NO_CONTENT);
-            assert_eq!(shop.app.api(Method::POST, &settle, word).await.status, StatusCode::CONFLICT);
+            let word = |note: String| shop.app.api(Method::POST, &settle, Some(json!({ "note": note })));
+            for _ in 0..2 {
+                assert_eq!(word(given_back.to_string()).await.status, StatusCode::NO_CONTENT);
+            }
+            assert_eq!(word(format!("not {given_back}")).await.status, StatusCode::CONFLICT);
             shop.sweep().await;
             assert_eq!(shop.attention().await, [], "the same again is settled");
         }
