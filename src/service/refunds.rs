@@ -111,8 +111,8 @@ pub enum AskError {
     /// The gateway has to be told where the money goes.
     #[error("a refund of a deposit needs an account")]
     AccountNeeded,
-    /// PortOne could not be asked; nothing was written.
-    #[error("PortOne could not be asked")]
+    /// What can be given back could not be confirmed, because of PortOne or of us; nothing was written.
+    #[error("what can be given back could not be confirmed")]
     Unavailable,
     /// The store failed.
     #[error("the refund could not be read or written")]

@@ -47,7 +47,7 @@ pub enum RefundFault {
     NoAccount,
     /// Another refund of the transaction is on its way.
     UnderWay,
-    /// PortOne could not be asked what is left.
+    /// What is left could not be confirmed: PortOne could not be asked, or the order not be read.
     Unasked,
 }
 

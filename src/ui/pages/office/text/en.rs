@@ -341,7 +341,7 @@ pub(super) const TEXT: Text = Text {
                     .to_owned()
             }
             RefundFault::Unasked => {
-                "PortOne did not answer, so nothing was refunded. Please press again in a moment."
+                "What can be given back could not be confirmed just now, so nothing was refunded. Please press again in a moment."
                     .to_owned()
             }
         }

@@ -333,7 +333,8 @@ pub(super) const TEXT: Text = Text {
                     .to_owned()
             }
             RefundFault::Unasked => {
-                "PortOne이 답하지 않아 환불하지 않았어요. 잠시 뒤에 다시 눌러 주세요.".to_owned()
+                "돌려줄 수 있는 금액을 지금 확인하지 못해 환불하지 않았어요. 잠시 뒤에 다시 눌러 주세요."
+                    .to_owned()
             }
         }
         },
