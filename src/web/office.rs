@@ -363,24 +363,24 @@ pub async fn note_order(
         return see_other("/orders");
     };
     let page = order_path(&payment_id, None);
-    let error = if is_form_key(&form.key) {
-        let actor = person.actor();
-        match orders::note(&app.core, &payment_id, &form.note, &form.key, &actor).await {
-            Ok(()) => return see_other(&format!("{page}?done=noted")),
-            // The page says so.
-            Err(NoteError::NotFound) => return see_other(&page),
-            Err(NoteError::Note(_)) => "bad_note",
-            Err(NoteError::TooMany) => "too_many_notes",
-            Err(NoteError::Store(error)) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a person's note could not be kept"
-                );
-                "unavailable"
-            }
+    if !is_form_key(&form.key) {
+        return see_other(&format!("{page}?error=unavailable"));
+    }
+    let actor = person.actor();
+    let kept = orders::note(&app.core, &payment_id, &form.note, &form.key, &actor).await;
+    let error = match kept {
+        Ok(()) => return see_other(&format!("{page}?done=noted")),
+        // The page says so.
+        Err(NoteError::NotFound) => return see_other(&page),
+        Err(NoteError::Note(_)) => "bad_note",
+        Err(NoteError::TooMany) => "too_many_notes",
+        Err(NoteError::Store(error)) => {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a person's note could not be kept"
+            );
+            "unavailable"
         }
-    } else {
-        "unavailable"
     };
     let typed = NoteTyped { note: form.note };
     let asked = (uri.query(), &headers);

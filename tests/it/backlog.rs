@@ -253,8 +253,13 @@ on_both_databases! {
         }
         db.run("UPDATE orders SET next_check_at = 0").await;
         let _worker = worker(&shop);
-        // The worker is at its pause by now.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        // The worker is at its pause: it waits for a hint and for its next round.
+        let is_at_its_pause = async {
+            while shop.clock.sleepers() < 2 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, is_at_its_pause).await.unwrap();
         shop.clock.move_by(Duration::from_secs(2));
 
         until_paid(&shop, &ids, Duration::ZERO).await;

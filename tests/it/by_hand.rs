@@ -2,7 +2,7 @@
 //! when a minute has passed. What PortOne says, and how, is the sandbox's part.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,9 +36,15 @@ use crate::support::TestDatabase;
 pub(crate) struct HandClock {
     millis: AtomicI64,
     moved: Notify,
+    sleepers: AtomicUsize,
 }
 
 impl HandClock {
+    /// How many sleep now.
+    pub(crate) fn sleepers(&self) -> usize {
+        self.sleepers.load(Ordering::SeqCst)
+    }
+
     /// How far it was moved.
     pub(crate) fn millis(&self) -> i64 {
         self.millis.load(Ordering::SeqCst)
@@ -59,6 +65,7 @@ impl Clock for HandClock {
 
     async fn sleep(&self, time: Duration) {
         let until = self.now() + SignedDuration::try_from(time).unwrap();
+        let _asleep = Asleep::at(&self.sleepers);
         loop {
             let moved = self.moved.notified();
             if self.now() >= until {
@@ -66,6 +73,22 @@ impl Clock for HandClock {
             }
             moved.await;
         }
+    }
+}
+
+/// Somebody who sleeps, until dropped.
+struct Asleep<'c>(&'c AtomicUsize);
+
+impl<'c> Asleep<'c> {
+    fn at(sleepers: &'c AtomicUsize) -> Self {
+        sleepers.fetch_add(1, Ordering::SeqCst);
+        Self(sleepers)
+    }
+}
+
+impl Drop for Asleep<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -387,14 +410,21 @@ impl<P: Plays + 'static> Shop<P> {
     }
 
     /// Moves the clock in small steps until `task` is done.
-    pub(crate) async fn until<T: 'static>(&self, mut task: tokio::task::JoinHandle<T>) -> T {
+    pub(crate) async fn until<T: 'static>(&self, task: tokio::task::JoinHandle<T>) -> T {
+        self.until_by(Duration::from_millis(50), task).await
+    }
+
+    /// As [`Shop::until`], in steps of this length: small ones leave the machine more time for what is to happen within a while.
+    pub(crate) async fn until_by<T: 'static>(
+        &self,
+        step: Duration,
+        mut task: tokio::task::JoinHandle<T>,
+    ) -> T {
         loop {
             tokio::select! {
                 biased;
                 done = &mut task => return done.unwrap(),
-                () = tokio::time::sleep(Duration::from_millis(2)) => {
-                    self.clock.move_by(Duration::from_millis(50));
-                }
+                () = tokio::time::sleep(Duration::from_millis(2)) => self.clock.move_by(step),
             }
         }
     }

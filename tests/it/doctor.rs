@@ -12,7 +12,7 @@ use wanryo::service::access;
 
 use crate::app::{PATIENCE, TestApp};
 use crate::program;
-use crate::support::{TestDatabase, on_both_databases, with_sqlite};
+use crate::support::{ClosedPort, TestDatabase, on_both_databases, with_sqlite};
 
 /// Everything that a doctor may print of a secret would be one of these.
 const SECRETS: [&str; 5] = [
@@ -117,12 +117,6 @@ async fn answering(answer: impl Fn(&str) -> String + Send + 'static) -> Url {
     Url::parse(&url).unwrap()
 }
 
-/// An address where nobody listens.
-async fn nowhere() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
-}
-
 on_both_databases! {
     async fn what_is_well_is_called_so(db: TestDatabase) {
         let app = start(&db).await;
@@ -182,7 +176,8 @@ async fn every_planted_mistake_is_found_and_told_how_to_mend() {
     with_sqlite(|db| async move {
         let app = start(&db).await;
         let set = |name: &'static str, value: &str| vec![(name, value.to_owned())];
-        let nowhere = nowhere().await;
+        let closed_port = ClosedPort::keep();
+        let nowhere = closed_port.url();
         let late = answering(|_| "HTTP/1.1 200 OK\r\ndate: Sat, 01 Jan 2022 00:00:00 GMT\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}".to_owned()).await;
         let moved = answering(|request| {
             if request.starts_with("GET ") {

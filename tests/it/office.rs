@@ -341,7 +341,7 @@ on_both_databases! {
         app.sandbox.fault(json!({ "call": "find_all", "kind": "status", "status": 503 })).unwrap();
         let form = [("transaction_id", transaction.as_str()), ("amount", "1000"), ("left", "65000"), ("key", key), ("reason", "한 벌 반품")];
         let page = given_back_as(StatusCode::SERVICE_UNAVAILABLE, &staff, "/orders/ORD-1/refund", &form).await;
-        assert!(page.contains("PortOne이 답하지 않아 환불하지 않았어요") && page.contains("role=\"alert\""), "{page}");
+        assert!(page.contains("금액을 지금 확인하지 못해 환불하지 않았어요") && page.contains("role=\"alert\""), "{page}");
         assert!(tag(&page, "id=\"reason\"").contains("value=\"한 벌 반품\""), "{page}");
         assert_eq!(refunds(&app, "ORD-1").await, []);
         assert_eq!(app.read_order("ORD-1").await["refunded_amount"], 0);

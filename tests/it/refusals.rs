@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Method, StatusCode};
@@ -138,7 +137,6 @@ async fn a_place_is_free_again_when_its_request_is_answered() {
     with_sqlite(|db| async move {
         let limits = Limits {
             requests_per_client: 1,
-            request_timeout: Duration::from_millis(300),
             ..Limits::default()
         };
         let app = busy(&db, limits).await;

@@ -2,9 +2,11 @@
 
 pub(crate) mod proxy;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use tokio::net::TcpSocket;
 use tokio::task::LocalSet;
 use wanryo::adapters::store::Database;
 
@@ -100,6 +102,28 @@ pub(crate) async fn with_sqlite<Body: Future<Output = ()> + 'static>(
     std::fs::create_dir(&dir.0).unwrap();
     let url = format!("sqlite://{}", dir.0.join("test.db").display());
     body(TestDatabase { url }).await;
+}
+
+/// A port of this machine at which nobody listens, and that nobody else is given while it lives.
+pub(crate) struct ClosedPort {
+    _socket: TcpSocket,
+    addr: SocketAddr,
+}
+
+impl ClosedPort {
+    pub(crate) fn keep() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let addr = socket.local_addr().unwrap();
+        Self {
+            _socket: socket,
+            addr,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
 }
 
 /// A directory that goes with the test, also when it fails.

@@ -19,7 +19,7 @@ use wanryo::service::{deliveries, endpoints};
 
 use super::receiver::Receiver;
 use super::{HOUR, MINUTE, SECOND, Shop};
-use crate::support::{TestDatabase, on_both_databases};
+use crate::support::{ClosedPort, TestDatabase, on_both_databases};
 
 on_both_databases! {
     async fn what_fails_is_sent_again_at_growing_gaps_for_five_days_and_given_up(db: TestDatabase) {
@@ -362,10 +362,9 @@ on_both_databases! {
         let shop = Shop::open(&db).await;
         let receiver = Receiver::start().await;
         let (id, _) = shop.endpoint(&receiver).await;
-        // Nobody listens on a port that was just given back.
-        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let nobody = ClosedPort::keep();
         let path = format!("/api/v1/webhook-endpoints/{id}");
-        let body = json!({ "url": format!("http://{nobody}/") });
+        let body = json!({ "url": nobody.url() });
         assert_eq!(shop.app.api(Method::PATCH, &path, Some(body)).await.status, StatusCode::OK);
         shop.happened("A", &[EventType::OrderPaid]).await;
         shop.deliver().await;

@@ -17,7 +17,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
-use tokio::net::TcpSocket;
 use url::Url;
 use wanryo::domain::order::Portone;
 use wanryo::service::sweep::Step;
@@ -25,7 +24,7 @@ use wanryo::service::sweep::Step;
 use super::{A_DAY, Asker, Bench};
 use crate::app::TestApp;
 use crate::program::{self, Program};
-use crate::support::{TestDatabase, with_sqlite};
+use crate::support::{ClosedPort, TestDatabase, with_sqlite};
 
 /// Longer than the app waits for PortOne in these tests: how long a listener keeps a connection that it does not answer.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -66,7 +65,7 @@ struct Impostor {
     /// Connections on which it was told something that it could read: a request.
     told: Arc<AtomicUsize>,
     /// Keeps the port from others while nobody listens at it.
-    _port: Option<TcpSocket>,
+    _port: Option<ClosedPort>,
 }
 
 impl Impostor {
@@ -74,10 +73,8 @@ impl Impostor {
         let (met, told) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
         let (url, port) = match obstacle {
             Obstacle::Refused => {
-                let socket = TcpSocket::new_v4().unwrap();
-                socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-                let addr = socket.local_addr().unwrap();
-                (format!("http://{addr}/"), Some(socket))
+                let port = ClosedPort::keep();
+                (port.url(), Some(port))
             }
             Obstacle::NoSuchHost => ("http://portone.invalid/".to_owned(), None),
             Obstacle::SelfSigned | Obstacle::CutOff | Obstacle::Silent | Obstacle::Unencrypted => {

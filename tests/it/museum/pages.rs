@@ -19,7 +19,7 @@ const PERSONAL: [&str; 12] = [
     "canary-payer@example.com",
     "02-999-8888",
     "canary-street",
-    "06018",
+    "canary-postcode",
     "4242-canary",
     "canary-custom",
     "canary-metadata",
@@ -152,9 +152,9 @@ async fn seen_by_anybody(
 /// What PortOne knows of the person who paid.
 fn payer(portone: &str) -> Value {
     if portone == "v1" {
-        json!({ "buyer_name": "canary-payer", "buyer_email": "canary-payer@example.com", "buyer_tel": "02-999-8888", "buyer_addr": "canary-street", "buyer_postcode": "06018", "card_number": "4242-canary", "custom_data": "canary-custom", "user_agent": "canary-agent" })
+        json!({ "buyer_name": "canary-payer", "buyer_email": "canary-payer@example.com", "buyer_tel": "02-999-8888", "buyer_addr": "canary-street", "buyer_postcode": "canary-postcode", "card_number": "4242-canary", "custom_data": "canary-custom", "user_agent": "canary-agent" })
     } else {
-        json!({ "customer": { "id": "canary-payer", "name": "canary-payer", "email": "canary-payer@example.com", "phoneNumber": "02-999-8888", "address": { "type": "ONE_LINE", "oneLine": "canary-street" }, "zipcode": "06018" }, "customData": "canary-custom" })
+        json!({ "customer": { "id": "canary-payer", "name": "canary-payer", "email": "canary-payer@example.com", "phoneNumber": "02-999-8888", "address": { "type": "ONE_LINE", "oneLine": "canary-street" }, "zipcode": "canary-postcode" }, "customData": "canary-custom" })
     }
 }
 

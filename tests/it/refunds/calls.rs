@@ -22,7 +22,7 @@ use crate::by_hand::{HandClock, Plays, Shop};
 /// What the orders of a [`Shop`] cost.
 const PRICE: i64 = 1_000;
 /// What a step of the test's clock may add.
-const GRAIN: Duration = Duration::from_secs(1);
+const GRAIN: Duration = Duration::from_secs(2);
 
 /// A PortOne V1 that holds one paid attempt.
 #[derive(Default)]
@@ -228,6 +228,8 @@ on_both_databases! {
         let id = shop.order("ORD-1").await;
         portone.tells_no_balance.store(true, Ordering::SeqCst);
         *portone.takes.lock() = Duration::from_secs(1);
+        // Ten seconds of rest are to be more than 20 askers take.
+        const STEP: Duration = Duration::from_millis(10);
         let look = async |askers: usize| {
             let ask = Ask { payment_id: id.clone(), transaction_id: None, patient: false, actor: Actor::Shop("shop".to_owned()) };
             let askers: Vec<_> = (0..askers).map(|_| {
@@ -235,11 +237,11 @@ on_both_databases! {
                 tokio::spawn(async move { sync(&core, ask).await.unwrap() })
             }).collect();
             for asker in askers {
-                let synced = shop.until(asker).await;
+                let synced = shop.until_by(STEP, asker).await;
                 assert_eq!(synced.snapshot.order.status, wanryo::domain::order::OrderStatus::Held);
             }
             let core = Arc::clone(&shop.core);
-            shop.until(tokio::spawn(async move {
+            shop.until_by(STEP, tokio::spawn(async move {
                 core.tasks.close();
                 core.tasks.wait().await;
                 core.tasks.reopen();
